@@ -1,0 +1,106 @@
+"""Explained variance of held-out rows: PCA, the textbook stack and the autoencoder.
+
+    python -m benchmarks.quality TABLES [--seeds 0 1 2] [--json results.json]
+
+TABLES is a folder of the classical data sets of ADBench (Han et al., NeurIPS 2022), each an
+`.npz` file with an `X`. Each table is cut to at most 4000 rows, standardised with the mean
+and deviation of its training part, and a quarter of it is held out; n_components is a
+quarter and a half of the number of features. The exit code is 1 where a bar is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from sklearn.decomposition import PCA
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+
+from sk_autoencoder import AutoencoderTransformer
+
+MOST_ROWS = 4000
+LARGEST_LOSS = 0.005
+
+
+def load(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Give the training and the held-out part of a table, standardised."""
+    X = np.load(path)["X"].astype(np.float64)
+    if len(X) > MOST_ROWS:
+        X = X[np.random.RandomState(0).choice(len(X), MOST_ROWS, replace=False)]
+    train, test = train_test_split(X, test_size=0.25, random_state=0)
+    scaler = StandardScaler().fit(train)
+    return scaler.transform(train), scaler.transform(test)
+
+
+def compare(path: Path, n_components: int, seed: int, params: dict) -> dict:
+    """Explained variance of the held-out rows of one table at one size of the code."""
+    train, test = load(path)
+    variance = np.square(test - train.mean(axis=0)).sum()
+    pca = PCA(n_components).fit(train)
+    error = np.square(test - pca.inverse_transform(pca.transform(test))).sum()
+    row = {
+        "table": path.stem,
+        "rows": len(train),
+        "features": train.shape[1],
+        "k": n_components,
+        "seed": seed,
+        "pca": 1 - error / variance,
+    }
+    for name, own in {"textbook": {"linear_shortcut": False}, "autoencoder": {}}.items():
+        model = AutoencoderTransformer(n_components, random_state=seed, **own, **params)
+        row[name] = model.fit(train).score(test)
+        row[f"{name}_epochs"] = model.n_iter_
+        row[f"{name}_s"] = model.history_["dur"].sum()
+    return row
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("tables", type=Path, help="a folder of .npz files")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--only", nargs="+", default=[""], help="parts of tables' names")
+    parser.add_argument("--params", default="{}", help="parameters of both networks, as JSON")
+    parser.add_argument("--json", type=Path, help="where to write the rows")
+    options = parser.parse_args()
+    warnings.filterwarnings("ignore", category=RuntimeWarning)
+
+    cases = []
+    for path in sorted(options.tables.glob("*.npz")):
+        n_features = np.load(path)["X"].shape[1]
+        sizes = sorted({max(1, n_features // 4), max(1, n_features // 2)})
+        if any(part in path.stem for part in options.only):
+            cases += [(path, k, seed) for k in sizes for seed in options.seeds]
+    params = json.loads(options.params)
+    rows = Parallel(n_jobs=2)(delayed(compare)(*case, params) for case in cases)
+
+    results = pd.DataFrame(rows)
+    if options.json:
+        results.to_json(options.json, orient="records", indent=1)
+    print(results.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
+    return report(results)
+
+
+def report(results: pd.DataFrame) -> int:
+    """Print the summary, and give 1 where a case is below PCA by more than the bar allows."""
+    below_pca = results["pca"] - results["autoencoder"]
+    below_textbook = results["textbook"] - results["autoencoder"]
+    ratio = (1 - results["autoencoder"]) / (1 - results["pca"]).clip(lower=1e-9)
+    print(f"\ncases: {len(results)}, of {results['table'].nunique()} tables")
+    for name in ("pca", "textbook", "autoencoder"):
+        print(f"mean explained variance, {name}: {results[name].mean():.4f}")
+    print(f"below PCA by more than {LARGEST_LOSS}: {(below_pca > LARGEST_LOSS).sum()}")
+    print(f"most below PCA: {below_pca.max():.4f}, most below textbook: {below_textbook.max():.4f}")
+    print(f"below textbook by more than .01: {(below_textbook > 0.01).sum()}")
+    print(f"unexplained variance over PCA's, geometric mean: {np.exp(np.log(ratio).mean()):.4f}")
+    return int((below_pca > LARGEST_LOSS).any())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

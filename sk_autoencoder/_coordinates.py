@@ -1,0 +1,91 @@
+"""The frame in which the network is trained: an affine map of X that it undoes."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from sk_autoencoder._principal_axes import PrincipalAxes
+
+
+class Coordinates(nn.Module):
+    """Centre the rows of X, scale them by one number and, if asked, rotate them.
+
+    One scale for all features and an orthonormal rotation leave the squared error what it
+    was, up to the factor `unit`. Where the rotation keeps fewer axes than X has features,
+    what lies outside of them is lost, as the tail of PCA is.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (n_features,)
+        The origin, kept in float64: a large offset is subtracted before anything is rounded.
+    scale : float
+        The length in X of one unit of the coordinates.
+    components : ndarray of shape (n_axes, n_features) or None
+        Orthonormal rows, the axes; None leaves the features as they are.
+    mean_square : float
+        Mean square of the coordinates of the training rows, the size of a normal value.
+    dtype : torch.dtype, default=torch.float64
+        Floating dtype of the rows to come, and so of the rotation.
+    """
+
+    def __init__(self, mean, scale, components=None, *, mean_square=1.0, dtype=torch.float64):
+        super().__init__()
+        self.scale = scale
+        self.mean_square = mean_square
+        self.dtype = dtype
+        self.n_features = len(mean)
+        self.n_axes = self.n_features if components is None else len(components)
+        self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float64).clone())
+        if components is not None:
+            components = torch.as_tensor(components).to(dtype, copy=True)
+        self.register_buffer("components", components)
+
+    @property
+    def unit(self) -> float:
+        """Mean squared error in X, for one of 1 in the coordinates."""
+        return self.scale**2 * self.n_axes / self.n_features
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Coordinates of the rows of X, in their dtype."""
+        centred = ((x - self.mean) / self.scale).to(x.dtype)  # (batch, n_features)
+        if self.components is None:
+            return centred
+        return centred @ self.components.T  # (batch, n_axes)
+
+    def inverse(self, t: torch.Tensor) -> torch.Tensor:
+        """Rows of X with the coordinates t, in their dtype."""
+        centred = t if self.components is None else t @ self.components
+        # In float64, so that a large offset costs no digits before the last rounding.
+        return (centred * self.scale + self.mean).to(t.dtype)  # (batch, n_features)
+
+    def astype(self, dtype: torch.dtype) -> Coordinates:
+        """Give the same frame for rows of another dtype."""
+        return Coordinates(
+            self.mean, self.scale, self.components, mean_square=self.mean_square, dtype=dtype
+        )
+
+
+def torch_dtype(dtype: np.dtype) -> torch.dtype:
+    """Give torch's name for the dtype of a checked X."""
+    return torch.float32 if dtype == np.float32 else torch.float64
+
+
+def principal(axes: PrincipalAxes, dtype: torch.dtype) -> Coordinates:
+    """Rotate onto the principal axes: a start at PCA is the identity there."""
+    mean_square = axes.n_features / len(axes.components)
+    return Coordinates(
+        axes.mean, axes.scale, axes.components, mean_square=mean_square, dtype=dtype
+    )
+
+
+def standard(axes: PrincipalAxes, dtype: torch.dtype) -> Coordinates:
+    """Centre and scale, for a network that starts from random weights."""
+    return Coordinates(axes.mean, axes.scale, dtype=dtype)
+
+
+def raw(axes: PrincipalAxes, dtype: torch.dtype) -> Coordinates:
+    """Leave X as it is, for a module that knows its own input."""
+    mean_square = axes.total_variance / axes.n_features + float(np.mean(axes.mean**2))
+    return Coordinates(np.zeros(axes.n_features), 1.0, mean_square=mean_square or 1.0, dtype=dtype)

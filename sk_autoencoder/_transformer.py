@@ -1,0 +1,500 @@
+"""AutoencoderTransformer: an autoencoder where PCA stands."""
+
+from __future__ import annotations
+
+import copy
+import time
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,
+)
+from sklearn.callback import CallbackSupportMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from sk_autoencoder import _inference, _training
+from sk_autoencoder._coordinates import torch_dtype
+from sk_autoencoder._module import ACTIVATIONS
+from sk_autoencoder._validation import (
+    check_codes,
+    check_n_components,
+    check_random_source,
+    check_X,
+    like_output,
+    unchanged_on_error,
+)
+
+
+class AutoencoderTransformer(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, CallbackSupportMixin, BaseEstimator
+):
+    """Dimensionality reduction with a stacked autoencoder that starts at PCA.
+
+    An encoder of layers that get narrower maps the rows of X to codes of `n_components`
+    numbers, the mirrored decoder maps them back, and both are trained together to make the
+    mean squared error of the reconstruction small [1]_. Beside each of the two lies a
+    straight linear path, which starts as the solution of PCA. The network therefore begins
+    as PCA with the same number of components, and training goes on from there: the weights
+    of the best validation epoch are kept, and where no epoch is better than the start, the
+    result is PCA, fitted on all rows.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+        Width of the code, at most ``min(n_samples, n_features)``.
+
+    hidden_layer_sizes : "auto" or sequence of int, default="auto"
+        Widths of the encoder's hidden layers; the decoder has them in reverse. "auto" takes
+        three widths that halve, the first of them twice the number of features, but at
+        least 128 and at most 512. An empty sequence leaves one linear layer each.
+
+    activation : {"celu", "elu", "gelu", "identity", "leaky_relu", "mish", "relu", "selu", \
+            "sigmoid", "silu", "softplus", "tanh"}, default="gelu"
+        Activation behind each hidden layer. The code and the output have none.
+
+    linear_shortcut : bool, default=True
+        Whether to lay the linear path beside each stack and start at PCA. False gives the
+        textbook stacked autoencoder, which starts from random weights.
+
+    module : torch.nn.Module or callable, default=None
+        A network of your own in place of the stacked autoencoder: a module, which is copied
+        before it is trained, or a class or function that makes one. It needs the methods
+        `encode`, from a float32 tensor of shape (batch, n_features) to one of shape (batch,
+        n_components), `decode`, the way back, and `forward`, one after the other. It is
+        given the rows of X as they are, not centred and not scaled; `hidden_layer_sizes`,
+        `activation` and `linear_shortcut` are not used.
+
+    optimizer : {"adam", "adamw", "rmsprop", "sgd"} or callable, default="adamw"
+        Optimizer, by name or as a class of torch. "sgd" has a Nesterov momentum of 0.9.
+
+    lr : float, default=3e-3
+        Learning rate, the highest one where the schedule changes it.
+
+    lr_schedule : {"one_cycle", "constant"}, default="one_cycle"
+        Course of the learning rate over `max_epochs`: one rise and one fall [2]_, or none.
+
+    weight_decay : float, default=1e-2
+        Weight decay of the optimizers that take one.
+
+    batch_size : "auto" or int, default="auto"
+        Rows a step. "auto" takes the power of two that gives some 16 batches an epoch, at
+        least 16 and at most 256.
+
+    max_epochs : "auto" or int, default="auto"
+        The most epochs to train for. "auto" takes as many as make some 4000 steps, at least
+        12 and at most 400. With 0 epochs, the result is PCA.
+
+    early_stopping : bool, default=True
+        Whether to set rows aside for validation, stop where they are reconstructed no
+        better, and keep the best epoch's weights. False trains on all rows for `max_epochs`
+        and keeps the last weights.
+
+    validation_fraction : float, default=0.1
+        Share of the rows that is set aside, in (0, 1). Used with `early_stopping`.
+
+    n_iter_no_change : int, default=10
+        Epochs without a better validation loss after which training stops.
+
+    tol : float, default=1e-4
+        Share by which the validation loss has to fall to count as better in
+        `n_iter_no_change`.
+
+    device : str, default="auto"
+        Device to train and to compute on, such as "cpu" or "cuda:0". "auto" takes a CUDA
+        GPU where there is one.
+
+    callbacks : list, default=None
+        Callbacks of skorch, or (name, callback) pairs. `history` of the net that they are
+        given has the losses in the units of X. Callbacks of scikit-learn are set with
+        `set_callbacks`.
+
+    net_params : dict, default=None
+        Further parameters of skorch's `NeuralNet`, such as
+        ``{"optimizer__betas": (0.9, 0.95)}`` or, with a class as `module`,
+        ``{"module__width": 32}``.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on training what the last call left, on the same principal axes
+        and with the same optimizer, instead of starting anew.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the split, the first weights and the order of the rows. An int repeats a
+        fit bit by bit on one machine; None draws from the operating system. Neither reads
+        nor changes the global generators of NumPy and torch.
+
+    verbose : int or bool, default=0
+        Whether to print skorch's table, a line an epoch.
+
+    Attributes
+    ----------
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_`` is the torch module.
+
+    n_components_ : int
+        Width of the code.
+
+    mean_ : ndarray of shape (n_features,)
+        Mean of the training rows, float64.
+
+    history_ : pandas.DataFrame
+        A row an epoch: "epoch", "train_loss", "valid_loss" with `early_stopping`, "dur" in
+        seconds, and what callbacks record. Losses are mean squared errors in the squared
+        units of X. Row 0 is PCA with as many components, fitted on the training rows.
+
+    n_iter_ : int
+        Number of epochs that the last call of `fit` or `partial_fit` trained for.
+
+    best_epoch_ : int
+        The epoch whose weights were kept; 0 is the start, which is PCA unless
+        `linear_shortcut` is False or `module` is given.
+
+    validation_score_ : float or None
+        Share of the variance of the validation rows that is explained with the weights
+        kept; None without validation rows.
+
+    pca_validation_score_ : float or None
+        The same for PCA, fitted on the training rows.
+
+    n_features_in_ : int
+        Number of features seen during `fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during `fit`, where all of them are strings.
+
+    See Also
+    --------
+    sklearn.decomposition.PCA : The linear reduction that this one starts from.
+    compare_with_pca : Both side by side, on rows that neither has seen.
+
+    References
+    ----------
+    .. [1] Hinton and Salakhutdinov (2006). Reducing the dimensionality of data with neural
+       networks. Science 313, 504-507.
+    .. [2] Smith and Topin (2018). Super-convergence: very fast training of neural networks
+       using large learning rates. arXiv:1708.07120.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sk_autoencoder import AutoencoderTransformer
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> autoencoder = AutoencoderTransformer(n_components=8, max_epochs=5, random_state=0)
+    >>> autoencoder.fit_transform(X).shape
+    (1797, 8)
+    """
+
+    _parameter_constraints: dict = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": [StrOptions({"auto"}), "array-like"],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "linear_shortcut": ["boolean"],
+        "module": [torch.nn.Module, callable, None],
+        "optimizer": [StrOptions(set(_training.OPTIMIZERS)), callable],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "lr_schedule": [StrOptions(set(_training.LR_SCHEDULES))],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "device": [str],
+        "callbacks": [list, tuple, None],
+        "net_params": [dict, None],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        n_components=2,
+        *,
+        hidden_layer_sizes="auto",
+        activation="gelu",
+        linear_shortcut=True,
+        module=None,
+        optimizer="adamw",
+        lr=3e-3,
+        lr_schedule="one_cycle",
+        weight_decay=1e-2,
+        batch_size="auto",
+        max_epochs="auto",
+        early_stopping=True,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        device="auto",
+        callbacks=None,
+        net_params=None,
+        warm_start=False,
+        random_state=None,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.linear_shortcut = linear_shortcut
+        self.module = module
+        self.optimizer = optimizer
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.device = device
+        self.callbacks = callbacks
+        self.net_params = net_params
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Train the autoencoder on the rows of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training data, of at least two rows. float32 stays float32; all else becomes
+            float64.
+        y : Ignored
+            Not used, present for API consistency.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            If X is not a finite real matrix, if `n_components` exceeds what X allows, or if
+            the fit diverges. What was fitted before is kept.
+        """
+        with unchanged_on_error(self):
+            resume = self.warm_start and hasattr(self, "net_")
+            X = check_X(self, X, reset=not resume)
+            rng = check_random_source(self.random_state)
+            train, valid = _training.split_rows(self, len(X), rng)
+            if not resume:
+                self._start(X, train, valid, rng)
+            self._train(X, y, train, valid, self.max_epochs, self.lr_schedule)
+            if _training.starts_at_pca(self) and self.best_epoch_ == 0 and not resume:
+                self._become_pca(X, rng)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """Train for one more epoch, on these rows alone.
+
+        The first call finds the mean, the scale and the principal axes from its rows, so
+        they should be a fair sample; later calls keep them. No rows are set aside for
+        validation, the learning rate is constant and the last weights are kept.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training data; at least two rows in the first call.
+        y : Ignored
+            Not used, present for API consistency.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+        """
+        with unchanged_on_error(self):
+            resume = hasattr(self, "net_")
+            X = check_X(self, X, reset=not resume)
+            rows = np.arange(len(X))
+            if not resume:
+                self._start(X, rows, None, check_random_source(self.random_state))
+            self._train(X, y, rows, None, max_epochs=1, lr_schedule="constant")
+        return self
+
+    def transform(self, X):
+        """Encode the rows of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to encode.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components_)
+            Their codes, in the floating dtype of X.
+        """
+        check_is_fitted(self)
+        X = check_X(self, X, reset=False)
+        return _inference.encode(*self._network(X.dtype), X, self.n_components_)
+
+    def inverse_transform(self, Z):
+        """Decode codes to rows in the space of X.
+
+        Parameters
+        ----------
+        Z : array-like of shape (n_samples, n_components_)
+            Codes, as `transform` gives them.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features_in_)
+            The reconstruction, in the floating dtype of Z. Where `set_output` asks for a
+            DataFrame it is one, with the feature names of the training data and, in
+            pandas, the index of Z.
+        """
+        check_is_fitted(self)
+        codes = check_codes(self, Z)
+        return like_output(self, _inference.decode(*self._network(codes.dtype), codes), Z)
+
+    def reconstruct(self, X):
+        """Encode the rows of X and decode them again.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to reconstruct.
+
+        Returns
+        -------
+        X_reconstructed : ndarray of shape (n_samples, n_features)
+            The same as ``inverse_transform(transform(X))``, in the floating dtype of X and
+            the container that `inverse_transform` gives.
+        """
+        check_is_fitted(self)
+        rows = check_X(self, X, reset=False)
+        return like_output(self, _inference.reconstruct(*self._network(rows.dtype), rows), X)
+
+    def reconstruction_error(self, X, *, per_feature=False):
+        """Squared error of the reconstruction of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to reconstruct.
+        per_feature : bool, default=False
+            Whether to give the squared error of each cell, instead of its mean over a row.
+
+        Returns
+        -------
+        error : ndarray of shape (n_samples,) or (n_samples, n_features)
+            Squared errors in the squared units of X, float64.
+        """
+        check_is_fitted(self)
+        X = check_X(self, X, reset=False)
+        network = self._network(X.dtype)
+        if per_feature:
+            return _inference.squared_error(*network, X)
+        return _inference.mean_squared_error(*network, X)
+
+    def score_samples(self, X):
+        """Say how normal each row of X is: minus its mean squared reconstruction error.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to score.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            Higher is more normal, in the squared units of X, float64.
+        """
+        return -self.reconstruction_error(X)
+
+    def score(self, X, y=None):
+        """Share of the variance of X that its reconstruction explains.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to reconstruct.
+        y : Ignored
+            Not used, present for API consistency.
+
+        Returns
+        -------
+        score : float
+            One minus the summed squared error of the reconstruction over that of `mean_`:
+            1 is perfect, 0 no better than the mean of the training data.
+        """
+        check_is_fitted(self)
+        X = check_X(self, X, reset=False)
+        loss = float(_inference.mean_squared_error(*self._network(X.dtype), X).mean())
+        _, variance = self._axes.loss_and_variance(X, np.arange(len(X)))
+        return _explained(loss, variance)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    @property
+    def _n_features_out(self):
+        return self.n_components_
+
+    def _network(self, dtype):
+        """Give the frame and the module for rows of a dtype."""
+        coordinates, module = self._coordinates, self.net_.module_
+        dtype = torch_dtype(dtype)
+        if coordinates.dtype != dtype:
+            return coordinates.astype(dtype), copy.deepcopy(module).to(dtype)
+        return coordinates, module
+
+    def _start(self, X, train, valid, rng):
+        """Fit PCA on the training rows, and build the net that goes on from there."""
+        began = time.perf_counter()
+        k = self.n_components_ = check_n_components(self.n_components, *X.shape)
+        axes = _training.find_axes(X, train, k, rng)
+        self._axes = axes.leading(k)
+        self.mean_ = axes.mean
+        self._coordinates = _training.choose_coordinates(self, axes, torch_dtype(X.dtype))
+        self.net_ = _training.build_net(self, self._coordinates, rng)
+        row = {"epoch": 0, "train_loss": self._axes.training_loss()}
+        if valid is not None:
+            row["valid_loss"], _ = self._axes.loss_and_variance(X, valid)
+        self.net_.history.append({**row, "dur": time.perf_counter() - began, "batches": []})
+
+    def _train(self, X, y, train, valid, max_epochs, lr_schedule):
+        """Train the net, and set what is told of it: its epochs, its best one, its scores."""
+        n_before = len(self.net_.history)
+        start = self.best_epoch_ if n_before > 1 else 0
+        best = _training.train(self, X, y, (train, valid), start, max_epochs, lr_schedule)
+        history = pd.DataFrame(list(self.net_.history)).drop(columns="batches")
+        self.history_ = history
+        self.n_iter_ = len(history) - n_before
+        self.best_epoch_ = int(history["epoch"].iloc[-1])
+        self.validation_score_ = self.pca_validation_score_ = None
+        if best is not None:
+            self.best_epoch_ = best.epoch_
+            pca_loss, variance = self._axes.loss_and_variance(X, valid)
+            self.pca_validation_score_ = _explained(pca_loss, variance)
+            self.validation_score_ = _explained(best.loss_, variance)
+
+    def _become_pca(self, X, rng):
+        """Fit PCA on all rows, where no epoch was better than PCA on the training rows."""
+        history = self.net_.history
+        self._start(X, np.arange(len(X)), None, rng)
+        self.net_.history = history
+        self.net_.rest(torch_dtype(X.dtype))
+
+
+def _explained(loss: float, variance: float) -> float:
+    """Share of a variance that is explained; of none, all or nothing."""
+    if variance == 0.0:
+        return 1.0 if loss == 0.0 else 0.0
+    return 1.0 - loss / variance

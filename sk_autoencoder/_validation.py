@@ -1,0 +1,81 @@
+"""X to checked X, and a fitted state that survives an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
+from sklearn.utils.validation import check_array, validate_data
+
+DTYPES = [np.float64, np.float32]
+PRIVATE_STATE = ("_axes", "_coordinates")
+
+
+def check_X(estimator, X, *, reset: bool) -> np.ndarray:
+    """Rows of X as a finite float32 or float64 array; other dtypes become float64."""
+    return validate_data(
+        estimator, X, reset=reset, dtype=DTYPES, ensure_min_samples=2 if reset else 1
+    )
+
+
+def check_codes(estimator, Z) -> np.ndarray:
+    """Codes as a finite float32 or float64 array of the width that `transform` gives."""
+    Z = check_array(Z, dtype=DTYPES, input_name="Z", estimator=estimator)
+    if Z.shape[1] != estimator.n_components_:
+        raise ValueError(
+            f"Z has {Z.shape[1]} columns, but {type(estimator).__name__} was fitted with "
+            f"n_components={estimator.n_components_}. Pass what transform gave."
+        )
+    return Z
+
+
+def check_n_components(n_components: int, n_samples: int, n_features: int) -> int:
+    """Refuse more components than there are features or rows, as PCA does."""
+    if n_components > min(n_samples, n_features):
+        raise ValueError(
+            f"n_components={n_components} must be at most min(n_samples, n_features)="
+            f"{min(n_samples, n_features)}, with n_samples={n_samples} and "
+            f"n_features={n_features}. Lower n_components, or pass more data."
+        )
+    return n_components
+
+
+def check_random_source(random_state) -> np.random.RandomState:
+    """Give a generator of our own, so that NumPy's global one is neither read nor moved."""
+    if isinstance(random_state, np.random.RandomState):
+        return random_state
+    return np.random.RandomState(random_state)
+
+
+def like_output(estimator, X: np.ndarray, original):
+    """Rows of X in the container that `set_output` asks for, under the input's names."""
+    container = _get_output_config("transform", estimator)["dense"]
+    if container == "default":
+        return X
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        names = np.array([f"x{i}" for i in range(X.shape[1])], dtype=object)
+    return ADAPTERS_MANAGER.adapters[container].create_container(X, original, columns=names)
+
+
+@contextmanager
+def unchanged_on_error(estimator) -> Iterator[None]:
+    """Leave the fitted attributes as they were where the block raises, Ctrl-C included."""
+    before = _fitted_attributes(estimator)
+    try:
+        yield
+    except BaseException:
+        for name in _fitted_attributes(estimator):
+            delattr(estimator, name)
+        vars(estimator).update(before)
+        raise
+
+
+def _fitted_attributes(estimator) -> dict:
+    return {
+        name: value
+        for name, value in vars(estimator).items()
+        if name in PRIVATE_STATE or (name.endswith("_") and not name.startswith("_"))
+    }
