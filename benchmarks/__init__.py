@@ -1,0 +1,1 @@
+"""Quality against PCA and the textbook stack; run by hand, not by the tests."""

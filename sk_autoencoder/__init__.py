@@ -1,6 +1,39 @@
 """A drop-in replacement for PCA: a stacked autoencoder that starts at PCA."""
 
-from sk_autoencoder._transformer import AutoencoderTransformer
+from __future__ import annotations
 
-__all__ = ["AutoencoderTransformer"]
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sk_autoencoder._comparison import compare_with_pca
+    from sk_autoencoder._displays import ComparisonDisplay, ReconstructionDisplay
+    from sk_autoencoder._transformer import AutoencoderTransformer
+
+__all__ = [
+    "AutoencoderTransformer",
+    "ComparisonDisplay",
+    "ReconstructionDisplay",
+    "compare_with_pca",
+]
 __version__ = "0.1.0"
+
+_ROOMS = {
+    "AutoencoderTransformer": "_transformer",
+    "ComparisonDisplay": "_displays",
+    "ReconstructionDisplay": "_displays",
+    "compare_with_pca": "_comparison",
+}
+
+
+def __getattr__(name: str):
+    """Import a public name where it is first used: torch alone takes seconds (PEP 562)."""
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_ROOMS[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

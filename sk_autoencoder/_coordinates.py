@@ -30,6 +30,9 @@ class Coordinates(nn.Module):
         Floating dtype of the rows to come, and so of the rotation.
     """
 
+    mean: torch.Tensor
+    components: torch.Tensor | None
+
     def __init__(self, mean, scale, components=None, *, mean_square=1.0, dtype=torch.float64):
         super().__init__()
         self.scale = scale
@@ -75,9 +78,7 @@ def torch_dtype(dtype: np.dtype) -> torch.dtype:
 def principal(axes: PrincipalAxes, dtype: torch.dtype) -> Coordinates:
     """Rotate onto the principal axes: a start at PCA is the identity there."""
     mean_square = axes.n_features / len(axes.components)
-    return Coordinates(
-        axes.mean, axes.scale, axes.components, mean_square=mean_square, dtype=dtype
-    )
+    return Coordinates(axes.mean, axes.scale, axes.components, mean_square=mean_square, dtype=dtype)
 
 
 def standard(axes: PrincipalAxes, dtype: torch.dtype) -> Coordinates:

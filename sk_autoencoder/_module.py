@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import torch
 from torch import nn
@@ -96,7 +97,7 @@ def auto_hidden_layer_sizes(n_inputs: int, n_components: int) -> tuple[int, int,
     return 2 * middle, middle, max(middle // 2, n_components)
 
 
-def check_module(module: nn.Module, n_inputs: int, n_components: int, device) -> None:
+def check_module(module: Any, n_inputs: int, n_components: int, device) -> None:
     """Try a module on two rows of zeros, and say what is wrong with it."""
     name = type(module).__name__
     for method in ("encode", "decode"):

@@ -31,10 +31,6 @@ class AutoencoderNet(NeuralNet):
     def get_split_datasets(self, X, y=None, **fit_params):
         return X
 
-    def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
-        self.history.new_epoch()
-        self.history.record("epoch", len(self.history) - 1)
-
     def fit_epoch(self, rows) -> bool:
         """Train for one epoch on a pair of `Rows`; True where it is time to stop.
 
@@ -96,7 +92,7 @@ class AutoencoderNet(NeuralNet):
     def as_if_stopped(self, dtype: torch.dtype) -> AutoencoderNet:
         """Give a net for inference with the weights that a stop after this epoch would keep."""
         twin = object.__new__(type(self))
-        vars(twin).update(vars(self), callbacks_=[], module_=copy.deepcopy(self.module_))
+        twin.__dict__ |= vars(self) | {"callbacks_": [], "module_": copy.deepcopy(self.module_)}
         best = dict(self.callbacks_).get("best_epoch")
         if best is not None:
             twin.module_.load_state_dict(best.weights_)
@@ -118,7 +114,7 @@ class AutoencoderNet(NeuralNet):
         """Set the course of the learning rate for the next `n_steps` steps."""
         self.lr_scheduler_ = None
         for group in self.optimizer_.param_groups:
-            group["lr"] = self.lr
+            group["lr"] = group["initial_lr"] = self.lr
         if name == "one_cycle" and n_steps > 0:
             self.lr_scheduler_ = torch.optim.lr_scheduler.OneCycleLR(
                 self.optimizer_, max_lr=self.lr, total_steps=n_steps, cycle_momentum=False
@@ -135,8 +131,10 @@ class AutoencoderNet(NeuralNet):
         try:
             yield
         except BaseException:
-            self.module_.to(dtype).eval().load_state_dict(module)
+            # The optimizer takes its state over in the dtype of the weights: first float32.
+            self.module_.float().eval().load_state_dict(module)
             self.optimizer_.load_state_dict(optimizer)
+            self.module_.to(dtype)
             self.iterator_train__rng.set_state(shuffling)
             self.lr_scheduler_ = None
             del self.history[n_epochs:]

@@ -50,7 +50,7 @@ class PrincipalAxes:
     def constant(self) -> bool:
         """Whether the rows differ by no more than the rounding of their mean."""
         rounding = 4 * np.finfo(np.float64).eps * np.linalg.norm(self.mean)
-        return math.sqrt(self.total_variance) <= rounding
+        return bool(math.sqrt(self.total_variance) <= rounding)
 
     @property
     def scale(self) -> float:

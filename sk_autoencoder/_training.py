@@ -1,66 +1,71 @@
-"""From checked X to a trained net: its start, its epochs, the callbacks that end them."""
+"""The training of a net: the rows set aside, the epochs, and which of them to keep."""
 
 from __future__ import annotations
 
-import copy
-import inspect
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
+from scipy import stats
+from sklearn.model_selection import train_test_split
 from skorch.callbacks import EarlyStopping
 from skorch.utils import noop
-from sklearn.model_selection import train_test_split
-from torch import nn
+from threadpoolctl import ThreadpoolController
 
-from sk_autoencoder import _coordinates
-from sk_autoencoder._batches import BLOCK_ROWS, Batches, Rows
-from sk_autoencoder._coordinates import Coordinates, torch_dtype
-from sk_autoencoder._module import StackedAutoencoder, auto_hidden_layer_sizes, check_module
+from sk_autoencoder._batches import Rows
+from sk_autoencoder._coordinates import torch_dtype
 from sk_autoencoder._net import AutoencoderNet, BestEpoch
-from sk_autoencoder._principal_axes import PrincipalAxes
-
-OPTIMIZERS = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "rmsprop": torch.optim.RMSprop,
-    "sgd": torch.optim.SGD,
-}
+from sk_autoencoder._start import local_torch_generator, starts_at_pca
 
 LR_SCHEDULES = ("one_cycle", "constant")
 
-# The transformer sets these from its own parameters, so that net_params may not.
-RESERVED_NET_PARAMS = frozenset(
-    {
-        "batch_size",
-        "callbacks",
-        "dataset",
-        "device",
-        "iterator_train",
-        "iterator_valid",
-        "lr",
-        "max_epochs",
-        "module",
-        "optimizer",
-        "train_split",
-        "verbose",
-        "warm_start",
-    }
-)
-
-LEAST_AXES = 256
-AXES_PER_COMPONENT = 4
+VALIDATION_FRACTION = 0.1
+VALIDATION_ROWS = 100
+LARGEST_VALIDATION_FRACTION = 1 / 3
+SIGNIFICANCE = 0.05
+LARGEST_REFIT = 2000
 
 BATCHES_PER_EPOCH = 16
 BATCH_SIZES = (16, 256)
 AUTO_STEPS = 4000
 AUTO_EPOCHS = (12, 400)
 
+# Multiplications in a batch below which a second thread costs more than it gives.
+THREADED_BATCH = 2**25
+
+
+@dataclass(frozen=True)
+class Course:
+    """How long to train, and how.
+
+    `n_epochs` is the length of the schedule of the learning rate; training may be told to
+    end after `last` epochs of it.
+    """
+
+    n_epochs: int
+    batch_size: int
+    lr_schedule: str
+    last: int | None = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The epoch whose weights were kept, and its validation loss in the units of X.
+
+    `gains` are the validation rows' `gains_over_pca`, None where the net did not start there.
+    """
+
+    epoch: int
+    loss: float
+    gains: np.ndarray | None = None
+
 
 def split_rows(estimator, n_samples: int, rng) -> tuple[np.ndarray, np.ndarray | None]:
-    """Indices of the training rows and, for early stopping, of the validation rows.
+    """Give the indices of the training rows and, for early stopping, of the validation rows.
 
     A start at PCA needs more training rows than components: with fewer, PCA reconstructs
     them exactly, and no row is set aside.
@@ -68,121 +73,148 @@ def split_rows(estimator, n_samples: int, rng) -> tuple[np.ndarray, np.ndarray |
     rows = np.arange(n_samples)
     if not estimator.early_stopping:
         return rows, None
-    train, valid = train_test_split(
-        rows, test_size=estimator.validation_fraction, random_state=rng
-    )
+    fraction = estimator.validation_fraction
+    if fraction == "auto":
+        wanted = max(VALIDATION_FRACTION, VALIDATION_ROWS / n_samples)
+        fraction = min(wanted, LARGEST_VALIDATION_FRACTION)
+    train, valid = train_test_split(rows, test_size=fraction, random_state=rng)
     if starts_at_pca(estimator) and len(train) <= estimator.n_components:
         return rows, None
     return np.sort(train), np.sort(valid)
 
 
-def starts_at_pca(estimator) -> bool:
-    """Whether the network before its first step is PCA."""
-    return estimator.linear_shortcut and estimator.module is None
+def plan(estimator, n_rows: int) -> Course:
+    """Give the course of a fit on `n_rows` training rows."""
+    batch_size = _batch_size(estimator, n_rows)
+    n_epochs = estimator.max_epochs
+    if n_epochs == "auto":
+        least, most = AUTO_EPOCHS
+        n_batches = math.ceil(n_rows / batch_size)
+        n_epochs = min(max(math.ceil(AUTO_STEPS / n_batches), least), most)
+    if estimator._axes.constant:
+        n_epochs = 0  # nothing is there to learn
+    return Course(n_epochs, batch_size, estimator.lr_schedule)
 
 
-def find_axes(X: np.ndarray, index: np.ndarray, n_components: int, rng) -> PrincipalAxes:
-    """Principal axes of rows of X, far more than the code has components."""
-    n_axes = min(max(LEAST_AXES, AXES_PER_COMPONENT * n_components), len(index), X.shape[1])
-    return PrincipalAxes.fit(X, index, n_axes, rng)
+def plan_one_epoch(estimator, n_rows: int) -> Course:
+    """Give the course of a single epoch at a constant learning rate."""
+    return Course(1, _batch_size(estimator, n_rows), "constant")
 
 
-def choose_coordinates(estimator, axes: PrincipalAxes, dtype: torch.dtype) -> Coordinates:
-    """Give the frame that suits the network: rotated onto the axes for a start at PCA."""
-    if estimator.module is not None:
-        return _coordinates.raw(axes, dtype)
-    if starts_at_pca(estimator):
-        return _coordinates.principal(axes, dtype)
-    return _coordinates.standard(axes, dtype)
+def refits(estimator, n_samples: int) -> bool:
+    """Whether to train again on all rows, the validation rows among them.
+
+    Callbacks of skorch watch one training, and a warm start goes on from its validated
+    weights, so that with either there is no second one.
+    """
+    if estimator.callbacks or estimator.warm_start:
+        return False
+    return n_samples < LARGEST_REFIT if estimator.refit == "auto" else bool(estimator.refit)
 
 
-def build_net(estimator, coordinates: Coordinates, rng) -> AutoencoderNet:
-    """Build the initialized skorch net that the estimator's parameters describe."""
-    net_params = estimator.net_params or {}
-    if reserved := RESERVED_NET_PARAMS.intersection(net_params):
-        raise ValueError(
-            f"net_params sets {sorted(reserved)}, which {type(estimator).__name__} sets from "
-            "its own parameters. Use the parameter of that name, or leave it out."
-        )
-    seed = int(rng.randint(2**31))
-    device = resolve_device(estimator.device)
-    with local_torch_generator(estimator, seed, device):
-        net = AutoencoderNet(
-            **{
-                "module": _module(estimator, coordinates, seed),
-                "criterion": nn.MSELoss,
-                "lr": estimator.lr,
-                "iterator_train": Batches,
-                "iterator_train__rng": np.random.RandomState(seed),
-                "iterator_valid": Batches,
-                "iterator_valid__batch_size": BLOCK_ROWS,
-                "callbacks": [],
-                "verbose": int(estimator.verbose),
-                "device": device,
-                **_optimizer_params(estimator, device),
-                **net_params,
-            }
-        ).initialize()
-    coordinates.to(device)
-    check_module(net.module_, coordinates.n_axes, estimator.n_components, device)
-    return net
+def train(estimator, X, y, parts, course: Course, start_epoch: int, task) -> Kept | None:
+    """Train the estimator's net on the training part of X; keep its best epoch, if any.
 
-
-def train(
-    estimator,
-    X: np.ndarray,
-    y,
-    parts: tuple[np.ndarray, np.ndarray | None],
-    start_epoch: int,
-    max_epochs,
-    lr_schedule: str,
-) -> BestEpoch | None:
-    """Train the estimator's net on parts of X; with validation rows, keep its best epoch."""
+    `parts` holds the indices of the training and of the validation rows, or None for these.
+    Each epoch is a subtask of `task`.
+    """
     net = estimator.net_
-    rows = tuple(
-        None if index is None else Rows(X, index, estimator._coordinates, net.device)
-        for index in parts
-    )
-    with net.unchanged_on_error():
+    rows = tuple(None if index is None else _rows(estimator, X, index) for index in parts)
+    with net.unchanged_on_error(), _enough_threads(net, course.batch_size):
         net.module_.float()
-        net.batch_size = auto_batch_size(estimator.batch_size, len(rows[0]))
-        n_batches = len(net.get_iterator(rows[0], training=True))
-        n_epochs = auto_max_epochs(max_epochs, n_batches)
-        if estimator._axes.constant:
-            n_epochs = 0  # nothing is there to learn
-        best = None
-        if rows[1] is not None:
-            best = BestEpoch(start_epoch, net.loss(rows[1]))
+        net.batch_size, net.lr = course.batch_size, estimator.lr
+        net.verbose = int(estimator.verbose)
+        best = None if rows[1] is None else BestEpoch(start_epoch, net.loss(rows[1]))
         net.callbacks = _callbacks(estimator, best)
         net.initialize_callbacks()
-        net.schedule(lr_schedule, n_epochs * n_batches)
+        net.schedule(
+            course.lr_schedule, course.n_epochs * len(net.get_iterator(rows[0], training=True))
+        )
         seed = int(net.iterator_train__rng.randint(2**31))
         with local_torch_generator(estimator, seed, net.device):
-            _run_epochs(estimator, rows, n_epochs, X, X if y is None else y)
-        net.rest(torch_dtype(X.dtype))
-    return best
+            _run_epochs(estimator, rows, course, X, y, task)
+        kept = None if best is None else _keep(estimator, X, parts[1], best, start_epoch)
+        net.rest(estimator._coordinates.dtype)
+    return kept
 
 
-def _run_epochs(estimator, rows, n_epochs: int, X, y) -> None:
-    """Train for up to `n_epochs`, each of them a task for the callbacks of scikit-learn."""
+def _run_epochs(estimator, rows, course: Course, X, y, task) -> None:
+    """Train epoch by epoch, each of them a task for the callbacks of scikit-learn."""
     net = estimator.net_
-    fit_task = estimator._init_callback_context(max_subtasks=n_epochs)
-    fit_task.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
     net.notify("on_train_begin", X=rows, y=None)
-    for _ in range(n_epochs):
-        epoch = fit_task.subcontext(task_name="epoch")
+    for _ in range(course.n_epochs if course.last is None else course.last):
+        epoch = task.subcontext(task_name="epoch")
         epoch.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
         stop = net.fit_epoch(rows)
         stop |= epoch.call_on_fit_task_end(
             estimator=estimator,
             X=X,
             y=y,
-            reconstruction_attributes=lambda: {"net_": net.as_if_stopped(torch_dtype(X.dtype))},
+            reconstruction_attributes=lambda: {
+                "net_": net.as_if_stopped(estimator._coordinates.dtype)
+            },
         )
         if stop:
             break
     net.notify("on_train_end", X=rows, y=None)
-    fit_task.call_on_fit_task_end(estimator=estimator, X=X, y=y)
+
+
+def _keep(estimator, X, valid, best: BestEpoch, start_epoch: int) -> Kept:
+    """Keep the best epoch, or PCA where a start there is not told from it."""
+    if start_epoch > 0 or not starts_at_pca(estimator):
+        return Kept(best.epoch_, best.loss_)
+    gains = gains_over_pca(estimator, X, valid)
+    if better_than_chance(gains):
+        return Kept(best.epoch_, best.loss_, gains)
+    return Kept(0, best.loss, gains)
+
+
+def gains_over_pca(estimator, X, index: np.ndarray) -> np.ndarray:
+    """Give what the net saves of PCA's squared error on each of the rows.
+
+    On principal axes PCA's error is what lies outside of the first `n_components`.
+    """
+    net = estimator.net_
+    n_components = estimator.n_components_
+    rows = _rows(estimator, X, index)
+    dtype = next(net.module_.parameters()).dtype
+    gains = []
+    with torch.inference_mode():
+        for t, _ in net.get_iterator(rows, training=False):
+            t = t.to(dtype)
+            left = (net.module_.eval()(t) - t).square().sum(dim=1)
+            gains.append(t[:, n_components:].square().sum(dim=1) - left)
+    return torch.cat(gains).double().cpu().numpy()
+
+
+def better_than_chance(gains: np.ndarray) -> bool:
+    """Whether rows show that a net is better than PCA, and not that it was lucky.
+
+    The mean gain has to exceed its standard error, the rule by which CART prefers the
+    simpler model (Breiman et al., 1984), and more than a few rows have to gain: a one-sided
+    signed-rank test (Wilcoxon, 1945).
+    """
+    if len(gains) < 2 or not gains.mean() * math.sqrt(len(gains)) > gains.std(ddof=1):
+        return False
+    return bool(stats.wilcoxon(gains, alternative="greater").pvalue < SIGNIFICANCE)
+
+
+def rows_to_confirm(kept: Kept, train: np.ndarray, rng) -> np.ndarray | None:
+    """Give other rows to ask whether the net beats PCA, where the validation rows are few.
+
+    Those were already asked which epoch is best, and so flatter it.
+    """
+    if kept.epoch == 0 or kept.gains is None or len(kept.gains) >= VALIDATION_ROWS:
+        return None
+    return np.sort(rng.choice(train, min(len(kept.gains), len(train) // 2), replace=False))
+
+
+def _rows(estimator, X: np.ndarray, index: np.ndarray) -> Rows:
+    """Give rows of X in the network's coordinates, whatever dtype these had in the first fit."""
+    coordinates = estimator._coordinates
+    if coordinates.dtype != torch_dtype(X.dtype):
+        coordinates = coordinates.astype(torch_dtype(X.dtype))
+    return Rows(X, index, coordinates, estimator.net_.device)
 
 
 def _callbacks(estimator, best: BestEpoch | None) -> list:
@@ -198,74 +230,26 @@ def _callbacks(estimator, best: BestEpoch | None) -> list:
     return own + list(estimator.callbacks or [])
 
 
-def auto_batch_size(batch_size, n_rows: int) -> int:
+def _batch_size(estimator, n_rows: int) -> int:
     """Give the batch size asked for, or the power of two that gives some 16 batches an epoch."""
-    if batch_size != "auto":
-        return min(batch_size, n_rows)
+    if estimator.batch_size != "auto":
+        return min(estimator.batch_size, n_rows)
     least, most = BATCH_SIZES
     return min(max(2 ** round(math.log2(n_rows / BATCHES_PER_EPOCH)), least), most)
 
 
-def auto_max_epochs(max_epochs, n_batches: int) -> int:
-    """Give the epochs asked for, or as many as make some 4000 steps of the optimizer."""
-    if max_epochs != "auto":
-        return max_epochs
-    least, most = AUTO_EPOCHS
-    return min(max(math.ceil(AUTO_STEPS / n_batches), least), most)
-
-
-def resolve_device(device: str) -> torch.device:
-    """Give the device named, or a GPU where "auto" finds one."""
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(device)
-
-
 @contextmanager
-def local_torch_generator(estimator, seed: int, device: torch.device) -> Iterator[None]:
-    """Seed torch's global generator for a user's module, and put it back afterwards.
-
-    Our own module draws from a generator of its own, which unlike this is safe in threads.
-    """
-    if estimator.module is None:
+def _enough_threads(net: AutoencoderNet, batch_size: int) -> Iterator[None]:
+    """Leave small batches to one thread: waiting for a second would take most of the time."""
+    n_weights = sum(parameter.numel() for parameter in net.module_.parameters())
+    if n_weights * batch_size >= THREADED_BATCH:
         yield
         return
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.random.default_generator.manual_seed(seed)
-        with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
-            if device.type == "cuda":
-                torch.cuda.manual_seed(seed)
-            yield
+    with _threadpools().limit(limits=1):
+        yield
 
 
-def _module(estimator, coordinates: Coordinates, seed: int):
-    """Give the module to train: a copy of the user's, or a stacked autoencoder."""
-    if isinstance(estimator.module, nn.Module):
-        return copy.deepcopy(estimator.module).float()
-    if estimator.module is not None:
-        return estimator.module
-    hidden = estimator.hidden_layer_sizes
-    if isinstance(hidden, str):
-        hidden = auto_hidden_layer_sizes(coordinates.n_axes, estimator.n_components)
-    return StackedAutoencoder(
-        coordinates.n_axes,
-        estimator.n_components,
-        hidden,
-        activation=estimator.activation,
-        linear_shortcut=estimator.linear_shortcut,
-        generator=torch.Generator().manual_seed(seed),
-    )
-
-
-def _optimizer_params(estimator, device: torch.device) -> dict:
-    """Give the optimizer's class and what it takes of weight_decay and of a fused step."""
-    cls = OPTIMIZERS.get(estimator.optimizer, estimator.optimizer)
-    takes = inspect.signature(cls).parameters
-    params = {"optimizer": cls}
-    if "weight_decay" in takes:
-        params["optimizer__weight_decay"] = estimator.weight_decay
-    if "momentum" in takes and cls is torch.optim.SGD:
-        params |= {"optimizer__momentum": 0.9, "optimizer__nesterov": True}
-    if "fused" in takes and device.type in ("cpu", "cuda"):
-        params["optimizer__fused"] = True
-    return params
+@cache
+def _threadpools() -> ThreadpoolController:
+    """Find the thread pools of the process once, since that takes milliseconds."""
+    return ThreadpoolController()

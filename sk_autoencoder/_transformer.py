@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import time
+from dataclasses import replace
 from numbers import Integral, Real
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -19,13 +21,14 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sk_autoencoder import _inference, _training
+from sk_autoencoder import _inference, _start, _training
 from sk_autoencoder._coordinates import torch_dtype
 from sk_autoencoder._module import ACTIVATIONS
 from sk_autoencoder._validation import (
     check_codes,
     check_n_components,
     check_random_source,
+    check_unchanged,
     check_X,
     like_output,
     unchanged_on_error,
@@ -41,9 +44,9 @@ class AutoencoderTransformer(
     numbers, the mirrored decoder maps them back, and both are trained together to make the
     mean squared error of the reconstruction small [1]_. Beside each of the two lies a
     straight linear path, which starts as the solution of PCA. The network therefore begins
-    as PCA with the same number of components, and training goes on from there: the weights
-    of the best validation epoch are kept, and where no epoch is better than the start, the
-    result is PCA, fitted on all rows.
+    as PCA with the same number of components, and training goes on from there. The weights
+    of the best validation epoch are kept if they beat PCA on the validation rows by more
+    than chance would (a paired t-test at 5 %); else the result is PCA, fitted on all rows.
 
     Parameters
     ----------
@@ -80,7 +83,7 @@ class AutoencoderTransformer(
     lr_schedule : {"one_cycle", "constant"}, default="one_cycle"
         Course of the learning rate over `max_epochs`: one rise and one fall [2]_, or none.
 
-    weight_decay : float, default=1e-2
+    weight_decay : float, default=0.1
         Weight decay of the optimizers that take one.
 
     batch_size : "auto" or int, default="auto"
@@ -96,10 +99,16 @@ class AutoencoderTransformer(
         better, and keep the best epoch's weights. False trains on all rows for `max_epochs`
         and keeps the last weights.
 
-    validation_fraction : float, default=0.1
-        Share of the rows that is set aside, in (0, 1). Used with `early_stopping`.
+    validation_fraction : "auto" or float, default="auto"
+        Share of the rows that is set aside, in (0, 1). "auto" takes a tenth, or more where
+        that is less than 100 rows, but at most a third. Used with `early_stopping`.
 
-    n_iter_no_change : int, default=10
+    refit : "auto" or bool, default="auto"
+        Whether to train once more, on all rows and for as many epochs as were best, so that
+        no row is lost to validation. "auto" does so where there are fewer than 2000 rows.
+        Not done where `callbacks` are given. Used with `early_stopping`.
+
+    n_iter_no_change : int, default=20
         Epochs without a better validation loss after which training stops.
 
     tol : float, default=1e-4
@@ -190,20 +199,21 @@ class AutoencoderTransformer(
     (1797, 8)
     """
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: ClassVar[dict] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "hidden_layer_sizes": [StrOptions({"auto"}), "array-like"],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "linear_shortcut": ["boolean"],
         "module": [torch.nn.Module, callable, None],
-        "optimizer": [StrOptions(set(_training.OPTIMIZERS)), callable],
+        "optimizer": [StrOptions(set(_start.OPTIMIZERS)), callable],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions(set(_training.LR_SCHEDULES))],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_epochs": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
         "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "validation_fraction": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="neither")],
+        "refit": [StrOptions({"auto"}), "boolean"],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "device": [str],
@@ -225,12 +235,13 @@ class AutoencoderTransformer(
         optimizer="adamw",
         lr=3e-3,
         lr_schedule="one_cycle",
-        weight_decay=1e-2,
+        weight_decay=0.1,
         batch_size="auto",
         max_epochs="auto",
         early_stopping=True,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
+        validation_fraction="auto",
+        refit="auto",
+        n_iter_no_change=20,
         tol=1e-4,
         device="auto",
         callbacks=None,
@@ -252,6 +263,7 @@ class AutoencoderTransformer(
         self.max_epochs = max_epochs
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
+        self.refit = refit
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.device = device
@@ -286,14 +298,18 @@ class AutoencoderTransformer(
         """
         with unchanged_on_error(self):
             resume = self.warm_start and hasattr(self, "net_")
-            X = check_X(self, X, reset=not resume)
-            rng = check_random_source(self.random_state)
+            X, y, rng = self._check(X, y, resume)
             train, valid = _training.split_rows(self, len(X), rng)
             if not resume:
                 self._start(X, train, valid, rng)
-            self._train(X, y, train, valid, self.max_epochs, self.lr_schedule)
-            if _training.starts_at_pca(self) and self.best_epoch_ == 0 and not resume:
-                self._become_pca(X, rng)
+            course = _training.plan(self, len(train))
+            # Two more tasks than epochs: to confirm the gain, and to train on all rows.
+            task = self._init_callback_context(max_subtasks=course.n_epochs + 2)
+            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            kept = self._train(X, y, train, valid, course, task)
+            if kept is not None and not resume:
+                self._settle(X, y, train, kept, course, task, rng)
+            task.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -318,11 +334,14 @@ class AutoencoderTransformer(
         """
         with unchanged_on_error(self):
             resume = hasattr(self, "net_")
-            X = check_X(self, X, reset=not resume)
+            X, y, rng = self._check(X, y, resume)
             rows = np.arange(len(X))
             if not resume:
-                self._start(X, rows, None, check_random_source(self.random_state))
-            self._train(X, y, rows, None, max_epochs=1, lr_schedule="constant")
+                self._start(X, rows, None, rng)
+            task = self._init_callback_context(task_name="partial_fit", max_subtasks=1)
+            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            self._train(X, y, rows, None, _training.plan_one_epoch(self, len(X)), task)
+            task.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
     def transform(self, X):
@@ -335,31 +354,31 @@ class AutoencoderTransformer(
 
         Returns
         -------
-        Z : ndarray of shape (n_samples, n_components_)
-            Their codes, in the floating dtype of X.
+        X_new : ndarray of shape (n_samples, n_components_)
+            Their codes, in the units and in the floating dtype of X.
         """
         check_is_fitted(self)
         X = check_X(self, X, reset=False)
         return _inference.encode(*self._network(X.dtype), X, self.n_components_)
 
-    def inverse_transform(self, Z):
-        """Decode codes to rows in the space of X.
+    def inverse_transform(self, X):
+        """Decode codes to rows in the space of the training data.
 
         Parameters
         ----------
-        Z : array-like of shape (n_samples, n_components_)
+        X : array-like of shape (n_samples, n_components_)
             Codes, as `transform` gives them.
 
         Returns
         -------
-        X : ndarray of shape (n_samples, n_features_in_)
-            The reconstruction, in the floating dtype of Z. Where `set_output` asks for a
-            DataFrame it is one, with the feature names of the training data and, in
-            pandas, the index of Z.
+        X_original : ndarray of shape (n_samples, n_features_in_)
+            The reconstruction, in the floating dtype of the codes. Where `set_output` asks
+            for a DataFrame it is one, with the feature names of the training data and, in
+            pandas, the index of the codes.
         """
         check_is_fitted(self)
-        codes = check_codes(self, Z)
-        return like_output(self, _inference.decode(*self._network(codes.dtype), codes), Z)
+        codes = check_codes(self, X)
+        return like_output(self, _inference.decode(*self._network(codes.dtype), codes), X)
 
     def reconstruct(self, X):
         """Encode the rows of X and decode them again.
@@ -455,42 +474,72 @@ class AutoencoderTransformer(
             return coordinates.astype(dtype), copy.deepcopy(module).to(dtype)
         return coordinates, module
 
+    def _check(self, X, y, resume):
+        """Give checked rows, what callbacks are told of a target, and a random source."""
+        X = check_X(self, X, reset=not resume)
+        if resume:
+            check_unchanged(self._network_params, _start.network_params(self))
+        return X, X if y is None else y, check_random_source(self.random_state)
+
     def _start(self, X, train, valid, rng):
         """Fit PCA on the training rows, and build the net that goes on from there."""
         began = time.perf_counter()
         k = self.n_components_ = check_n_components(self.n_components, *X.shape)
-        axes = _training.find_axes(X, train, k, rng)
+        axes = _start.find_axes(X, train, k, rng)
         self._axes = axes.leading(k)
         self.mean_ = axes.mean
-        self._coordinates = _training.choose_coordinates(self, axes, torch_dtype(X.dtype))
-        self.net_ = _training.build_net(self, self._coordinates, rng)
+        self._coordinates = _start.choose_coordinates(self, axes, torch_dtype(X.dtype))
+        self.net_ = _start.build_net(self, self._coordinates, rng)
+        self._network_params = _start.network_params(self)
         row = {"epoch": 0, "train_loss": self._axes.training_loss()}
         if valid is not None:
             row["valid_loss"], _ = self._axes.loss_and_variance(X, valid)
-        self.net_.history.append({**row, "dur": time.perf_counter() - began, "batches": []})
+        self.history_ = pd.DataFrame([{**row, "dur": time.perf_counter() - began}])
 
-    def _train(self, X, y, train, valid, max_epochs, lr_schedule):
+    def _train(self, X, y, train, valid, course, task):
         """Train the net, and set what is told of it: its epochs, its best one, its scores."""
         n_before = len(self.net_.history)
-        start = self.best_epoch_ if n_before > 1 else 0
-        best = _training.train(self, X, y, (train, valid), start, max_epochs, lr_schedule)
-        history = pd.DataFrame(list(self.net_.history)).drop(columns="batches")
-        self.history_ = history
-        self.n_iter_ = len(history) - n_before
-        self.best_epoch_ = int(history["epoch"].iloc[-1])
+        start_epoch = self.best_epoch_ if n_before else 0
+        kept = _training.train(self, X, y, (train, valid), course, start_epoch, task)
+        epochs = [_without_batches(epoch) for epoch in self.net_.history[n_before:]]
+        self.history_ = pd.concat([self.history_, pd.DataFrame(epochs)], ignore_index=True)
+        self.n_iter_ = len(epochs)
+        self.best_epoch_ = len(self.net_.history)
         self.validation_score_ = self.pca_validation_score_ = None
-        if best is not None:
-            self.best_epoch_ = best.epoch_
+        if kept is not None:
             pca_loss, variance = self._axes.loss_and_variance(X, valid)
+            is_pca = kept.epoch == 0 and _start.starts_at_pca(self)
+            self.best_epoch_ = kept.epoch
             self.pca_validation_score_ = _explained(pca_loss, variance)
-            self.validation_score_ = _explained(best.loss_, variance)
+            self.validation_score_ = _explained(pca_loss if is_pca else kept.loss, variance)
+        return kept
 
-    def _become_pca(self, X, rng):
-        """Fit PCA on all rows, where no epoch was better than PCA on the training rows."""
-        history = self.net_.history
-        self._start(X, np.arange(len(X)), None, rng)
-        self.net_.history = history
-        self.net_.rest(torch_dtype(X.dtype))
+    def _settle(self, X, y, train, kept, course, task, rng):
+        """Confirm that the best epoch beats PCA, and repeat on all rows what was found best."""
+        refits = _training.refits(self, len(X))
+        asked = _training.rows_to_confirm(kept, train, rng) if refits else None
+        if asked is not None:
+            others = np.setdiff1d(np.arange(len(X)), asked)
+            self._repeat(X, y, others, "confirm", kept.epoch, course, task, rng)
+            gains = np.append(kept.gains, _training.gains_over_pca(self, X, asked))
+            if not _training.better_than_chance(gains):
+                self.best_epoch_, self.validation_score_ = 0, self.pca_validation_score_
+        is_pca = self.best_epoch_ == 0 and _start.starts_at_pca(self)
+        if is_pca or refits:
+            rows = np.arange(len(X))
+            self._repeat(X, y, rows, "refit", self.best_epoch_, course, task, rng)
+
+    def _repeat(self, X, y, rows, name, n_epochs, course, task, rng):
+        """Start anew on some rows, and train for the first epochs of the course."""
+        history, net_history = self.history_, self.net_.history
+        self._start(X, rows, None, rng)
+        if n_epochs > 0:
+            task = task.subcontext(task_name=name, max_subtasks=n_epochs)
+            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            _training.train(self, X, y, (rows, None), replace(course, last=n_epochs), 0, task)
+            task.call_on_fit_task_end(estimator=self, X=X, y=y)
+        self.net_.rest(self._coordinates.dtype)
+        self.history_, self.net_.history = history, net_history
 
 
 def _explained(loss: float, variance: float) -> float:
@@ -498,3 +547,8 @@ def _explained(loss: float, variance: float) -> float:
     if variance == 0.0:
         return 1.0 if loss == 0.0 else 0.0
     return 1.0 - loss / variance
+
+
+def _without_batches(epoch: dict) -> dict:
+    """Give a row of skorch's history without the batches of the epoch."""
+    return {name: value for name, value in epoch.items() if name != "batches"}

@@ -10,7 +10,7 @@ from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
 from sklearn.utils.validation import check_array, validate_data
 
 DTYPES = [np.float64, np.float32]
-PRIVATE_STATE = ("_axes", "_coordinates")
+PRIVATE_STATE = ("_axes", "_coordinates", "_network_params")
 
 
 def check_X(estimator, X, *, reset: bool) -> np.ndarray:
@@ -22,10 +22,10 @@ def check_X(estimator, X, *, reset: bool) -> np.ndarray:
 
 def check_codes(estimator, Z) -> np.ndarray:
     """Codes as a finite float32 or float64 array of the width that `transform` gives."""
-    Z = check_array(Z, dtype=DTYPES, input_name="Z", estimator=estimator)
+    Z = check_array(Z, dtype=DTYPES, input_name="X", estimator=estimator)
     if Z.shape[1] != estimator.n_components_:
         raise ValueError(
-            f"Z has {Z.shape[1]} columns, but {type(estimator).__name__} was fitted with "
+            f"X has {Z.shape[1]} columns, but {type(estimator).__name__} was fitted with "
             f"n_components={estimator.n_components_}. Pass what transform gave."
         )
     return Z
@@ -40,6 +40,17 @@ def check_n_components(n_components: int, n_samples: int, n_features: int) -> in
             f"n_features={n_features}. Lower n_components, or pass more data."
         )
     return n_components
+
+
+def check_unchanged(before: dict[str, str], now: dict[str, str]) -> None:
+    """Refuse to go on with a net that other parameters describe."""
+    changed = sorted(name for name in now if now[name] != before[name])
+    if changed:
+        raise ValueError(
+            f"{', '.join(changed)} changed since the last fit, but partial_fit and warm_start go "
+            "on with the network of that fit. Set back what changed, or call fit with "
+            "warm_start=False to start anew."
+        )
 
 
 def check_random_source(random_state) -> np.random.RandomState:

@@ -1,0 +1,40 @@
+# Each target sets up what it needs: a virtual environment in .venv, pinned by constraints.txt.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint wheel notebook quality clean
+
+demo: $(READY)
+	$(BIN)/python -m sk_autoencoder compare --output report.png
+
+test: $(READY)
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/numpydoc lint $(wildcard sk_autoencoder/*.py)
+
+wheel: $(READY)
+	rm -rf dist
+	$(BIN)/python -m build --installer pip .
+	PYTHON=$(PYTHON) sh tests/check_wheel.sh
+
+notebook: $(READY)
+	$(BIN)/python tests/test_examples.py
+
+quality: $(READY)
+	$(BIN)/python -m benchmarks.fashion_mnist
+	$(BIN)/python -m benchmarks.quality $(TABLES)
+
+clean:
+	rm -rf $(VENV) build dist htmlcov .coverage report.png
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --editable ".[all]" --group dev
+	touch $@

@@ -1,0 +1,264 @@
+"""PCA and the autoencoder side by side, on rows that neither of them has seen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import gen_batches
+from sklearn.utils._param_validation import Interval, RealNotInt, validate_params
+from sklearn.utils.validation import check_array
+
+from sk_autoencoder._batches import BLOCK_ROWS
+from sk_autoencoder._transformer import AutoencoderTransformer
+from sk_autoencoder._validation import DTYPES, check_random_source
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row of the table: a method at a size of the code."""
+
+    n_components: int
+    method: str
+    error: float
+    explained_variance: float
+    fit_time: float
+    transform_time: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Fitted models, what they make of held-out rows, and these rows."""
+
+    results: tuple[Result, ...]
+    models: tuple[Any, ...]  # fitted, in the order of the results
+    X_test: Any  # as the models were given it, scaled where there is a scaler
+    n_train: int
+    scaler: StandardScaler | None
+
+    def table(self) -> pd.DataFrame:
+        """Give the results as a table, a row each."""
+        columns = [field.name for field in fields(Result)]
+        return pd.DataFrame([vars(result) for result in self.results], columns=columns)
+
+    def largest(self, method: str) -> Any:
+        """Give a method's model with the most components."""
+        models = {
+            result.n_components: model
+            for result, model in zip(self.results, self.models, strict=True)
+            if result.method == method
+        }
+        return models[max(models)]
+
+    def largest_autoencoder(self) -> Any:
+        """Give the autoencoder with the most components, behind the scaler where there is one."""
+        autoencoder = self.largest("autoencoder").set_callbacks()
+        return autoencoder if self.scaler is None else make_pipeline(self.scaler, autoencoder)
+
+
+@validate_params(
+    {
+        "X": ["array-like"],
+        "n_components": ["array-like"],
+        "estimator": [AutoencoderTransformer, None],
+        "test_size": [
+            Interval(RealNotInt, 0, 1, closed="neither"),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def compare_with_pca(
+    X, n_components=(2, 4, 8), *, estimator=None, test_size=0.25, random_state=None
+):
+    """Compare an autoencoder with PCA on held-out rows, at several sizes of the code.
+
+    Both are fitted on the same training part of the rows of X and judged by how well they
+    reconstruct the other part.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Data of at least three rows. float32 stays float32; all else becomes float64.
+
+    n_components : sequence of int, default=(2, 4, 8)
+        Sizes of the code to compare at, each at most the number of features and of training
+        rows.
+
+    estimator : AutoencoderTransformer, default=None
+        The autoencoder to compare, which is cloned for each size; its `n_components` is not
+        used. None takes one with the default parameters.
+
+    test_size : float or int, default=0.25
+        Share of the rows to hold out, in (0, 1), or their number.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the split, and the fits of PCA and of an `estimator` whose own
+        `random_state` is None. Pass an int for the same results each time. None draws from
+        the operating system.
+
+    Returns
+    -------
+    table : pandas.DataFrame of shape (2 * len(n_components), 6)
+        A row for each size and method, with the columns
+
+        - "n_components": the size of the code, int;
+        - "method": "PCA" or "autoencoder", str;
+        - "error": mean squared error of the held-out rows, in the squared units of X, float;
+        - "explained_variance": share of their variance around the mean of the training rows
+          that the reconstruction explains, 1 is perfect, float;
+        - "fit_time", "transform_time": seconds to fit the training rows and to encode the
+          held-out rows, float.
+
+    See Also
+    --------
+    AutoencoderTransformer : The autoencoder compared.
+    sklearn.decomposition.PCA : What it is compared with.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sk_autoencoder import compare_with_pca
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> table = compare_with_pca(X, n_components=(2, 8), random_state=0)
+    >>> table.shape
+    (4, 6)
+    >>> error = table.pivot(index="n_components", columns="method", values="error")
+    >>> bool((error["autoencoder"] < error["PCA"]).all())
+    True
+    """
+    comparison = run_comparison(
+        X, n_components, estimator=estimator, test_size=test_size, random_state=random_state
+    )
+    return comparison.table()
+
+
+def run_comparison(
+    X,
+    n_components: Sequence[int],
+    *,
+    estimator: AutoencoderTransformer | None,
+    test_size: float | int,
+    random_state,
+    standardize: bool = False,
+) -> Comparison:
+    """Fit both methods at each size, and keep the fitted models and the held-out rows."""
+    rows = check_array(X, dtype=DTYPES, ensure_min_samples=3, input_name="X")
+    if not hasattr(X, "columns"):
+        X = rows  # a DataFrame is kept, so that the models know its names
+    source = check_random_source(None) if random_state is None else random_state
+    X_train, X_test = train_test_split(X, test_size=test_size, random_state=source)
+    sizes = _check_sizes(n_components, *X_train.shape)
+    scaler = None
+    if standardize:
+        container = "pandas" if hasattr(X, "iloc") else "default"
+        scaler = StandardScaler().set_output(transform=container)
+        X_train, X_test = scaler.fit_transform(X_train), scaler.transform(X_test)
+    _load_optimizers()
+    judge = _Judge(X_train, X_test)
+    pairs = [
+        judge(method, model)
+        for k in sizes
+        for method, model in (
+            ("PCA", PCA(k, random_state=source)),
+            ("autoencoder", _autoencoder(estimator, k, source)),
+        )
+    ]
+    results, models = zip(*pairs, strict=True)
+    return Comparison(results, models, X_test, len(X_train), scaler)
+
+
+class _Judge:
+    """Fits a model on the training rows, and measures it on the held-out rows."""
+
+    def __init__(self, X_train, X_test):
+        self.X_train = X_train
+        self.X_test = X_test
+        self.rows = check_array(X_test, dtype=DTYPES)
+        mean = check_array(X_train, dtype=DTYPES).mean(axis=0, dtype=np.float64)
+        self.variance = _mean_square(self.rows[block] - mean for block in _blocks(self.rows))
+
+    def __call__(self, method: str, model) -> tuple[Result, Any]:
+        """Give the result and the fitted model."""
+        model.set_output(transform="default")
+        with np.errstate(invalid="ignore"):  # PCA divides by the variance, which may be none
+            fit_time, _ = _timed(lambda: model.fit(self.X_train))
+        transform_time, codes = _timed(lambda: model.transform(self.X_test))
+        error = _mean_square(
+            model.inverse_transform(codes[block]) - self.rows[block] for block in _blocks(codes)
+        )
+        share = _explained(error, self.variance)
+        k = int(model.n_components_)
+        return Result(k, method, error, share, fit_time, transform_time), model
+
+
+def _check_sizes(n_components, n_train: int, n_features: int) -> list[int]:
+    """Give the sizes of the code as a list, where both methods can be fitted at each."""
+    sizes = list(n_components)
+    for k in sizes:
+        if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
+            raise ValueError(
+                f"n_components has {k!r}, but expects whole numbers from 1 on. "
+                "Pass a sequence such as (2, 4, 8)."
+            )
+    if not sizes:
+        raise ValueError("n_components is empty. Pass at least one size of the code, as in (2,).")
+    if max(sizes) > min(n_train, n_features):
+        raise ValueError(
+            f"n_components has {max(sizes)}, but can be at most {min(n_train, n_features)}: the "
+            f"training part has {n_train} rows of {n_features} features. Lower n_components, "
+            "or pass more data."
+        )
+    return [int(k) for k in sizes]
+
+
+def _autoencoder(estimator, n_components: int, random_state) -> AutoencoderTransformer:
+    """Give an unfitted copy of the estimator with a size of the code."""
+    estimator = AutoencoderTransformer() if estimator is None else clone(estimator)
+    if estimator.random_state is None:
+        estimator.set_params(random_state=random_state)
+    return estimator.set_params(n_components=n_components)
+
+
+def _load_optimizers() -> None:
+    """Make an optimizer, since with the first one torch loads modules for some seconds."""
+    torch.optim.SGD([torch.zeros(1)])
+
+
+def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    """Give the seconds that a call takes, and what it gives."""
+    began = time.perf_counter()
+    output = work()
+    return time.perf_counter() - began, output
+
+
+def _blocks(rows) -> list[slice]:
+    return list(gen_batches(len(rows), BLOCK_ROWS))
+
+
+def _mean_square(blocks) -> float:
+    """Mean square over the cells of all blocks, in float64."""
+    total, n_cells = 0.0, 0
+    for block in blocks:
+        total += float(np.square(block, dtype=np.float64).sum())
+        n_cells += block.size
+    return total / n_cells
+
+
+def _explained(error: float, variance: float) -> float:
+    """Share of a variance that is explained; of none, all or nothing."""
+    if variance == 0.0:
+        return 1.0 if error == 0.0 else 0.0
+    return 1.0 - error / variance

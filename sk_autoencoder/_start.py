@@ -1,0 +1,175 @@
+"""The network before its first step: its principal axes, its frame, its weights."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+import numpy as np
+import torch
+from torch import nn
+
+from sk_autoencoder import _coordinates
+from sk_autoencoder._batches import BLOCK_ROWS, Batches
+from sk_autoencoder._coordinates import Coordinates
+from sk_autoencoder._module import StackedAutoencoder, auto_hidden_layer_sizes, check_module
+from sk_autoencoder._net import AutoencoderNet
+from sk_autoencoder._principal_axes import PrincipalAxes
+
+OPTIMIZERS = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "rmsprop": torch.optim.RMSprop,
+    "sgd": torch.optim.SGD,
+}
+
+# The transformer sets these from its own parameters, so that net_params may not.
+RESERVED_NET_PARAMS = frozenset(
+    {
+        "batch_size",
+        "callbacks",
+        "dataset",
+        "device",
+        "iterator_train",
+        "iterator_valid",
+        "lr",
+        "max_epochs",
+        "module",
+        "optimizer",
+        "train_split",
+        "verbose",
+        "warm_start",
+    }
+)
+
+# What a fit that goes on from the last one has to leave as it was.
+NETWORK_PARAMS = (
+    "n_components",
+    "hidden_layer_sizes",
+    "activation",
+    "linear_shortcut",
+    "module",
+    "optimizer",
+    "weight_decay",
+    "device",
+    "net_params",
+)
+
+LEAST_AXES = 256
+AXES_PER_COMPONENT = 4
+
+
+def starts_at_pca(estimator) -> bool:
+    """Whether the network before its first step is PCA."""
+    return estimator.linear_shortcut and estimator.module is None
+
+
+def find_axes(X: np.ndarray, index: np.ndarray, n_components: int, rng) -> PrincipalAxes:
+    """Principal axes of rows of X, far more than the code has components."""
+    n_axes = min(max(LEAST_AXES, AXES_PER_COMPONENT * n_components), len(index), X.shape[1])
+    return PrincipalAxes.fit(X, index, n_axes, rng)
+
+
+def choose_coordinates(estimator, axes: PrincipalAxes, dtype: torch.dtype) -> Coordinates:
+    """Give the frame that suits the network: rotated onto the axes for a start at PCA."""
+    if estimator.module is not None:
+        return _coordinates.raw(axes, dtype)
+    if starts_at_pca(estimator):
+        return _coordinates.principal(axes, dtype)
+    return _coordinates.standard(axes, dtype)
+
+
+def build_net(estimator, coordinates: Coordinates, rng) -> AutoencoderNet:
+    """Build the initialized skorch net that the estimator's parameters describe."""
+    net_params = estimator.net_params or {}
+    if reserved := RESERVED_NET_PARAMS.intersection(net_params):
+        raise ValueError(
+            f"net_params sets {sorted(reserved)}, which {type(estimator).__name__} sets from "
+            "its own parameters. Use the parameter of that name, or leave it out."
+        )
+    seed = int(rng.randint(2**31))
+    device = resolve_device(estimator.device)
+    with local_torch_generator(estimator, seed, device):
+        net = AutoencoderNet(
+            **{
+                "module": _module(estimator, coordinates, seed),
+                "criterion": nn.MSELoss,
+                "lr": estimator.lr,
+                "iterator_train": Batches,
+                "iterator_train__rng": np.random.RandomState(seed),
+                "iterator_valid": Batches,
+                "iterator_valid__batch_size": BLOCK_ROWS,
+                "callbacks": [],
+                "verbose": int(estimator.verbose),
+                "device": device,
+                **_optimizer_params(estimator, device),
+                **net_params,
+            }
+        ).initialize()
+    coordinates.to(device)
+    check_module(net.module_, coordinates.n_axes, estimator.n_components, device)
+    return net
+
+
+def network_params(estimator) -> dict[str, str]:
+    """Give the parameters that make the net what it is, as text to compare."""
+    return {name: repr(getattr(estimator, name)) for name in NETWORK_PARAMS}
+
+
+def resolve_device(device: str) -> torch.device:
+    """Give the device named, or a GPU where "auto" finds one."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(device)
+
+
+@contextmanager
+def local_torch_generator(estimator, seed: int, device: torch.device) -> Iterator[None]:
+    """Seed torch's global generator for a user's module, and put it back afterwards.
+
+    Our own module draws from a generator of its own, which unlike this is safe in threads.
+    """
+    if estimator.module is None:
+        yield
+        return
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.random.default_generator.manual_seed(seed)
+        with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+            if device.type == "cuda":
+                torch.cuda.manual_seed(seed)
+            yield
+
+
+def _module(estimator, coordinates: Coordinates, seed: int):
+    """Give the module to train: a copy of the user's, or a stacked autoencoder."""
+    if isinstance(estimator.module, nn.Module):
+        return copy.deepcopy(estimator.module).float()
+    if estimator.module is not None:
+        return estimator.module
+    hidden = estimator.hidden_layer_sizes
+    if isinstance(hidden, str):
+        hidden = auto_hidden_layer_sizes(coordinates.n_axes, estimator.n_components)
+    return StackedAutoencoder(
+        coordinates.n_axes,
+        estimator.n_components,
+        hidden,
+        activation=estimator.activation,
+        linear_shortcut=estimator.linear_shortcut,
+        generator=torch.Generator().manual_seed(seed),
+    )
+
+
+def _optimizer_params(estimator, device: torch.device) -> dict:
+    """Give the optimizer's class and what it takes of weight_decay and of a fused step."""
+    cls = OPTIMIZERS.get(estimator.optimizer, estimator.optimizer)
+    takes = inspect.signature(cls).parameters
+    params = {"optimizer": cls}
+    if "weight_decay" in takes:
+        params["optimizer__weight_decay"] = estimator.weight_decay
+    if "momentum" in takes and cls is torch.optim.SGD:
+        params |= {"optimizer__momentum": 0.9, "optimizer__nesterov": True}
+    if "fused" in takes and device.type in ("cpu", "cuda"):
+        params["optimizer__fused"] = True
+    return params

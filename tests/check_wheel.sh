@@ -1,0 +1,18 @@
+#!/bin/sh
+# Install the built wheel into a clean environment, and use it there.
+set -eu
+root=$(pwd)
+clean=$(mktemp -d)
+trap 'rm -rf "$clean"' EXIT
+"${PYTHON:-python3.11}" -m venv "$clean/venv"
+"$clean/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+    --constraint "$root/constraints.txt" "$root"/dist/*.whl
+cd "$clean"
+"$clean/venv/bin/python" -c "
+import numpy as np
+import sk_autoencoder
+X = np.random.RandomState(0).rand(100, 5)
+model = sk_autoencoder.AutoencoderTransformer(2, max_epochs=2, random_state=0)
+assert model.fit_transform(X).shape == (100, 2)
+print('sk_autoencoder', sk_autoencoder.__version__, 'works from its wheel')
+"

@@ -1,0 +1,43 @@
+"""Small data and quick estimators for all tests."""
+
+import numpy as np
+import pytest
+
+from sk_autoencoder import AutoencoderTransformer
+
+
+@pytest.fixture
+def quick():
+    """Give a function that makes an autoencoder that learns more than PCA in an instant."""
+
+    def make(n_components=2, **params):
+        defaults = {
+            "hidden_layer_sizes": (32, 16),
+            "batch_size": 8,
+            "lr": 0.02,
+            "max_epochs": 3,
+            "random_state": 0,
+        }
+        return AutoencoderTransformer(n_components, **(defaults | params))
+
+    return make
+
+
+@pytest.fixture
+def X():
+    """Rows near a curved surface in six dimensions: (120, 6), float64."""
+    return curved(120)
+
+
+@pytest.fixture
+def X_new():
+    """Other rows near the same surface: (40, 6), float64."""
+    return curved(40, seed=1)
+
+
+def curved(n_samples, seed=0):
+    """Rows near a surface of two dimensions that bends in six."""
+    rng = np.random.RandomState(seed)
+    u, v = rng.uniform(-1.5, 1.5, (2, n_samples))
+    surface = [u, v, u * v, u**2, np.sin(2 * v), np.cos(u + v)]
+    return np.column_stack(surface) + 0.05 * rng.standard_normal((n_samples, 6))

@@ -1,0 +1,187 @@
+"""Input that cannot be used is refused in words; input that is hard gives what is right."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.decomposition import PCA
+
+FITS = ("fit", "partial_fit", "fit_transform")
+
+
+def with_cell(X, value):
+    X = X.copy()
+    X[3, 1] = value
+    return X
+
+
+def with_word(X):
+    frame = pd.DataFrame(X).astype(object)
+    frame.iloc[3, 1] = "word"
+    return frame
+
+
+REFUSED = {
+    "NaN": (lambda X: with_cell(X, np.nan), "NaN"),
+    "infinity": (lambda X: with_cell(X, np.inf), "infinity"),
+    "too large for float32": (lambda X: with_cell(X.astype(np.float32), -np.inf), "infinity"),
+    "complex": (lambda X: X + 1j, "Complex data not supported"),
+    "strings": (lambda X: np.full(X.shape, "word"), "could not convert string to float"),
+    "objects": (lambda X: np.full(X.shape, "word", dtype=object), "could not convert string"),
+    "a word in a column": (with_word, "could not convert string to float: 'word'"),
+    "no rows": (lambda X: X[:0], "0 sample"),
+    "one dimension": (lambda X: X[0], "Expected 2D array"),
+    "three dimensions": (lambda X: X[None], "dim 3"),
+    "a number": (lambda X: 1.0, "Expected 2D array"),
+    "sparse array": (sparse.csr_array, "dense data is required"),
+    "sparse matrix": (sparse.csc_matrix, "dense data is required"),
+}
+
+
+def pca_reconstruction(X, n_components=2):
+    """What PCA gives in float64, on rows that are centred first."""
+    X = X.astype(np.float64)
+    mean = X.mean(axis=0)
+    mean += (X - mean).mean(axis=0)
+    pca = PCA(n_components, svd_solver="full").fit(X - mean)
+    return pca.inverse_transform(pca.transform(X - mean)) + mean, mean
+
+
+@pytest.mark.parametrize("method", FITS)
+@pytest.mark.parametrize(("spoil", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_used_is_refused_by_each_fit(quick, X, method, spoil, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        getattr(quick(), method)(spoil(X))
+
+
+@pytest.mark.parametrize("method", ["transform", "inverse_transform", "reconstruct", "score"])
+@pytest.mark.parametrize(("spoil", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_used_is_refused_after_the_fit(quick, X, method, spoil, message):
+    autoencoder = quick().fit(X)
+    rows = spoil(X[:, :2] if method == "inverse_transform" else X)
+    with pytest.raises((ValueError, TypeError), match=message):
+        getattr(autoencoder, method)(rows)
+
+
+@pytest.mark.parametrize("method", FITS)
+def test_a_table_without_columns_is_refused(quick, X, method):
+    with pytest.raises(ValueError, match="0 feature"):
+        getattr(quick(), method)(X[:, :0])
+
+
+@pytest.mark.parametrize("method", FITS)
+def test_one_row_is_not_enough_to_fit(quick, X, method):
+    with pytest.raises(ValueError, match=r"1 sample.*minimum of 2"):
+        getattr(quick(1), method)(X[:1])
+
+
+def test_one_row_is_enough_to_transform(quick, X):
+    autoencoder = quick().fit(X)
+    np.testing.assert_allclose(autoencoder.transform(X[:1]), autoencoder.transform(X)[:1])
+
+
+@pytest.mark.parametrize("n_samples", [2, 3, 4, 5])
+def test_very_few_rows_fit(quick, X, n_samples):
+    rows = X[:n_samples]
+    autoencoder = quick(1, max_epochs=0).fit(rows)
+    np.testing.assert_allclose(autoencoder.reconstruct(rows), pca_reconstruction(rows, 1)[0])
+    assert quick(1).fit(rows).transform(rows).shape == (n_samples, 1)
+
+
+@pytest.mark.parametrize("method", FITS)
+@pytest.mark.parametrize("shape", [(120, 1), (1, 6), (2, 6)], ids=["features", "row", "rows"])
+def test_more_components_than_the_table_allows_are_refused(quick, X, method, shape):
+    X = X[: shape[0], : shape[1]]
+    with pytest.raises(ValueError, match=r"n_components=4 must be at most|1 sample"):
+        getattr(quick(4), method)(X)
+
+
+def test_as_many_components_as_rows_reconstruct_the_rows(quick, X):
+    autoencoder = quick(4).fit(X[:4])
+    np.testing.assert_allclose(autoencoder.reconstruct(X[:4]), X[:4], atol=1e-12)
+
+
+@pytest.mark.parametrize("early_stopping", [True, False])
+@pytest.mark.parametrize("value", [0.0, 3.7, -1e8, 1e-30, 1e30])
+def test_a_constant_table_is_reconstructed(quick, early_stopping, value):
+    X = np.full((20, 3), value)
+    autoencoder = quick(early_stopping=early_stopping).fit(X)
+    np.testing.assert_allclose(autoencoder.reconstruct(X), X, rtol=1e-12)
+    np.testing.assert_allclose(autoencoder.transform(X), 0, atol=1e-12 * max(1, abs(value)))
+    assert autoencoder.score(X) == 1
+
+
+def test_the_textbook_network_takes_a_constant_table(quick):
+    autoencoder = quick(linear_shortcut=False).fit(np.full((20, 3), 3.7))
+    assert np.isfinite(autoencoder.transform(np.full((20, 3), 3.7))).all()
+
+
+@pytest.mark.parametrize("max_epochs", [0, 4])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_constant_columns_stay_constant(quick, X, dtype, max_epochs):
+    X = X.astype(dtype)
+    X[:, [1, 4]] = [7.5, 0]
+    rows = quick(early_stopping=False, max_epochs=max_epochs).fit(X).reconstruct(X)
+    tolerance = 0.1 if max_epochs else 10 * np.finfo(dtype).eps
+    np.testing.assert_allclose(rows[:, 1], 7.5, atol=tolerance)
+    np.testing.assert_allclose(rows[:, 4], 0, atol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_columns_of_very_different_size_are_reconstructed_as_by_pca(quick, X, dtype):
+    X = (X * np.logspace(-8, 8, 6)).astype(dtype)
+    expected, mean = pca_reconstruction(X)
+    rows = quick(max_epochs=0).fit(X).reconstruct(X)
+    tolerance = 10 * np.finfo(dtype).eps
+    assert np.linalg.norm(rows - expected) <= tolerance * np.linalg.norm(X - mean)
+    spread = X.std(axis=0, dtype=np.float64)
+    error = np.sqrt(np.square(rows - X.astype(np.float64)).mean(axis=0))
+    assert (error[4:] <= max(1e-7, tolerance) * spread[4:]).all()
+    assert (error[:4] <= 1.01 * spread[:4]).all()
+
+
+@pytest.mark.parametrize("size", [1e-8, 1e8])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_size_of_all_columns_does_not_matter(quick, X, dtype, size):
+    plain = quick(max_epochs=5).fit(X)
+    autoencoder = quick(max_epochs=5).fit((X * size).astype(dtype))
+    assert autoencoder.score((X * size).astype(dtype)) == pytest.approx(plain.score(X), abs=1e-3)
+
+
+@pytest.mark.parametrize("max_epochs", [0, 4])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_large_offset_costs_no_digits(quick, X, dtype, max_epochs):
+    X = (1000 * X + 1e8).astype(dtype)
+    expected, mean = pca_reconstruction(X)
+    left_by_pca = np.square(expected - X).sum() / np.square(X - mean).sum()
+    autoencoder = quick(max_epochs=max_epochs, early_stopping=False).fit(X)
+    np.testing.assert_allclose(autoencoder.mean_, mean, rtol=1e-15)
+    assert 1 - autoencoder.score(X) <= left_by_pca * 1.03
+    if max_epochs == 0:
+        # One rounding of the result; in float64 one more, that of what is expected.
+        atol = {np.float32: 0.51, np.float64: 1.01}[dtype] * np.spacing(dtype(1e8))
+        np.testing.assert_allclose(autoencoder.reconstruct(X), expected, rtol=0, atol=atol)
+        assert 1 - autoencoder.score(X) == pytest.approx(left_by_pca, rel=1e-3)
+
+
+def test_the_mean_of_many_rows_far_from_zero_is_exact_to_the_last_digit(quick):
+    X = 1e8 + 1000 * np.random.RandomState(0).standard_normal((5000, 6))
+    exact = [math.fsum(column) / 5000 for column in X.T]
+    np.testing.assert_array_max_ulp(quick(max_epochs=0).fit(X).mean_, np.array(exact), maxulp=1)
+
+
+@pytest.mark.parametrize("params", [{}, {"linear_shortcut": False}, {"early_stopping": False}])
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd", "rmsprop"])
+def test_a_fit_that_diverges_says_what_to_change(quick, X, optimizer, params):
+    autoencoder = quick(lr=1e6, optimizer=optimizer, max_epochs=20, **params)
+    with pytest.raises(ValueError, match=r"diverged in epoch \d+.*Lower lr, which is 1e\+06"):
+        autoencoder.fit(X)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd", "rmsprop"])
+def test_every_optimizer_learns(quick, X, optimizer):
+    autoencoder = quick(early_stopping=False, optimizer=optimizer, max_epochs=20).fit(X)
+    loss = autoencoder.history_["train_loss"]
+    assert loss.iloc[-1] < loss[0]

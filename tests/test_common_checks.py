@@ -1,0 +1,126 @@
+"""scikit-learn's checks: all of those that apply, for several configurations."""
+
+from unittest import SkipTest
+
+import pytest
+import torch
+from sklearn.utils import estimator_checks
+from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
+from torch import nn
+
+from sk_autoencoder import AutoencoderTransformer
+
+
+class PooledAutoencoder(nn.Module):
+    """A user's module for any number of features, with one component."""
+
+    def __init__(self):
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        self.down = nn.Parameter(0.3 * torch.randn(4, 1, generator=generator))
+        self.up = nn.Parameter(0.3 * torch.randn(1, 4, generator=generator))
+
+    def encode(self, x):
+        self.n_features = x.shape[1]
+        return nn.functional.adaptive_avg_pool1d(x[:, None], 4)[:, 0] @ self.down
+
+    def decode(self, z):
+        return nn.functional.interpolate((z @ self.up)[:, None], self.n_features)[:, 0]
+
+    def forward(self, x):
+        return self.decode(self.encode(x))
+
+
+CONFIGURATIONS = {
+    "defaults": AutoencoderTransformer(),
+    "few epochs": AutoencoderTransformer(max_epochs=3),
+    "no epochs": AutoencoderTransformer(max_epochs=0),
+    "textbook": AutoencoderTransformer(max_epochs=3, linear_shortcut=False),
+    "all rows": AutoencoderTransformer(max_epochs=3, early_stopping=False),
+    # Checks fit twice and want the same again: a warm start gives it with tiny steps alone.
+    "warm start": AutoencoderTransformer(max_epochs=3, warm_start=True, lr=1e-12),
+    # As a class: a copied instance of a torch module has another hash, which a check compares.
+    "no refit": AutoencoderTransformer(max_epochs=3, refit=False),
+    "own module": AutoencoderTransformer(1, max_epochs=3, module=PooledAutoencoder),
+}
+
+# In `estimator_checks`, but not among those that `check_estimator` runs on a transformer.
+CHECKS_TO_CALL_BY_HAND = [
+    "check_dataframe_column_names_consistency",
+    "check_estimators_partial_fit_n_features",
+    "check_get_feature_names_out_error",
+    "check_global_output_transform_pandas",
+    "check_global_set_output_transform_polars",
+    "check_param_validation",
+    "check_set_output_transform",
+    "check_set_output_transform_pandas",
+    "check_set_output_transform_polars",
+    "check_transformer_get_feature_names_out",
+    "check_transformer_get_feature_names_out_pandas",
+]
+
+# The others are for what a transformer of dense rows without y and without sample weights
+# is not, or need an optional namespace of arrays that it does not claim to support.
+OTHER_CHECKS_NOT_RUN = [
+    "check_array_api_input_and_values",  # for estimators with array_api_support
+    "check_array_api_mixed_inputs",  # the same
+    "check_array_api_same_namespace",  # the same
+    "check_estimator",  # runs the others
+    "check_estimators_data_not_an_array",  # calls predict; check_transformer_* does the same
+    "check_inplace_ensure_writeable",  # for a parameter `copy`
+    "check_non_transformer_estimators_n_iter",  # for what does not transform
+    "check_requires_y_none",  # for a required y
+    "check_sparsify_coefficients",  # for a method `sparsify`
+    "check_supervised_y_2d",  # for a used y
+    "check_supervised_y_no_nan",  # the same
+    "check_transformers_unfitted_stateless",  # for what needs no fit
+    "check_nonsquare_error",  # for pairwise input
+    "check_fit_non_negative",  # for input that may not be negative
+    "check_decision_proba_consistency",  # for classifiers
+]
+
+OTHER_KINDS = ("class", "regressor", "cluster", "outlier", "sample_weight")
+
+
+def name_of(check):
+    return getattr(check, "func", check).__name__
+
+
+@pytest.fixture(autouse=True)
+def with_array_api(monkeypatch):
+    """Let run what scikit-learn skips unless this variable is set."""
+    monkeypatch.setenv("SCIPY_ARRAY_API", "1")
+
+
+@parametrize_with_checks(list(CONFIGURATIONS.values()))
+def test_common_check_passes_and_is_not_skipped(estimator, check):
+    try:
+        check(estimator)
+    except SkipTest as reason:
+        pytest.fail(f"skipped: {reason}")
+
+
+# Some of these checks mix arrays and DataFrames in fit and transform, whatever the estimator.
+@pytest.mark.filterwarnings("ignore:X (does not have valid|has) feature names:UserWarning")
+@pytest.mark.parametrize("configuration", CONFIGURATIONS)
+@pytest.mark.parametrize("check", CHECKS_TO_CALL_BY_HAND)
+def test_check_called_by_hand_passes_and_is_not_skipped(check, configuration):
+    try:
+        getattr(estimator_checks, check)("AutoencoderTransformer", CONFIGURATIONS[configuration])
+    except SkipTest as reason:
+        pytest.fail(f"skipped: {reason}")
+
+
+@pytest.mark.parametrize("configuration", CONFIGURATIONS)
+def test_no_tag_leaves_a_check_out(configuration):
+    estimator = CONFIGURATIONS[configuration]
+    run = {name_of(check) for _, check in estimator_checks_generator(estimator)}
+    run.update(CHECKS_TO_CALL_BY_HAND)
+    left_out = {
+        name
+        for name in vars(estimator_checks)
+        if name.startswith("check_")
+        and vars(estimator_checks)[name].__module__ == estimator_checks.__name__
+        and not any(kind in name for kind in OTHER_KINDS)
+    }
+    assert left_out - run == set(OTHER_CHECKS_NOT_RUN)

@@ -1,0 +1,172 @@
+"""What a fit tells: its epochs, its best one, its scores, its printed table, its repr."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.decomposition import PCA
+from skorch.callbacks import Callback
+
+# A validation loss that goes down and up again, so that the best epoch is not the last.
+WAVERING = {
+    "max_epochs": 20,
+    "n_iter_no_change": 20,
+    "lr": 0.05,
+    "lr_schedule": "constant",
+    "refit": False,
+    "random_state": 4,
+}
+
+
+class Weights(Callback):
+    """Keep the weights after each epoch."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.after = {}
+
+    def on_epoch_end(self, net, **kwargs):
+        weights = torch.cat([p.detach().flatten().clone() for p in net.module_.parameters()])
+        self.after[net.history[-1, "epoch"]] = weights
+
+
+def weights_of(autoencoder):
+    return torch.cat([p.flatten() for p in autoencoder.net_.module_.parameters()])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_quick_estimator_of_these_tests_is_not_pca(quick, X, seed):
+    autoencoder = quick(random_state=seed).fit(X)
+    assert autoencoder.best_epoch_ > 0
+    assert autoencoder.score(X) > PCA(2).fit(X).explained_variance_ratio_.sum()
+
+
+def test_history_has_a_row_an_epoch_and_one_for_the_start(quick, X):
+    history = quick(max_epochs=4).fit(X).history_
+    assert isinstance(history, pd.DataFrame)
+    assert list(history["epoch"]) == [0, 1, 2, 3, 4]
+    assert list(history.columns) == ["epoch", "train_loss", "valid_loss", "dur"]
+    assert history.notna().all(axis=None)
+
+
+def test_history_without_early_stopping_has_no_validation_loss(quick, X):
+    history = quick(early_stopping=False).fit(X).history_
+    assert list(history.columns) == ["epoch", "train_loss", "dur"]
+
+
+@pytest.mark.parametrize("params", [{}, {"linear_shortcut": False}])
+def test_row_zero_is_the_loss_of_pca_in_the_units_of_the_data(quick, X, params):
+    X = 20 * X
+    pca = PCA(2).fit(X)
+    loss = np.square(X - pca.inverse_transform(pca.transform(X))).mean()
+    history = quick(early_stopping=False, **params).fit(X).history_
+    assert history["train_loss"][0] == pytest.approx(loss, rel=1e-9)
+
+
+def test_losses_are_in_the_units_of_the_data(quick, X):
+    X = 20 * X
+    autoencoder = quick(early_stopping=False, max_epochs=30).fit(X)
+    error = autoencoder.reconstruction_error(X).mean()
+    assert autoencoder.history_["train_loss"].iloc[-1] == pytest.approx(error, rel=0.1)
+
+
+def test_losses_count_what_the_network_does_not_see(quick):
+    X = np.random.RandomState(0).standard_normal((300, 400))
+    autoencoder = quick(early_stopping=False, max_epochs=1, lr=1e-9).fit(X)
+    error = autoencoder.reconstruction_error(X).mean()
+    assert autoencoder.history_["train_loss"][1] == pytest.approx(error, rel=1e-4)
+    assert autoencoder.history_["train_loss"][0] == pytest.approx(error, rel=1e-4)
+
+
+@pytest.mark.parametrize("max_epochs", [0, 1, 5])
+def test_n_iter_counts_the_epochs(quick, X, max_epochs):
+    autoencoder = quick(max_epochs=max_epochs).fit(X)
+    assert autoencoder.n_iter_ == max_epochs == len(autoencoder.history_) - 1
+
+
+def test_best_epoch_is_the_one_with_the_least_validation_loss(quick, X):
+    autoencoder = quick(**WAVERING).fit(X)
+    assert autoencoder.best_epoch_ == autoencoder.history_["valid_loss"].idxmin()
+    assert 0 < autoencoder.best_epoch_ < 20
+
+
+def test_the_weights_kept_are_those_of_the_best_epoch(quick, X):
+    weights = Weights()
+    autoencoder = quick(**WAVERING, callbacks=[weights]).fit(X.astype(np.float32))
+    assert 0 < autoencoder.best_epoch_ < 20
+    assert torch.equal(weights_of(autoencoder), weights.after[autoencoder.best_epoch_])
+
+
+def test_a_refit_takes_all_rows_in_and_tells_of_the_training_before(quick, X):
+    held_out, refitted = (quick(**WAVERING | {"refit": refit}).fit(X) for refit in (False, True))
+    assert 0 < refitted.best_epoch_ < 20
+    np.testing.assert_allclose(refitted.mean_, X.mean(axis=0), atol=1e-14)
+    assert np.abs(held_out.mean_ - X.mean(axis=0)).max() > 1e-3
+    assert refitted.validation_score_ == held_out.validation_score_
+    assert refitted.n_iter_ == held_out.n_iter_
+    losses = ["epoch", "train_loss", "valid_loss"]
+    pd.testing.assert_frame_equal(refitted.history_[losses], held_out.history_[losses])
+    assert refitted.score(X) > held_out.score(X) - 0.05
+    assert len(refitted.partial_fit(X).history_) == len(held_out.history_) + 1
+
+
+def test_small_tables_are_refitted_unless_told_otherwise(quick, X):
+    codes = {refit: quick(lr=0.01, refit=refit).fit_transform(X) for refit in ("auto", True, False)}
+    np.testing.assert_array_equal(codes["auto"], codes[True])
+    assert np.abs(codes["auto"] - codes[False]).max() > 1e-6
+
+
+def test_without_early_stopping_the_last_weights_are_kept(quick, X):
+    weights = Weights()
+    autoencoder = quick(**WAVERING, early_stopping=False, callbacks=[weights])
+    autoencoder.fit(X.astype(np.float32))
+    assert autoencoder.best_epoch_ == 20
+    assert torch.equal(weights_of(autoencoder), weights.after[20])
+
+
+def test_training_stops_after_n_iter_no_change_epochs_without_a_better_one(quick, X):
+    autoencoder = quick(max_epochs=50, lr=0.2, n_iter_no_change=3).fit(X)
+    loss = autoencoder.history_["valid_loss"]
+    assert autoencoder.n_iter_ < 50
+    assert loss[1:].idxmin() <= autoencoder.n_iter_ - 3
+
+
+def test_a_large_tol_stops_sooner(quick, X):
+    few = quick(max_epochs=30, tol=0.9, n_iter_no_change=2).fit(X)
+    assert few.n_iter_ < quick(max_epochs=30, tol=0, n_iter_no_change=2).fit(X).n_iter_
+
+
+def test_scores_are_shares_of_the_variance_of_the_validation_rows(quick, X):
+    autoencoder = quick(max_epochs=12).fit(X)
+    loss = autoencoder.history_["valid_loss"]
+    assert autoencoder.best_epoch_ > 0
+    assert autoencoder.pca_validation_score_ < autoencoder.validation_score_ < 1
+    left_by_ours = 1 - autoencoder.validation_score_
+    left_by_pca = 1 - autoencoder.pca_validation_score_
+    assert left_by_ours / left_by_pca == pytest.approx(loss.min() / loss[0], rel=1e-4)
+
+
+def test_scores_are_none_without_validation_rows(quick, X):
+    autoencoder = quick(early_stopping=False).fit(X)
+    assert autoencoder.validation_score_ is None
+    assert autoencoder.pca_validation_score_ is None
+
+
+def test_verbose_prints_the_table_of_skorch(quick, X, capsys):
+    quick(verbose=1, refit=False).fit(X)
+    header, rule, *lines = capsys.readouterr().out.splitlines()
+    assert header.split() == ["epoch", "train_loss", "valid_loss", "dur"]
+    assert set(rule.split()[0]) == {"-"}
+    assert [line.split()[0] for line in lines] == ["1", "2", "3"]
+
+
+def test_not_verbose_prints_nothing(quick, X, capsys):
+    quick(max_epochs=30, lr=0.2, n_iter_no_change=2).fit(X)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_html_repr_shows_the_estimator_before_and_after_the_fit(quick, X):
+    autoencoder = quick()
+    assert "AutoencoderTransformer" in autoencoder._repr_html_()
+    fitted = autoencoder.fit(X)._repr_html_()
+    assert "AutoencoderTransformer" in fitted
+    assert fitted != quick()._repr_html_()

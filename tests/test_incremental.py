@@ -1,0 +1,184 @@
+"""Training that goes on: partial_fit and warm_start."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+
+def constant(quick, **params):
+    return quick(early_stopping=False, lr_schedule="constant", **params)
+
+
+def frame(X, names):
+    return pd.DataFrame(X, columns=list(names))
+
+
+def test_partial_fit_trains_for_one_epoch_on_all_rows(quick, X):
+    once = quick().partial_fit(X)
+    np.testing.assert_array_equal(
+        once.transform(X), constant(quick, max_epochs=1).fit(X).transform(X)
+    )
+    assert once.n_iter_ == 1
+    assert list(once.history_["epoch"]) == [0, 1]
+    assert once.validation_score_ is None
+
+
+def test_partial_fit_goes_on_where_the_last_call_stopped(quick, X):
+    autoencoder = quick()
+    errors = []
+    for epoch in range(1, 41):
+        autoencoder.partial_fit(X)
+        errors.append(autoencoder.reconstruction_error(X).mean())
+        assert autoencoder.n_iter_ == 1
+        assert autoencoder.best_epoch_ == epoch
+    assert list(autoencoder.history_["epoch"]) == list(range(41))
+    assert (
+        errors[-1]
+        < errors[len(errors) // 2]
+        < errors[0]
+        < 1.1 * autoencoder.history_["train_loss"][0]
+    )
+
+
+def test_partial_fit_keeps_the_mean_of_the_first_rows(quick, X, X_new):
+    autoencoder = quick().partial_fit(X)
+    mean = autoencoder.mean_.copy()
+    autoencoder.partial_fit(X_new + 1)
+    np.testing.assert_array_equal(autoencoder.mean_, mean)
+    np.testing.assert_allclose(mean, X.mean(axis=0), atol=1e-14)
+
+
+def test_partial_fit_takes_batches_of_any_size_after_the_first(quick, X):
+    autoencoder = quick().partial_fit(X[:60])
+    for rows in (slice(60, 61), slice(61, 90), slice(90, 120)):
+        autoencoder.partial_fit(X[rows])
+    assert len(autoencoder.history_) == 5
+
+
+def test_partial_fit_learns_from_the_rows_that_it_is_given(quick, X):
+    ours, theirs = quick().partial_fit(X), quick().partial_fit(X)
+    ours.partial_fit(X[:60])
+    theirs.partial_fit(X[60:])
+    assert np.abs(ours.transform(X) - theirs.transform(X)).max() > 1e-5
+
+
+def test_partial_fit_goes_on_after_fit(quick, X):
+    autoencoder = quick(early_stopping=False).fit(X)
+    error = autoencoder.reconstruction_error(X).mean()
+    for _ in range(20):
+        autoencoder.partial_fit(X)
+    assert autoencoder.reconstruction_error(X).mean() < error
+    assert len(autoencoder.history_) == 3 + 20 + 1
+
+
+def test_partial_fit_refuses_other_columns(quick, X):
+    with pytest.raises(ValueError, match="5 features"):
+        quick().partial_fit(X).partial_fit(X[:, :5])
+    with pytest.raises(ValueError, match="same order"):
+        quick().partial_fit(frame(X, "abcdef")).partial_fit(frame(X, "fedcba"))
+
+
+def test_partial_fit_takes_rows_of_the_other_dtype(quick, X):
+    autoencoder = quick().partial_fit(X.astype(np.float32)).partial_fit(X)
+    assert autoencoder.transform(X).dtype == np.float64
+    assert autoencoder.transform(X.astype(np.float32)).dtype == np.float32
+
+
+def test_a_partial_fit_that_fails_keeps_weights_optimizer_and_history(quick, X):
+    steady, shaken = quick().partial_fit(X), quick().partial_fit(X)
+    broken = X.copy()
+    broken[0, 0] = np.inf
+    with pytest.raises(ValueError, match="infinity"):
+        shaken.partial_fit(broken)
+    with pytest.raises(ValueError, match="diverged"):
+        shaken.partial_fit(X * 1e30)
+    np.testing.assert_array_equal(shaken.transform(X), steady.transform(X))
+    np.testing.assert_array_equal(
+        shaken.partial_fit(X).transform(X), steady.partial_fit(X).transform(X)
+    )
+    assert len(shaken.history_) == 3
+
+
+def test_without_warm_start_a_fit_starts_anew(quick, X):
+    autoencoder = quick().fit(X)
+    codes = autoencoder.transform(X)
+    autoencoder.partial_fit(X).fit(X)
+    np.testing.assert_array_equal(autoencoder.transform(X), codes)
+    assert len(autoencoder.history_) == 4
+
+
+def test_without_warm_start_a_fit_takes_data_of_another_width(quick, X):
+    assert quick().fit(X).fit(X[:, :4]).transform(X[:, :4]).shape == (120, 2)
+
+
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_a_warm_start_goes_on_where_the_last_fit_stopped(quick, X, early_stopping):
+    autoencoder = quick(warm_start=True, early_stopping=early_stopping, max_epochs=5).fit(X)
+    errors = [autoencoder.reconstruction_error(X).mean()]
+    mean = autoencoder.mean_.copy()
+    for _ in range(5):
+        autoencoder.fit(X)
+        errors.append(autoencoder.reconstruction_error(X).mean())
+        assert autoencoder.n_iter_ == 5
+    assert list(autoencoder.history_["epoch"]) == list(range(31))
+    assert errors[-1] < errors[2] < errors[0]
+    np.testing.assert_array_equal(autoencoder.mean_, mean)
+
+
+def test_a_warm_start_keeps_the_state_of_the_optimizer(quick, X):
+    autoencoder = quick(warm_start=True, early_stopping=False).fit(X)
+    optimizer = autoencoder.net_.optimizer_
+    steps = max(int(state["step"]) for state in optimizer.state.values())
+    autoencoder.fit(X)
+    assert autoencoder.net_.optimizer_ is optimizer
+    assert max(int(state["step"]) for state in optimizer.state.values()) == 2 * steps
+
+
+def test_a_warm_start_never_ends_worse_on_the_validation_rows(quick, X):
+    autoencoder = quick(warm_start=True, max_epochs=20).fit(X)
+    kept, codes = autoencoder.best_epoch_, autoencoder.transform(X)
+    autoencoder.set_params(lr=0.3, max_epochs=2).fit(X)
+    assert autoencoder.best_epoch_ == kept
+    np.testing.assert_array_equal(autoencoder.transform(X), codes)
+
+
+def test_a_warm_start_trains_with_the_learning_rate_set_meanwhile(quick, X):
+    autoencoder = quick(warm_start=True, early_stopping=False).fit(X)
+    codes = autoencoder.transform(X)
+    autoencoder.set_params(lr=1e-9).fit(X)
+    np.testing.assert_allclose(autoencoder.transform(X), codes, atol=1e-5)
+
+
+def test_a_warm_start_prints_what_verbose_asks_for_meanwhile(quick, X, capsys):
+    autoencoder = quick(warm_start=True).fit(X)
+    autoencoder.set_params(verbose=1).fit(X)
+    assert "valid_loss" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"n_components": 3}, {"hidden_layer_sizes": (4,)}, {"linear_shortcut": False}],
+    ids=str,
+)
+def test_a_warm_start_with_another_network_says_what_to_do(quick, X, params):
+    autoencoder = quick(warm_start=True).fit(X)
+    with pytest.raises(ValueError, match="warm_start"):
+        autoencoder.set_params(**params).fit(X)
+
+
+def test_a_warm_start_refuses_data_of_another_width_and_keeps_its_state(quick, X):
+    autoencoder = quick(warm_start=True).fit(X)
+    codes = autoencoder.transform(X)
+    with pytest.raises(ValueError, match="4 features"):
+        autoencoder.fit(X[:, :4])
+    np.testing.assert_array_equal(autoencoder.transform(X), codes)
+
+
+def test_a_warm_start_that_diverges_keeps_its_state(quick, X):
+    autoencoder = quick(warm_start=True, early_stopping=False).fit(X)
+    codes, n_epochs = autoencoder.transform(X), len(autoencoder.history_)
+    with pytest.raises(ValueError, match="diverged"):
+        autoencoder.fit(X * 1e30)
+    np.testing.assert_array_equal(autoencoder.transform(X), codes)
+    assert len(autoencoder.history_) == n_epochs
+    assert len(autoencoder.fit(X).history_) == n_epochs + 3

@@ -1,0 +1,299 @@
+"""The command line: what it prints and writes, and its one-line errors."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import datasets as sklearn_datasets
+
+import sk_autoencoder
+from sk_autoencoder import _comparison, _report, datasets
+from sk_autoencoder.__main__ import main
+
+FAST = ("--max-epochs", "1", "--n-components", "1", "2")
+
+
+@pytest.fixture
+def frame(X):
+    return pd.DataFrame(X, columns=list("abcdef"))
+
+
+@pytest.fixture
+def data(frame, tmp_path):
+    path = tmp_path / "data.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def small_digits(monkeypatch):
+    X, y = sklearn_datasets.load_digits(return_X_y=True)
+    monkeypatch.setattr(sklearn_datasets, "load_digits", lambda return_X_y: (X[:80], y[:80]))
+    return X[:80]
+
+
+def run(*args):
+    return main(["compare", *map(str, args)])
+
+
+def error_of(capsys, *args):
+    """Run what must fail, and give its only line."""
+    try:
+        code = run(*args)
+    except SystemExit as exit:
+        code = exit.code
+    assert code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert err.startswith("python -m sk_autoencoder compare: error: ")
+    return err
+
+
+def rows_of(out):
+    """Cells of the printed table, without its heading."""
+    lines = [line.split() for line in out.splitlines()]
+    return [cells for cells in lines if cells and cells[0].isdigit()]
+
+
+def test_prints_the_table(data, capsys):
+    assert run(data, "--n-components", 1, 3, "--max-epochs", 1, "--test-size", "0.3") == 0
+
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.startswith(
+        "data.csv: 6 features; fitted on 84 rows, errors of 36 held-out rows\n\n"
+        "  components       method        error  explained variance     fit time  transform time\n"
+    )
+    table = _comparison.compare_with_pca(
+        pd.read_csv(data),
+        (1, 3),
+        estimator=sk_autoencoder.AutoencoderTransformer(max_epochs=1),
+        test_size=0.3,
+        random_state=0,
+    )
+    rows = rows_of(out)
+    assert [row[:4] for row in rows] == [
+        [f"{k}", method, f"{error:#.4g}", f"{share:.4f}"]
+        for k, method, error, share in table.iloc[:, :4].itertuples(index=False)
+    ]
+    assert all(row[5] == "s" and row[7] == "ms" for row in rows)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".CSV", ".parquet", ".npy"])
+def test_files_of_each_kind_give_the_same(frame, tmp_path, capsys, suffix):
+    path = tmp_path / f"table{suffix}"
+    if suffix == ".npy":
+        np.save(path, frame.to_numpy())
+    elif suffix == ".parquet":
+        pytest.importorskip("pyarrow")
+        frame.to_parquet(path)
+    else:
+        frame.to_csv(path, index=False)
+
+    assert run(path, *FAST) == 0
+
+    expected = _comparison.compare_with_pca(
+        frame.to_numpy(),
+        (1, 2),
+        estimator=sk_autoencoder.AutoencoderTransformer(max_epochs=1),
+        random_state=0,
+    )
+    errors = [row[2] for row in rows_of(capsys.readouterr().out)]
+    assert errors == [f"{error:#.4g}" for error in expected["error"]]
+
+
+def test_digits_are_the_default(small_digits, capsys, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    draw, drawn = _report.draw_report, []
+
+    def noting(comparison, title, image_shape):
+        drawn.append((title, image_shape))
+        return draw(comparison, title, image_shape)
+
+    monkeypatch.setattr(_report, "draw_report", noting)
+
+    assert run(*FAST, "--output", tmp_path / "report.png") == 0
+
+    assert capsys.readouterr().out.startswith("digits: 64 features; fitted on 60 rows")
+    assert drawn == [("PCA and autoencoder on digits", (8, 8))]
+    assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_fashion_mnist_takes_both_parts(monkeypatch, capsys):
+    sizes = {"train": 40, "test": 20}
+    rng = np.random.RandomState(0)
+
+    def load(subset):
+        return rng.uniform(size=(sizes[subset], 784)).astype(np.float32), np.zeros(sizes[subset])
+
+    monkeypatch.setattr(datasets, "load_fashion_mnist", load)
+    assert run("fashion-mnist", *FAST, "--test-size", 15) == 0
+    assert capsys.readouterr().out.startswith(
+        "Fashion-MNIST: 784 features; fitted on 45 rows, errors of 15 held-out rows"
+    )
+
+
+def test_nothing_is_written_unasked(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(data, *FAST) == 0
+    assert os.listdir(tmp_path) == ["data.csv"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json"])
+def test_writes_all_that_is_asked_for(data, frame, tmp_path, capsys, suffix):
+    pytest.importorskip("matplotlib")
+    picture, table, model = (tmp_path / n for n in ("r.svg", f"t{suffix}", "m.joblib"))
+
+    assert run(data, *FAST, "--output", picture, "--table", table, "--save", model) == 0
+
+    out = capsys.readouterr().out
+    assert out.endswith(f"wrote {picture}\nwrote {table}\nwrote {model}\n")
+    assert b"<svg" in picture.read_bytes()
+    text = table.read_text()
+    written = pd.read_csv(table) if suffix == ".csv" else pd.DataFrame(json.loads(text))
+    assert [f"{error:#.4g}" for error in written["error"]] == [row[2] for row in rows_of(out)]
+    assert text.endswith("\n")
+    loaded = joblib.load(model)
+    assert loaded.transform(frame).shape == (120, 2)
+    assert sorted(os.listdir(tmp_path)) == sorted(["data.csv", "r.svg", table.name, "m.joblib"])
+
+
+def test_a_standardized_model_is_saved_with_its_scaler(data, frame, tmp_path, capsys):
+    model = tmp_path / "model.joblib"
+    assert run(data, *FAST, "--standardize", "--save", model) == 0
+    assert "6 features, standardized; fitted on" in capsys.readouterr().out
+    pipeline = joblib.load(model)
+    codes = pipeline.transform(frame)
+    shifted = pipeline[0].transform(frame)
+    np.testing.assert_array_equal(codes, pipeline[-1].transform(shifted))
+
+
+def test_random_state(data, capsys):
+    def errors(seed):
+        assert run(data, *FAST, "--random-state", seed) == 0
+        return [row[:4] for row in rows_of(capsys.readouterr().out)]
+
+    assert errors(1) == errors(1) != errors(2)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_bar_on_a_terminal_only(data, capsys, monkeypatch, terminal):
+    pytest.importorskip("rich")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal, raising=False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
+    assert run(data, *FAST) == 0
+    assert ("AutoencoderTransformer - fit" in capsys.readouterr().out) == terminal
+
+
+def test_no_progress_bar_without_rich(data, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert run(data, *FAST) == 0
+    assert "AutoencoderTransformer - fit" not in capsys.readouterr().out
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"sk-autoencoder {sk_autoencoder.__version__}\n"
+
+
+def test_help_of_the_module():
+    command = [sys.executable, "-W", "error", "-m", "sk_autoencoder", "compare", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    for option in ("DATA", "--n-components K", "--output FILE", "--table FILE", "--save FILE"):
+        assert option in done.stdout
+
+
+def test_parsing_loads_neither_torch_nor_numpy():
+    """What --help needs, without the package's own imports."""
+    code = (
+        "import sys, types, importlib.machinery, importlib.util\n"
+        f"path = {list(sk_autoencoder.__path__)!r}\n"
+        "package = types.ModuleType('sk_autoencoder')\n"
+        "package.__path__, package.__version__ = path, '0'\n"
+        "sys.modules['sk_autoencoder'] = package\n"
+        "from sk_autoencoder.__main__ import main\n"
+        "assert main(['compare', 'missing.csv']) == 2\n"
+        "assert not {'torch', 'numpy', 'pandas', 'sklearn'} & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "match"),
+    [
+        (["missing.csv"], "missing.csv is not there"),
+        (["data.txt"], "data.txt is no data that can be read; expected digits, fashion-mnist or"),
+        (["digit"], "digit is no data that can be read"),
+        (["folder.csv"], "folder.csv is not a file"),
+        (["data.csv", "--n-components", "7"], "n_components has 7, but can be at most 6"),
+        (["data.csv", "--n-components", "0"], "'0' is not a whole number from 1 on"),
+        (["data.csv", "--n-components", "two"], "'two' is not a whole number from 1 on"),
+        (["data.csv", "--test-size", "1.5"], "'1.5' is neither a share between 0 and 1 nor"),
+        (["data.csv", "--test-size", "nan"], "'nan' is neither a share"),
+        (["data.csv", "--test-size", "0"], "'0' is neither a share"),
+        (["data.csv", "--test-size", "a"], "'a' is neither a share"),
+        (["data.csv", "--test-size", "120"], "test_size=120 should be"),
+        (["data.csv", "--random-state", "-1"], "random-state"),
+        (["data.csv", "--random-state", str(2**32)], "is not a whole number from 0 to"),
+        (["data.csv", "--max-epochs", "0"], "'0' is not a whole number from 1 on"),
+        (["data.csv", "--table", "t.txt"], "--table t.txt does not end in .csv, .json"),
+        (["data.csv", "--save", "m.pkl"], "--save m.pkl does not end in .joblib"),
+        (["data.csv", "--table", "none/t.csv"], "--table none/t.csv cannot be written: No such"),
+        (["data.csv", "--table", "folder.csv"], "--table folder.csv cannot be written"),
+        (["data.csv", "--table", "data.csv"], "--table data.csv is the data itself"),
+    ],
+)
+def test_wrong_use(data, tmp_path, monkeypatch, capsys, args, match):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.csv").mkdir()
+    monkeypatch.setattr(_comparison, "_load_optimizers", lambda: pytest.fail("it came to a fit"))
+    before = data.read_bytes()
+
+    assert match in error_of(capsys, *args)
+
+    assert data.read_bytes() == before
+    assert sorted(os.listdir(tmp_path)) == ["data.csv", "folder.csv"]
+
+
+def test_no_command(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main([])
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_picture_without_matplotlib(data, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    message = error_of(capsys, data, "--output", tmp_path / "r.png")
+    assert "--output needs matplotlib, which is not installed. Run: pip install" in message
+
+
+def test_a_fit_that_diverges(data, monkeypatch, capsys):
+    def run_comparison(*args, **kwargs):
+        raise ValueError("The fit diverged.\nLower lr.")
+
+    monkeypatch.setattr(_comparison, "run_comparison", run_comparison)
+    assert "error: The fit diverged. Lower lr.\n" in error_of(capsys, data)
+
+
+def test_interrupt(data, tmp_path, monkeypatch, capsys):
+    def run_comparison(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_comparison, "run_comparison", run_comparison)
+    table = tmp_path / "t.csv"
+    table.write_text("old")
+    assert run(data, "--table", table) == 130
+    assert capsys.readouterr() == ("", "python -m sk_autoencoder: interrupted\n")
+    assert table.read_text() == "old"
