@@ -16,7 +16,6 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/numpydoc lint $(wildcard sk_autoencoder/*.py)
 
 wheel: $(READY)
 	rm -rf dist

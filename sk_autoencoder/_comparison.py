@@ -21,6 +21,7 @@ from sklearn.utils._param_validation import Interval, RealNotInt, validate_param
 from sklearn.utils.validation import check_array
 
 from sk_autoencoder._batches import BLOCK_ROWS
+from sk_autoencoder._principal_axes import explained_variance
 from sk_autoencoder._transformer import AutoencoderTransformer
 from sk_autoencoder._validation import DTYPES, check_random_source
 
@@ -199,7 +200,7 @@ class _Judge:
         error = _mean_square(
             model.inverse_transform(codes[block]) - self.rows[block] for block in _blocks(codes)
         )
-        share = _explained(error, self.variance)
+        share = explained_variance(error, self.variance)
         k = int(model.n_components_)
         return Result(k, method, error, share, fit_time, transform_time), model
 
@@ -255,10 +256,3 @@ def _mean_square(blocks) -> float:
         total += float(np.square(block, dtype=np.float64).sum())
         n_cells += block.size
     return total / n_cells
-
-
-def _explained(error: float, variance: float) -> float:
-    """Share of a variance that is explained; of none, all or nothing."""
-    if variance == 0.0:
-        return 1.0 if error == 0.0 else 0.0
-    return 1.0 - error / variance

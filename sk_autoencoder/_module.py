@@ -108,11 +108,25 @@ def check_module(module: Any, n_inputs: int, n_components: int, device) -> None:
             )
     was_training = module.training
     module.eval()
-    with torch.no_grad():
-        z = module.encode(torch.zeros(2, n_inputs, device=device))
-        _check_shape(z, (2, n_components), f"{name}.encode", "n_components")
-        _check_shape(module.decode(z), (2, n_inputs), f"{name}.decode", "n_features")
+    x = torch.zeros(2, n_inputs, device=device, dtype=torch.float32)
+    z = _try(module.encode, x, f"{name}.encode")
+    _check_shape(z, (2, n_components), f"{name}.encode", "n_components")
+    _check_shape(
+        _try(module.decode, z, f"{name}.decode"), (2, n_inputs), f"{name}.decode", "n_features"
+    )
     module.train(was_training)
+
+
+@torch.no_grad()
+def _try(function, argument: torch.Tensor, method: str) -> torch.Tensor:
+    """Call a module's method, and name it where torch refuses what it does."""
+    try:
+        return function(argument)
+    except RuntimeError as error:
+        raise ValueError(
+            f"{method} cannot take a batch of shape {tuple(argument.shape)}: {error}. Change the "
+            "module to take rows of that width."
+        ) from error
 
 
 def _check_shape(output: torch.Tensor, expected: tuple[int, int], method: str, width: str) -> None:
@@ -134,7 +148,7 @@ def _stack(widths: list[int], activation: str, generator) -> nn.Sequential:
 
 def _linear(n_in: int, n_out: int, generator, bias: bool = True) -> nn.Linear:
     """Give a linear layer that starts as torch's own does, from a generator of the caller's."""
-    layer: nn.Linear = nn.utils.skip_init(nn.Linear, n_in, n_out, bias=bias)
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, n_in, n_out, bias=bias, dtype=torch.float32)
     bound = n_in**-0.5
     for parameter in layer.parameters():
         nn.init.uniform_(parameter, -bound, bound, generator=generator)

@@ -39,7 +39,8 @@ class PrincipalAxes:
             total, variances, components = _from_covariance(X, index, mean, n_axes)
         else:
             total, variances, components = _from_rows(X[index] - mean, n_axes, rng)
-        _, components = svd_flip(None, np.ascontiguousarray(components), u_based_decision=False)
+        # A copy, since torch takes no negative strides, not even those of a single number.
+        _, components = svd_flip(None, np.array(components, order="C"), u_based_decision=False)
         return cls(mean, components, variances, total)
 
     @property
@@ -79,6 +80,13 @@ class PrincipalAxes:
             loss += np.square(centred - codes @ self.components).sum()
         n_cells = len(index) * self.n_features
         return loss / n_cells, variance / n_cells
+
+
+def explained_variance(loss: float, variance: float) -> float:
+    """Share of a variance that a reconstruction explains; of none, all or nothing."""
+    if variance == 0.0:
+        return 1.0 if loss == 0.0 else 0.0
+    return 1.0 - loss / variance
 
 
 def _from_covariance(X, index, mean, n_axes):

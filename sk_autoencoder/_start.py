@@ -17,6 +17,7 @@ from sk_autoencoder._coordinates import Coordinates
 from sk_autoencoder._module import StackedAutoencoder, auto_hidden_layer_sizes, check_module
 from sk_autoencoder._net import AutoencoderNet
 from sk_autoencoder._principal_axes import PrincipalAxes
+from sk_autoencoder._validation import check_hidden_layer_sizes
 
 OPTIMIZERS = {
     "adam": torch.optim.Adam,
@@ -56,6 +57,9 @@ NETWORK_PARAMS = (
     "device",
     "net_params",
 )
+
+# In the others weight decay is a penalty whose strength depends on the loss.
+ADAMW_WEIGHT_DECAY = 0.1
 
 LEAST_AXES = 256
 AXES_PER_COMPONENT = 4
@@ -148,8 +152,8 @@ def _module(estimator, coordinates: Coordinates, seed: int):
         return copy.deepcopy(estimator.module).float()
     if estimator.module is not None:
         return estimator.module
-    hidden = estimator.hidden_layer_sizes
-    if isinstance(hidden, str):
+    hidden = check_hidden_layer_sizes(estimator.hidden_layer_sizes)
+    if hidden == "auto":
         hidden = auto_hidden_layer_sizes(coordinates.n_axes, estimator.n_components)
     return StackedAutoencoder(
         coordinates.n_axes,
@@ -162,12 +166,14 @@ def _module(estimator, coordinates: Coordinates, seed: int):
 
 
 def _optimizer_params(estimator, device: torch.device) -> dict:
-    """Give the optimizer's class and what it takes of weight_decay and of a fused step."""
+    """Give the optimizer's class, its weight decay, and a fused step where it has one."""
     cls = OPTIMIZERS.get(estimator.optimizer, estimator.optimizer)
     takes = inspect.signature(cls).parameters
     params = {"optimizer": cls}
-    if "weight_decay" in takes:
+    if estimator.weight_decay != "auto":
         params["optimizer__weight_decay"] = estimator.weight_decay
+    elif cls is torch.optim.AdamW:
+        params["optimizer__weight_decay"] = ADAMW_WEIGHT_DECAY
     if "momentum" in takes and cls is torch.optim.SGD:
         params |= {"optimizer__momentum": 0.9, "optimizer__nesterov": True}
     if "fused" in takes and device.type in ("cpu", "cuda"):

@@ -83,16 +83,21 @@ def split_rows(estimator, n_samples: int, rng) -> tuple[np.ndarray, np.ndarray |
     return np.sort(train), np.sort(valid)
 
 
-def plan(estimator, n_rows: int) -> Course:
-    """Give the course of a fit on `n_rows` training rows."""
+def plan(estimator, train: np.ndarray, valid: np.ndarray | None) -> Course:
+    """Give the course of a fit on the training rows.
+
+    It has no epochs where nothing is there to learn: where X is constant, or where early
+    stopping is asked for and PCA with so many components needs all rows.
+    """
+    n_rows = len(train)
     batch_size = _batch_size(estimator, n_rows)
     n_epochs = estimator.max_epochs
     if n_epochs == "auto":
         least, most = AUTO_EPOCHS
         n_batches = math.ceil(n_rows / batch_size)
         n_epochs = min(max(math.ceil(AUTO_STEPS / n_batches), least), most)
-    if estimator._axes.constant:
-        n_epochs = 0  # nothing is there to learn
+    if estimator._axes.constant or (estimator.early_stopping and valid is None):
+        n_epochs = 0
     return Course(n_epochs, batch_size, estimator.lr_schedule)
 
 
@@ -123,7 +128,7 @@ def train(estimator, X, y, parts, course: Course, start_epoch: int, task) -> Kep
     with net.unchanged_on_error(), _enough_threads(net, course.batch_size):
         net.module_.float()
         net.batch_size, net.lr = course.batch_size, estimator.lr
-        net.verbose = int(estimator.verbose)
+        net.verbose = int(estimator.verbose) if course.last is None else 0
         best = None if rows[1] is None else BestEpoch(start_epoch, net.loss(rows[1]))
         net.callbacks = _callbacks(estimator, best)
         net.initialize_callbacks()
@@ -240,16 +245,20 @@ def _batch_size(estimator, n_rows: int) -> int:
 
 @contextmanager
 def _enough_threads(net: AutoencoderNet, batch_size: int) -> Iterator[None]:
-    """Leave small batches to one thread: waiting for a second would take most of the time."""
+    """Leave small batches to one thread: waiting for a second would take most of the time.
+
+    OpenMP, which torch runs on, counts its threads for each calling thread apart, so that
+    fits in other threads and the pools of NumPy stay as they are.
+    """
     n_weights = sum(parameter.numel() for parameter in net.module_.parameters())
     if n_weights * batch_size >= THREADED_BATCH:
         yield
         return
-    with _threadpools().limit(limits=1):
+    with _openmp().limit(limits=1):
         yield
 
 
 @cache
-def _threadpools() -> ThreadpoolController:
-    """Find the thread pools of the process once, since that takes milliseconds."""
-    return ThreadpoolController()
+def _openmp() -> ThreadpoolController:
+    """Find the OpenMP pools of the process once, since that takes milliseconds."""
+    return ThreadpoolController().select(user_api="openmp")

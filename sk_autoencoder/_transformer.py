@@ -24,6 +24,7 @@ from sklearn.utils.validation import check_is_fitted
 from sk_autoencoder import _inference, _start, _training
 from sk_autoencoder._coordinates import torch_dtype
 from sk_autoencoder._module import ACTIVATIONS
+from sk_autoencoder._principal_axes import explained_variance
 from sk_autoencoder._validation import (
     check_codes,
     check_n_components,
@@ -83,8 +84,9 @@ class AutoencoderTransformer(
     lr_schedule : {"one_cycle", "constant"}, default="one_cycle"
         Course of the learning rate over `max_epochs`: one rise and one fall [2]_, or none.
 
-    weight_decay : float, default=0.1
-        Weight decay of the optimizers that take one.
+    weight_decay : "auto" or float, default="auto"
+        Weight decay of the optimizer. "auto" takes 0.1 for AdamW, which keeps it apart from
+        the gradient, and the optimizer's own default for the others.
 
     batch_size : "auto" or int, default="auto"
         Rows a step. "auto" takes the power of two that gives some 16 batches an epoch, at
@@ -208,7 +210,7 @@ class AutoencoderTransformer(
         "optimizer": [StrOptions(set(_start.OPTIMIZERS)), callable],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions(set(_training.LR_SCHEDULES))],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "weight_decay": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_epochs": [StrOptions({"auto"}), Interval(Integral, 0, None, closed="left")],
         "early_stopping": ["boolean"],
@@ -235,7 +237,7 @@ class AutoencoderTransformer(
         optimizer="adamw",
         lr=3e-3,
         lr_schedule="one_cycle",
-        weight_decay=0.1,
+        weight_decay="auto",
         batch_size="auto",
         max_epochs="auto",
         early_stopping=True,
@@ -302,7 +304,7 @@ class AutoencoderTransformer(
             train, valid = _training.split_rows(self, len(X), rng)
             if not resume:
                 self._start(X, train, valid, rng)
-            course = _training.plan(self, len(train))
+            course = _training.plan(self, train, valid)
             # Two more tasks than epochs: to confirm the gain, and to train on all rows.
             task = self._init_callback_context(max_subtasks=course.n_epochs + 2)
             task.call_on_fit_task_begin(estimator=self, X=X, y=y)
@@ -455,7 +457,7 @@ class AutoencoderTransformer(
         X = check_X(self, X, reset=False)
         loss = float(_inference.mean_squared_error(*self._network(X.dtype), X).mean())
         _, variance = self._axes.loss_and_variance(X, np.arange(len(X)))
-        return _explained(loss, variance)
+        return explained_variance(loss, variance)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -510,8 +512,8 @@ class AutoencoderTransformer(
             pca_loss, variance = self._axes.loss_and_variance(X, valid)
             is_pca = kept.epoch == 0 and _start.starts_at_pca(self)
             self.best_epoch_ = kept.epoch
-            self.pca_validation_score_ = _explained(pca_loss, variance)
-            self.validation_score_ = _explained(pca_loss if is_pca else kept.loss, variance)
+            self.pca_validation_score_ = explained_variance(pca_loss, variance)
+            self.validation_score_ = explained_variance(pca_loss if is_pca else kept.loss, variance)
         return kept
 
     def _settle(self, X, y, train, kept, course, task, rng):
@@ -540,13 +542,6 @@ class AutoencoderTransformer(
             task.call_on_fit_task_end(estimator=self, X=X, y=y)
         self.net_.rest(self._coordinates.dtype)
         self.history_, self.net_.history = history, net_history
-
-
-def _explained(loss: float, variance: float) -> float:
-    """Share of a variance that is explained; of none, all or nothing."""
-    if variance == 0.0:
-        return 1.0 if loss == 0.0 else 0.0
-    return 1.0 - loss / variance
 
 
 def _without_batches(epoch: dict) -> dict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Integral
 
 import numpy as np
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
@@ -51,6 +52,19 @@ def check_unchanged(before: dict[str, str], now: dict[str, str]) -> None:
             "on with the network of that fit. Set back what changed, or call fit with "
             "warm_start=False to start anew."
         )
+
+
+def check_hidden_layer_sizes(hidden_layer_sizes):
+    """Give "auto", or the widths as a tuple of int, each of them at least 1."""
+    if isinstance(hidden_layer_sizes, str):
+        return hidden_layer_sizes
+    widths = tuple(hidden_layer_sizes)
+    if not all(isinstance(width, Integral) and width >= 1 for width in widths):
+        raise ValueError(
+            f"hidden_layer_sizes={hidden_layer_sizes!r} must be 'auto' or a sequence of whole "
+            "numbers from 1 on, the widths of the encoder's hidden layers, such as (128, 64)."
+        )
+    return tuple(int(width) for width in widths)
 
 
 def check_random_source(random_state) -> np.random.RandomState:

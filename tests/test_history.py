@@ -106,6 +106,7 @@ def test_a_refit_takes_all_rows_in_and_tells_of_the_training_before(quick, X):
     losses = ["epoch", "train_loss", "valid_loss"]
     pd.testing.assert_frame_equal(refitted.history_[losses], held_out.history_[losses])
     assert refitted.score(X) > held_out.score(X) - 0.05
+    assert refitted.net_.history[:, "epoch"] == list(refitted.history_["epoch"][1:])
     assert len(refitted.partial_fit(X).history_) == len(held_out.history_) + 1
 
 
