@@ -19,13 +19,15 @@ lint: $(READY)
 
 wheel: $(READY)
 	rm -rf dist
-	$(BIN)/python -m build --installer pip .
+	$(BIN)/python -m build --no-isolation .
 	PYTHON=$(PYTHON) sh tests/check_wheel.sh
 
 notebook: $(READY)
 	$(BIN)/python tests/test_examples.py
 
+# TABLES is a folder of the .npz files of ADBench.
 quality: $(READY)
+	$(if $(TABLES),,$(error Say where the tables are: make quality TABLES=folder))
 	$(BIN)/python -m benchmarks.fashion_mnist
 	$(BIN)/python -m benchmarks.quality $(TABLES)
 

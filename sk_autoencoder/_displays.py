@@ -289,8 +289,7 @@ def check_matplotlib(caller: str) -> None:
         import matplotlib  # noqa: F401 (only to see whether it is there)
     except ImportError as error:
         raise ImportError(
-            f"{caller} needs matplotlib, which is not installed. "
-            "Run: pip install 'sk-autoencoder[plot]'"
+            f"{caller} needs matplotlib, which is not installed. Run: pip install matplotlib"
         ) from error
 
 
@@ -330,7 +329,8 @@ def _reconstruct(estimator, X) -> np.ndarray:
 def _label(estimator, X, rows: np.ndarray) -> str:
     """Name an estimator, its number of components and its mean squared error."""
     error = np.square(_reconstruct(estimator, X) - rows, dtype=np.float64).mean()
-    return reconstruction_label(type(estimator).__name__, estimator.n_components_, error)
+    n_components = estimator.transform(X[:1]).shape[1]
+    return reconstruction_label(type(estimator).__name__, n_components, error)
 
 
 def reconstruction_label(name: str, n_components: int, error: float) -> str:

@@ -104,7 +104,7 @@ def check_module(module: Any, n_inputs: int, n_components: int, device) -> None:
         if not callable(getattr(module, method, None)):
             raise TypeError(
                 f"module={name} has no method {method!r}. A module needs encode, from rows of X "
-                "to codes, decode, from codes to rows of X, and forward, the one after the other."
+                "to codes, and decode, from codes to rows of X."
             )
     was_training = module.training
     module.eval()
@@ -131,9 +131,10 @@ def _try(function, argument: torch.Tensor, method: str) -> torch.Tensor:
 
 def _check_shape(output: torch.Tensor, expected: tuple[int, int], method: str, width: str) -> None:
     """Raise where the output of a module's method has another shape than expected."""
-    if tuple(output.shape) != expected:
+    shape = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+    if shape != expected:
         raise ValueError(
-            f"{method} gave an output of shape {tuple(output.shape)} for 2 rows, but "
+            f"{method} gave an output of shape {shape} for 2 rows, but "
             f"(n_samples, {width}) is {expected}. Change the module, or {width}."
         )
 

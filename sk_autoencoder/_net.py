@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
+from skorch.utils import to_tensor
 
 BLOWN_UP = 1e6
 
-BATCH_HOOKS = ("on_batch_begin", "on_batch_end")
+OWN_CALLBACKS = frozenset({"best_epoch", "early_stopping", "epoch_timer", "print_log"})
 
 
 class AutoencoderNet(NeuralNet):
@@ -23,6 +25,7 @@ class AutoencoderNet(NeuralNet):
     """
 
     lr_scheduler_: torch.optim.lr_scheduler.LRScheduler | None = None
+    stop_asked_ = False
 
     @property
     def _default_callbacks(self):
@@ -32,21 +35,27 @@ class AutoencoderNet(NeuralNet):
         return X
 
     def fit_epoch(self, rows) -> bool:
-        """Train for one epoch on a pair of `Rows`; True where it is time to stop.
+        """Train for one epoch on a pair of `Rows`; True where a callback asks to stop."""
+        self.stop_asked_ = False
+        self.fit_loop(rows, epochs=1)
+        return self.stop_asked_
 
-        skorch's `EarlyStopping` stops a fit by raising what Ctrl-C raises; only the former
-        ends here.
+    def notify(self, method_name, **cb_kwargs):
+        """Call a hook of all callbacks, of those behind one that asks to stop as well.
+
+        skorch's `EarlyStopping` asks by raising what Ctrl-C raises; only the former ends here.
         """
-        try:
-            self.fit_loop(rows, epochs=1)
-        except KeyboardInterrupt:
-            if not any(
-                isinstance(callback, EarlyStopping) and callback.misses_ == callback.patience
-                for _, callback in self.callbacks_
-            ):
-                raise
-            return True
-        return False
+        getattr(self, method_name)(self, **cb_kwargs)
+        for _, callback in self.callbacks_:
+            try:
+                getattr(callback, method_name)(self, **cb_kwargs)
+            except KeyboardInterrupt:
+                if method_name != "on_epoch_end" or not _has_lost_patience(callback):
+                    raise
+                self.stop_asked_ = True
+
+    def infer(self, x, **fit_params):
+        return self.module_.decode(self.module_.encode(to_tensor(x, device=self.device)))
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Go through all batches, and record the mean loss of their rows."""
@@ -60,14 +69,20 @@ class AutoencoderNet(NeuralNet):
                 f"is {rows.in_units_of_X(loss):.3g}. Lower lr, which is {self.lr:g}, or choose "
                 "another optimizer or activation."
             )
-        self.history.record(f"{prefix}_loss", rows.in_units_of_X(loss))
+        self._record(f"{prefix}_loss", rows.in_units_of_X(loss))
+
+    def _record(self, name: str, loss: float) -> None:
+        """Record a loss, and whether it is the best yet, as skorch's scoring does."""
+        before = [epoch[name] for epoch in self.history[:-1] if name in epoch]
+        self.history.record(name, loss)
+        self.history.record(f"{name}_best", loss < min(before, default=math.inf))
 
     def _mean_loss(self, iterator, training, prefix, step_fn, **fit_params) -> float:
         """Mean loss of the rows of all batches, in the network's coordinates.
 
-        It is read once at the end, and batches are noted only for callbacks that look.
+        It is read once at the end, and batches are noted only where a user's callback may look.
         """
-        watched = any(_overrides(callback, BATCH_HOOKS) for _, callback in self.callbacks_)
+        watched = any(name not in OWN_CALLBACKS for name, _ in self.callbacks_)
         total = torch.zeros((), dtype=torch.float64, device=self.device)
         for batch in iterator:
             if watched:
@@ -86,7 +101,7 @@ class AutoencoderNet(NeuralNet):
         total = 0.0
         with torch.inference_mode():
             for t, target in self.get_iterator(rows, training=False):
-                total += self.criterion_(self.module_(t), target).item() * len(t)
+                total += self.criterion_(self.infer(t), target).item() * len(t)
         return rows.in_units_of_X(total / len(rows))
 
     def as_if_stopped(self, dtype: torch.dtype) -> AutoencoderNet:
@@ -174,6 +189,6 @@ class BestEpoch(Callback):
         del self.weights_
 
 
-def _overrides(callback: Callback, hooks: tuple[str, ...]) -> bool:
-    """Whether a callback does something of its own in one of the hooks."""
-    return any(getattr(type(callback), hook) is not getattr(Callback, hook) for hook in hooks)
+def _has_lost_patience(callback: Callback) -> bool:
+    """Whether a callback is skorch's early stopping, and has just asked to stop."""
+    return isinstance(callback, EarlyStopping) and callback.misses_ == callback.patience

@@ -1,6 +1,7 @@
 """The principal axes of X: the solution that PCA finds, the network's start and its yardstick.
 
-All statistics are taken in float64, whatever the dtype of X, and X is read in blocks of rows.
+All statistics are taken in float64, whatever the dtype of X. Narrow X is read in blocks of rows;
+of X with more features than rows, or with very many of both, a centred copy is made.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class PrincipalAxes:
         else:
             total, variances, components = _from_rows(X[index] - mean, n_axes, rng)
         # A copy, since torch takes no negative strides, not even those of a single number.
+        if not math.isfinite(total):
+            raise ValueError("The variance of X is too large for float64. Scale X down first.")
         _, components = svd_flip(None, np.array(components, order="C"), u_based_decision=False)
         return cls(mean, components, variances, total)
 

@@ -58,13 +58,19 @@ def read_data(source: str | Path) -> Data:
 
 
 def _read_csv(path: Path):
-    """Read a table whose first line has the names, unless that line is all numbers."""
+    """Read a table whose first line has the names, unless that line is a row of numbers.
+
+    pandas names columns without names 0, 1, 2, ..., and writes its index as a first column
+    without a name.
+    """
     import pandas as pd
 
     first = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0]
-    if pd.to_numeric(first, errors="coerce").notna().all():
+    numbers = pd.to_numeric(first, errors="coerce")
+    names = numbers[1:] if pd.isna(first[0]) else numbers
+    counted = list(names) == list(range(len(names)))
+    if not counted and numbers.notna().any() and (numbers.notna() | first.isna()).all():
         return pd.read_csv(path, header=None)
-    # pandas writes its index as a first column without a name.
     return pd.read_csv(path, index_col=0 if pd.isna(first[0]) else None, low_memory=False)
 
 
@@ -75,7 +81,7 @@ def _read_parquet(path: Path):
         import pyarrow  # noqa: F401 (only to see whether it is there)
     except ImportError as error:
         raise ValueError(
-            "it needs pyarrow, which is not installed. Run: pip install 'sk-autoencoder[parquet]'"
+            "it needs pyarrow, which is not installed. Run: pip install pyarrow"
         ) from error
     return pd.read_parquet(path, engine="pyarrow")
 

@@ -31,6 +31,7 @@ RESERVED_NET_PARAMS = frozenset(
     {
         "batch_size",
         "callbacks",
+        "criterion",
         "dataset",
         "device",
         "iterator_train",
@@ -39,6 +40,7 @@ RESERVED_NET_PARAMS = frozenset(
         "max_epochs",
         "module",
         "optimizer",
+        "optimizer__lr",
         "train_split",
         "verbose",
         "warm_start",
@@ -108,7 +110,7 @@ def build_net(estimator, coordinates: Coordinates, rng) -> AutoencoderNet:
                 "callbacks": [],
                 "verbose": int(estimator.verbose),
                 "device": device,
-                **_optimizer_params(estimator, device),
+                **_optimizer_params(estimator, net_params, device),
                 **net_params,
             }
         ).initialize()
@@ -119,13 +121,29 @@ def build_net(estimator, coordinates: Coordinates, rng) -> AutoencoderNet:
 
 def network_params(estimator) -> dict[str, str]:
     """Give the parameters that make the net what it is, as text to compare."""
-    return {name: repr(getattr(estimator, name)) for name in NETWORK_PARAMS}
+    return {name: _as_text(getattr(estimator, name)) for name in NETWORK_PARAMS}
+
+
+def _as_text(value) -> str:
+    """Give a parameter as text that a copy of it gives too: no addresses, no kind of sequence."""
+    if isinstance(value, dict):
+        return str({key: _as_text(part) for key, part in value.items()})
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return str([_as_text(part) for part in value])
+    return getattr(value, "__qualname__", None) or repr(value)
 
 
 def resolve_device(device: str) -> torch.device:
     """Give the device named, or a GPU where "auto" finds one."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.zeros(1, device=device)
+    except (AssertionError, RuntimeError) as error:
+        raise ValueError(
+            f"device={device!r} is not there: {str(error).splitlines()[0]} Use 'auto', 'cpu', or "
+            "a device of this machine such as 'cuda:0'."
+        ) from error
     return torch.device(device)
 
 
@@ -165,7 +183,7 @@ def _module(estimator, coordinates: Coordinates, seed: int):
     )
 
 
-def _optimizer_params(estimator, device: torch.device) -> dict:
+def _optimizer_params(estimator, net_params: dict, device: torch.device) -> dict:
     """Give the optimizer's class, its weight decay, and a fused step where it has one."""
     cls = OPTIMIZERS.get(estimator.optimizer, estimator.optimizer)
     takes = inspect.signature(cls).parameters
@@ -174,8 +192,9 @@ def _optimizer_params(estimator, device: torch.device) -> dict:
         params["optimizer__weight_decay"] = estimator.weight_decay
     elif cls is torch.optim.AdamW:
         params["optimizer__weight_decay"] = ADAMW_WEIGHT_DECAY
-    if "momentum" in takes and cls is torch.optim.SGD:
+    if cls is torch.optim.SGD:
         params |= {"optimizer__momentum": 0.9, "optimizer__nesterov": True}
-    if "fused" in takes and device.type in ("cpu", "cuda"):
+    others = {"optimizer__foreach", "optimizer__differentiable"}  # of which only one can be
+    if "fused" in takes and device.type in ("cpu", "cuda") and not others & set(net_params):
         params["optimizer__fused"] = True
     return params

@@ -20,6 +20,7 @@ from sk_autoencoder._batches import Rows
 from sk_autoencoder._coordinates import torch_dtype
 from sk_autoencoder._net import AutoencoderNet, BestEpoch
 from sk_autoencoder._start import local_torch_generator, starts_at_pca
+from sk_autoencoder._validation import check_callbacks
 
 LR_SCHEDULES = ("one_cycle", "constant")
 
@@ -77,7 +78,13 @@ def split_rows(estimator, n_samples: int, rng) -> tuple[np.ndarray, np.ndarray |
     if fraction == "auto":
         wanted = max(VALIDATION_FRACTION, VALIDATION_ROWS / n_samples)
         fraction = min(wanted, LARGEST_VALIDATION_FRACTION)
-    train, valid = train_test_split(rows, test_size=fraction, random_state=rng)
+    n_valid = math.ceil(fraction * n_samples)
+    if n_valid == n_samples:
+        raise ValueError(
+            f"validation_fraction={fraction} leaves none of the {n_samples} rows to train on. "
+            "Lower validation_fraction, or set early_stopping=False."
+        )
+    train, valid = train_test_split(rows, test_size=n_valid, random_state=rng)
     if starts_at_pca(estimator) and len(train) <= estimator.n_components:
         return rows, None
     return np.sort(train), np.sort(valid)
@@ -129,7 +136,8 @@ def train(estimator, X, y, parts, course: Course, start_epoch: int, task) -> Kep
         net.module_.float()
         net.batch_size, net.lr = course.batch_size, estimator.lr
         net.verbose = int(estimator.verbose) if course.last is None else 0
-        best = None if rows[1] is None else BestEpoch(start_epoch, net.loss(rows[1]))
+        valid = rows[1]
+        best = None if valid is None else BestEpoch(start_epoch, net.loss(valid))
         net.callbacks = _callbacks(estimator, best)
         net.initialize_callbacks()
         net.schedule(
@@ -138,7 +146,9 @@ def train(estimator, X, y, parts, course: Course, start_epoch: int, task) -> Kep
         seed = int(net.iterator_train__rng.randint(2**31))
         with local_torch_generator(estimator, seed, net.device):
             _run_epochs(estimator, rows, course, X, y, task)
-        kept = None if best is None else _keep(estimator, X, parts[1], best, start_epoch)
+        kept = None
+        if best is not None and valid is not None:
+            kept = _keep(estimator, valid, best, start_epoch)
         net.rest(estimator._coordinates.dtype)
     return kept
 
@@ -164,30 +174,35 @@ def _run_epochs(estimator, rows, course: Course, X, y, task) -> None:
     net.notify("on_train_end", X=rows, y=None)
 
 
-def _keep(estimator, X, valid, best: BestEpoch, start_epoch: int) -> Kept:
+def _keep(estimator, rows: Rows, best: BestEpoch, start_epoch: int) -> Kept:
     """Keep the best epoch, or PCA where a start there is not told from it."""
     if start_epoch > 0 or not starts_at_pca(estimator):
         return Kept(best.epoch_, best.loss_)
-    gains = gains_over_pca(estimator, X, valid)
+    gains = _gains(estimator, rows)
     if better_than_chance(gains):
         return Kept(best.epoch_, best.loss_, gains)
     return Kept(0, best.loss, gains)
 
 
 def gains_over_pca(estimator, X, index: np.ndarray) -> np.ndarray:
-    """Give what the net saves of PCA's squared error on each of the rows.
+    """Give what the net saves of PCA's squared error on each of the rows."""
+    return _gains(estimator, _rows(estimator, X, index))
+
+
+def _gains(estimator, rows: Rows) -> np.ndarray:
+    """Give the same of rows in coordinates.
 
     On principal axes PCA's error is what lies outside of the first `n_components`.
     """
     net = estimator.net_
     n_components = estimator.n_components_
-    rows = _rows(estimator, X, index)
     dtype = next(net.module_.parameters()).dtype
     gains = []
+    net.module_.eval()
     with torch.inference_mode():
         for t, _ in net.get_iterator(rows, training=False):
             t = t.to(dtype)
-            left = (net.module_.eval()(t) - t).square().sum(dim=1)
+            left = (net.infer(t) - t).square().sum(dim=1)
             gains.append(t[:, n_components:].square().sum(dim=1) - left)
     return torch.cat(gains).double().cpu().numpy()
 
@@ -232,7 +247,7 @@ def _callbacks(estimator, best: BestEpoch | None) -> list:
             sink=print if estimator.verbose else noop,
         )
         own = [("best_epoch", best), ("early_stopping", patience)]
-    return own + list(estimator.callbacks or [])
+    return own + check_callbacks(estimator.callbacks)
 
 
 def _batch_size(estimator, n_rows: int) -> int:

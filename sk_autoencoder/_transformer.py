@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+import warnings
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import ClassVar
@@ -47,7 +48,10 @@ class AutoencoderTransformer(
     straight linear path, which starts as the solution of PCA. The network therefore begins
     as PCA with the same number of components, and training goes on from there. The weights
     of the best validation epoch are kept if they beat PCA on the validation rows by more
-    than chance would (a paired t-test at 5 %); else the result is PCA, fitted on all rows.
+    than chance would: if the mean gain exceeds its standard error [3]_ and more than a few
+    rows gain (Wilcoxon's signed-rank test at 5 %). Fewer than 100 validation rows are not
+    trusted alone: as many others are asked too, after a training without them. Else the
+    result is PCA, fitted on all rows.
 
     Parameters
     ----------
@@ -56,8 +60,9 @@ class AutoencoderTransformer(
 
     hidden_layer_sizes : "auto" or sequence of int, default="auto"
         Widths of the encoder's hidden layers; the decoder has them in reverse. "auto" takes
-        three widths that halve, the first of them twice the number of features, but at
-        least 128 and at most 512. An empty sequence leaves one linear layer each.
+        three widths that halve, the first of them twice the number of features or of
+        training rows, whichever is smaller, but from 128 to 512; no width is below that of
+        the code. An empty sequence leaves one linear layer each.
 
     activation : {"celu", "elu", "gelu", "identity", "leaky_relu", "mish", "relu", "selu", \
             "sigmoid", "silu", "softplus", "tanh"}, default="gelu"
@@ -71,7 +76,7 @@ class AutoencoderTransformer(
         A network of your own in place of the stacked autoencoder: a module, which is copied
         before it is trained, or a class or function that makes one. It needs the methods
         `encode`, from a float32 tensor of shape (batch, n_features) to one of shape (batch,
-        n_components), `decode`, the way back, and `forward`, one after the other. It is
+        n_components), and `decode`, the way back. It is
         given the rows of X as they are, not centred and not scaled; `hidden_layer_sizes`,
         `activation` and `linear_shortcut` are not used.
 
@@ -94,7 +99,8 @@ class AutoencoderTransformer(
 
     max_epochs : "auto" or int, default="auto"
         The most epochs to train for. "auto" takes as many as make some 4000 steps, at least
-        12 and at most 400. With 0 epochs, the result is PCA.
+        12 and at most 400. With 0 epochs, the result is what training would start from:
+        PCA, unless `linear_shortcut` is False or `module` is given.
 
     early_stopping : bool, default=True
         Whether to set rows aside for validation, stop where they are reconstructed no
@@ -190,6 +196,8 @@ class AutoencoderTransformer(
        networks. Science 313, 504-507.
     .. [2] Smith and Topin (2018). Super-convergence: very fast training of neural networks
        using large learning rates. arXiv:1708.07120.
+    .. [3] Breiman, Friedman, Olshen and Stone (1984). Classification and regression trees.
+       Section 3.4.3, on the one-standard-error rule.
 
     Examples
     --------
@@ -301,6 +309,14 @@ class AutoencoderTransformer(
         with unchanged_on_error(self):
             resume = self.warm_start and hasattr(self, "net_")
             X, y, rng = self._check(X, y, resume)
+            if resume and self.early_stopping and self._saw_all_rows:
+                warnings.warn(
+                    "The last fit trained on all rows, so that rows set aside now are not new to "
+                    "the network. Set warm_start=True before the first fit to go on with "
+                    "validation.",
+                    UserWarning,
+                    stacklevel=2,
+                )
             train, valid = _training.split_rows(self, len(X), rng)
             if not resume:
                 self._start(X, train, valid, rng)
@@ -506,6 +522,7 @@ class AutoencoderTransformer(
         epochs = [_without_batches(epoch) for epoch in self.net_.history[n_before:]]
         self.history_ = pd.concat([self.history_, pd.DataFrame(epochs)], ignore_index=True)
         self.n_iter_ = len(epochs)
+        self._saw_all_rows = valid is None
         self.best_epoch_ = len(self.net_.history)
         self.validation_score_ = self.pca_validation_score_ = None
         if kept is not None:
@@ -530,6 +547,7 @@ class AutoencoderTransformer(
         if is_pca or refits:
             rows = np.arange(len(X))
             self._repeat(X, y, rows, "refit", self.best_epoch_, course, task, rng)
+            self._saw_all_rows = self.best_epoch_ > 0
 
     def _repeat(self, X, y, rows, name, n_epochs, course, task, rng):
         """Start anew on some rows, and train for the first epochs of the course."""
@@ -545,5 +563,6 @@ class AutoencoderTransformer(
 
 
 def _without_batches(epoch: dict) -> dict:
-    """Give a row of skorch's history without the batches of the epoch."""
-    return {name: value for name, value in epoch.items() if name != "batches"}
+    """Give a row of skorch's history without its batches and marks."""
+    dropped = {"batches", "train_loss_best", "valid_loss_best"}
+    return {name: value for name, value in epoch.items() if name not in dropped}

@@ -11,7 +11,7 @@ from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
 from sklearn.utils.validation import check_array, validate_data
 
 DTYPES = [np.float64, np.float32]
-PRIVATE_STATE = ("_axes", "_coordinates", "_network_params")
+PRIVATE_STATE = ("_axes", "_coordinates", "_network_params", "_saw_all_rows")
 
 
 def check_X(estimator, X, *, reset: bool) -> np.ndarray:
@@ -34,6 +34,8 @@ def check_codes(estimator, Z) -> np.ndarray:
 
 def check_n_components(n_components: int, n_samples: int, n_features: int) -> int:
     """Refuse more components than there are features or rows, as PCA does."""
+    if isinstance(n_components, bool):
+        raise TypeError(f"n_components={n_components} is a bool. Pass a whole number from 1 on.")
     if n_components > min(n_samples, n_features):
         raise ValueError(
             f"n_components={n_components} must be at most min(n_samples, n_features)="
@@ -65,6 +67,18 @@ def check_hidden_layer_sizes(hidden_layer_sizes):
             "numbers from 1 on, the widths of the encoder's hidden layers, such as (128, 64)."
         )
     return tuple(int(width) for width in widths)
+
+
+def check_callbacks(callbacks) -> list:
+    """Give skorch's callbacks as a list, and tell those of scikit-learn where they belong."""
+    for item in callbacks or []:
+        callback = item[1] if isinstance(item, (tuple, list)) and len(item) == 2 else item
+        if not hasattr(callback, "on_train_begin"):
+            raise TypeError(
+                f"callbacks has {callback!r}, which is no callback of skorch. Callbacks of "
+                "scikit-learn are set with set_callbacks."
+            )
+    return list(callbacks or [])
 
 
 def check_random_source(random_state) -> np.random.RandomState:

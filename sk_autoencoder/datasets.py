@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
 from sklearn.datasets import fetch_openml
 
-# Where Debian's package dataset-fashion-mnist puts the four files of the data set.
-LOCAL_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
+# A folder with the four files of the data set, where Debian's package dataset-fashion-mnist
+# puts them unless the environment says otherwise.
+LOCAL_FASHION_MNIST = Path(
+    os.environ.get("SK_AUTOENCODER_FASHION_MNIST", "/usr/share/datasets/fashion-mnist")
+)
 
 N_TRAIN = 60_000
 
 
 def load_fashion_mnist(subset="train"):
     """Load Fashion-MNIST, from Debian's package where it is installed, else from OpenML.
+
+    Files in another folder are read where the environment variable
+    `SK_AUTOENCODER_FASHION_MNIST` names it.
 
     70,000 images of clothing of 28 x 28 pixels in ten classes (Xiao et al., 2017), under
     the MIT licence.

@@ -185,3 +185,22 @@ def test_every_optimizer_learns(quick, X, optimizer):
     autoencoder = quick(early_stopping=False, optimizer=optimizer, max_epochs=20).fit(X)
     loss = autoencoder.history_["train_loss"]
     assert loss.iloc[-1] < loss[0]
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "match"),
+    [
+        ({"device": "gpu"}, ValueError, "device='gpu'"),
+        ({"validation_fraction": 0.999}, ValueError, "validation_fraction"),
+        ({"n_components": True}, TypeError, "n_components"),
+    ],
+    ids=str,
+)
+def test_a_wrong_parameter_is_named(quick, X, params, error, match):
+    with pytest.raises(error, match=match):
+        quick(**params).fit(X)
+
+
+def test_a_variance_beyond_float64_is_refused(quick, X):
+    with np.errstate(over="ignore"), pytest.raises(ValueError, match="Scale X down"):
+        quick().fit(X * 1e160)

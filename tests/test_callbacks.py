@@ -5,7 +5,8 @@ import weakref
 
 import numpy as np
 import pytest
-from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
+from sklearn.callback import ScoringMonitor
+from skorch.callbacks import Callback, Checkpoint, EarlyStopping, EpochScoring, LRScheduler
 from torch.optim.lr_scheduler import StepLR
 
 HOOKS = (
@@ -217,3 +218,24 @@ def test_the_fitted_estimator_does_not_hold_the_training_data(quick, X):
     gc.collect()
     assert alive() is None
     assert autoencoder.n_features_in_ == 6
+
+
+@pytest.mark.parametrize("params", [{}, {"monitor": None}], ids=str)
+def test_checkpoints_of_skorch_are_written(quick, X, tmp_path, params):
+    quick(callbacks=[Checkpoint(dirname=str(tmp_path), **params)]).fit(X)
+    assert (tmp_path / "params.pt").exists()
+
+
+def test_callbacks_see_the_end_of_the_epoch_in_which_the_fit_stops(quick, X, capsys):
+    recorder = Recorder()
+    stopping = {"n_iter_no_change": 1, "max_epochs": 30, "lr": 1e-12, "verbose": 1}
+    autoencoder = quick(callbacks=[recorder], **stopping).fit(X)
+    assert 0 < autoencoder.n_iter_ < 30
+    assert len(recorder.learning_rates) == autoencoder.n_iter_
+    table = capsys.readouterr().out.splitlines()
+    assert sum(line.split()[:1] == [str(autoencoder.n_iter_)] for line in table) == 1
+
+
+def test_callbacks_of_scikit_learn_are_told_where_they_belong(quick, X):
+    with pytest.raises(TypeError, match="set_callbacks"):
+        quick(callbacks=[ScoringMonitor(scoring=None)]).fit(X)

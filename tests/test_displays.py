@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sk_autoencoder._comparison import run_comparison
 from sk_autoencoder._displays import ComparisonDisplay, ReconstructionDisplay
@@ -189,7 +191,7 @@ def test_wrong_parameters(X, params, match):
 
 def test_without_matplotlib_it_says_what_to_install(table, X, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    match = r"needs matplotlib, .* pip install 'sk-autoencoder\[plot\]'"
+    match = r"needs matplotlib, .* pip install matplotlib"
     with pytest.raises(ImportError, match="ComparisonDisplay.plot " + match):
         ComparisonDisplay(table).plot()
     with pytest.raises(ImportError, match="ReconstructionDisplay.plot " + match):
@@ -254,3 +256,9 @@ def test_features_without_names_are_numbered(X, estimator):
     comparison = run_comparison(X, (2,), estimator=estimator, test_size=20, random_state=0)
     names = texts(draw_report(comparison, "title", None).get_axes()[-1].get_yticklabels())
     assert sorted(names) == [f"x{i}" for i in range(6)]
+
+
+def test_reconstructions_from_pipelines(X):
+    pipeline = make_pipeline(StandardScaler(), PCA(2)).fit(X)
+    display = ReconstructionDisplay.from_estimators([pipeline], X, image_shape=(2, 3))
+    assert "k=2" in display.labels[0]

@@ -182,3 +182,14 @@ def test_a_warm_start_that_diverges_keeps_its_state(quick, X):
     np.testing.assert_array_equal(autoencoder.transform(X), codes)
     assert len(autoencoder.history_) == n_epochs
     assert len(autoencoder.fit(X).history_) == n_epochs + 3
+
+
+def test_a_warm_start_after_a_fit_of_all_rows_warns(quick, X):
+    autoencoder = quick(max_epochs=20).fit(X)
+    assert autoencoder.best_epoch_ > 0
+    with pytest.warns(UserWarning, match="trained on all rows"):
+        autoencoder.set_params(warm_start=True).fit(X)
+
+
+def test_a_warm_start_from_the_first_fit_on_does_not_warn(quick, X):
+    quick(max_epochs=20, warm_start=True).fit(X).fit(X)

@@ -12,6 +12,7 @@ from torch import nn
 RESERVED_NET_PARAMS = [
     "batch_size",
     "callbacks",
+    "criterion",
     "dataset",
     "device",
     "iterator_train",
@@ -20,6 +21,7 @@ RESERVED_NET_PARAMS = [
     "max_epochs",
     "module",
     "optimizer",
+    "optimizer__lr",
     "train_split",
     "verbose",
     "warm_start",
@@ -155,11 +157,11 @@ def test_a_module_computes_in_the_dtype_of_the_rows(quick, X):
 
 
 def test_net_params_reach_skorch(quick, X):
-    params = {"optimizer__betas": (0.8, 0.9), "criterion": nn.L1Loss}
+    params = {"optimizer__betas": (0.8, 0.9), "predict_nonlinearity": None}
     given = copy.deepcopy(params)
     net = quick(net_params=params).fit(X).net_
     assert net.optimizer_.defaults["betas"] == (0.8, 0.9)
-    assert isinstance(net.criterion_, nn.L1Loss)
+    assert net.predict_nonlinearity is None
     assert params == given
 
 
@@ -197,3 +199,46 @@ def test_a_module_of_wrong_widths_is_refused(quick, X, module, message):
 def test_a_module_that_is_no_module_is_refused(quick, X):
     with pytest.raises(ValueError, match="'module' parameter"):
         quick(module="convolutional").fit(X)
+
+
+class WithoutForward(nn.Module):
+    """A module with nothing but the two methods that are asked for."""
+
+    def __init__(self, n_features=6, n_components=2):
+        super().__init__()
+        self.down = nn.Linear(n_features, n_components)
+        self.up = nn.Linear(n_components, n_features)
+
+    def encode(self, x):
+        return self.down(x)
+
+    def decode(self, z):
+        return self.up(z)
+
+
+def test_a_module_needs_no_forward(quick, X):
+    before = quick(module=WithoutForward, max_epochs=0).fit(X)
+    after = quick(module=WithoutForward, max_epochs=20, lr=0.05).fit(X)
+    assert after.score(X) > before.score(X)
+
+
+def test_an_encoder_that_gives_no_tensor_is_named(quick, X):
+    class Pair(WithoutForward):
+        def encode(self, x):
+            return self.down(x), x
+
+    with pytest.raises(ValueError, match=r"Pair\.encode gave an output of shape tuple"):
+        quick(module=Pair).fit(X)
+
+
+def test_an_optimizer_takes_another_implementation_than_the_fused_one(quick, X):
+    net = quick(net_params={"optimizer__foreach": True}).fit(X).net_
+    assert net.optimizer_.defaults["foreach"]
+
+
+def test_training_goes_on_with_a_module_made_by_a_function_and_sizes_of_another_kind(quick, X):
+    def make():
+        return WithoutForward()
+
+    quick(module=make).fit(X).set_params(module=make).partial_fit(X)
+    quick(hidden_layer_sizes=[8, 4]).fit(X).set_params(hidden_layer_sizes=(8, 4)).partial_fit(X)

@@ -89,7 +89,7 @@ def test_column_of_dates(tmp_path):
 def test_parquet_without_pyarrow(tmp_path, monkeypatch):
     (tmp_path / "table.parquet").write_bytes(b"")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ValueError, match=r"needs pyarrow, .* pip install 'sk-auto.*\[parquet\]'"):
+    with pytest.raises(ValueError, match=r"needs pyarrow, .* pip install pyarrow"):
         read(tmp_path / "table.parquet")
 
 
@@ -146,3 +146,16 @@ def test_cut_npy(tmp_path, content):
     (tmp_path / "table.npy").write_bytes(content)
     with pytest.raises(ValueError, match=r"table\.npy cannot be read: "):
         read(tmp_path / "table.npy")
+
+
+def test_a_header_of_counted_columns_is_no_row(csv):
+    path = csv(pd.DataFrame(np.full((4, 3), 0.5)).to_csv(index=False))
+    assert read(path).X.shape == (4, 3)
+    path = csv(pd.DataFrame(np.full((4, 3), 0.5)).to_csv())
+    assert read(path).X.shape == (4, 3)
+
+
+@pytest.mark.parametrize("first", ["1.5,,3", ",2,3"])
+def test_a_gap_in_the_first_row_of_numbers_is_found(csv, first):
+    with pytest.raises(ValueError, match="in row 0"):
+        read(csv(f"{first}\n4,5,6\n7,8,9\n"))
