@@ -65,6 +65,14 @@ class Kept:
     gains: np.ndarray | None = None
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What was kept of a training with validation rows, and whether a callback stopped it."""
+
+    kept: Kept | None
+    stopped: bool
+
+
 def split_rows(estimator, n_samples: int, rng) -> tuple[np.ndarray, np.ndarray | None]:
     """Give the indices of the training rows and, for early stopping, of the validation rows.
 
@@ -124,7 +132,7 @@ def refits(estimator, n_samples: int) -> bool:
     return n_samples < LARGEST_REFIT if estimator.refit == "auto" else bool(estimator.refit)
 
 
-def train(estimator, X, y, parts, course: Course, start_epoch: int, task) -> Kept | None:
+def train(estimator, X, y, parts, course: Course, start_epoch: int, task) -> Outcome:
     """Train the estimator's net on the training part of X; keep its best epoch, if any.
 
     `parts` holds the indices of the training and of the validation rows, or None for these.
@@ -145,23 +153,27 @@ def train(estimator, X, y, parts, course: Course, start_epoch: int, task) -> Kep
         )
         seed = int(net.iterator_train__rng.randint(2**31))
         with local_torch_generator(estimator, seed, net.device):
-            _run_epochs(estimator, rows, course, X, y, task)
+            stopped = _run_epochs(estimator, rows, course, X, y, task)
         kept = None
         if best is not None and valid is not None:
             kept = _keep(estimator, valid, best, start_epoch)
         net.rest(estimator._coordinates.dtype)
-    return kept
+    return Outcome(kept, stopped)
 
 
-def _run_epochs(estimator, rows, course: Course, X, y, task) -> None:
-    """Train epoch by epoch, each of them a task for the callbacks of scikit-learn."""
+def _run_epochs(estimator, rows, course: Course, X, y, task) -> bool:
+    """Train epoch by epoch, each of them a task for the callbacks of scikit-learn.
+
+    True where one of these asks to stop.
+    """
     net = estimator.net_
+    stopped = False
     net.notify("on_train_begin", X=rows, y=None)
     for _ in range(course.n_epochs if course.last is None else course.last):
         epoch = task.subcontext(task_name="epoch")
         epoch.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
-        stop = net.fit_epoch(rows)
-        stop |= epoch.call_on_fit_task_end(
+        patience_lost = net.fit_epoch(rows)
+        stopped = epoch.call_on_fit_task_end(
             estimator=estimator,
             X=X,
             y=y,
@@ -169,9 +181,10 @@ def _run_epochs(estimator, rows, course: Course, X, y, task) -> None:
                 "net_": net.as_if_stopped(estimator._coordinates.dtype)
             },
         )
-        if stop:
+        if stopped or patience_lost:
             break
     net.notify("on_train_end", X=rows, y=None)
+    return stopped
 
 
 def _keep(estimator, rows: Rows, best: BestEpoch, start_epoch: int) -> Kept:

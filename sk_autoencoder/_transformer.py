@@ -32,6 +32,7 @@ from sk_autoencoder._validation import (
     check_random_source,
     check_unchanged,
     check_X,
+    fitted_attributes,
     like_output,
     unchanged_on_error,
 )
@@ -324,9 +325,9 @@ class AutoencoderTransformer(
             # Two more tasks than epochs: to confirm the gain, and to train on all rows.
             task = self._init_callback_context(max_subtasks=course.n_epochs + 2)
             task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            kept = self._train(X, y, train, valid, course, task)
-            if kept is not None and not resume:
-                self._settle(X, y, train, kept, course, task, rng)
+            outcome = self._train(X, y, train, valid, course, task)
+            if outcome.kept is not None and not resume:
+                self._settle(X, y, train, outcome, course, task, rng)
             task.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self
 
@@ -518,7 +519,8 @@ class AutoencoderTransformer(
         """Train the net, and set what is told of it: its epochs, its best one, its scores."""
         n_before = len(self.net_.history)
         start_epoch = self.best_epoch_ if n_before else 0
-        kept = _training.train(self, X, y, (train, valid), course, start_epoch, task)
+        outcome = _training.train(self, X, y, (train, valid), course, start_epoch, task)
+        kept = outcome.kept
         epochs = [_without_batches(epoch) for epoch in self.net_.history[n_before:]]
         self.history_ = pd.concat([self.history_, pd.DataFrame(epochs)], ignore_index=True)
         self.n_iter_ = len(epochs)
@@ -531,35 +533,48 @@ class AutoencoderTransformer(
             self.best_epoch_ = kept.epoch
             self.pca_validation_score_ = explained_variance(pca_loss, variance)
             self.validation_score_ = explained_variance(pca_loss if is_pca else kept.loss, variance)
-        return kept
+        return outcome
 
-    def _settle(self, X, y, train, kept, course, task, rng):
-        """Confirm that the best epoch beats PCA, and repeat on all rows what was found best."""
-        refits = _training.refits(self, len(X))
+    def _settle(self, X, y, train, outcome, course, task, rng):
+        """Confirm that the best epoch beats PCA, and repeat on all rows what was found best.
+
+        Where a callback stops that, the weights stay those of the training before.
+        """
+        validated = fitted_attributes(self)
+        kept, everything = outcome.kept, np.arange(len(X))
+        refits = _training.refits(self, len(X)) and not outcome.stopped
         asked = _training.rows_to_confirm(kept, train, rng) if refits else None
+        stopped = False
         if asked is not None:
-            others = np.setdiff1d(np.arange(len(X)), asked)
-            self._repeat(X, y, others, "confirm", kept.epoch, course, task, rng)
+            others = np.setdiff1d(everything, asked)
+            stopped = self._repeat(X, y, others, "confirm", kept.epoch, course, task, rng)
             gains = np.append(kept.gains, _training.gains_over_pca(self, X, asked))
-            if not _training.better_than_chance(gains):
+            if not stopped and not _training.better_than_chance(gains):
                 self.best_epoch_, self.validation_score_ = 0, self.pca_validation_score_
         is_pca = self.best_epoch_ == 0 and _start.starts_at_pca(self)
-        if is_pca or refits:
-            rows = np.arange(len(X))
-            self._repeat(X, y, rows, "refit", self.best_epoch_, course, task, rng)
-            self._saw_all_rows = self.best_epoch_ > 0
+        if not stopped and (is_pca or refits):
+            stopped = self._repeat(X, y, everything, "refit", self.best_epoch_, course, task, rng)
+            self._saw_all_rows = not is_pca
+        if stopped:
+            vars(self).update(validated)
 
     def _repeat(self, X, y, rows, name, n_epochs, course, task, rng):
-        """Start anew on some rows, and train for the first epochs of the course."""
+        """Start anew on some rows, and train for the first epochs of the course.
+
+        True where a callback asks to stop.
+        """
         history, net_history = self.history_, self.net_.history
         self._start(X, rows, None, rng)
+        stopped = False
         if n_epochs > 0:
             task = task.subcontext(task_name=name, max_subtasks=n_epochs)
             task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            _training.train(self, X, y, (rows, None), replace(course, last=n_epochs), 0, task)
+            course = replace(course, last=n_epochs)
+            stopped = _training.train(self, X, y, (rows, None), course, 0, task).stopped
             task.call_on_fit_task_end(estimator=self, X=X, y=y)
         self.net_.rest(self._coordinates.dtype)
         self.history_, self.net_.history = history, net_history
+        return stopped
 
 
 def _without_batches(epoch: dict) -> dict:

@@ -102,17 +102,18 @@ def like_output(estimator, X: np.ndarray, original):
 @contextmanager
 def unchanged_on_error(estimator) -> Iterator[None]:
     """Leave the fitted attributes as they were where the block raises, Ctrl-C included."""
-    before = _fitted_attributes(estimator)
+    before = fitted_attributes(estimator)
     try:
         yield
     except BaseException:
-        for name in _fitted_attributes(estimator):
+        for name in fitted_attributes(estimator):
             delattr(estimator, name)
         vars(estimator).update(before)
         raise
 
 
-def _fitted_attributes(estimator) -> dict:
+def fitted_attributes(estimator) -> dict:
+    """Give what a fit sets, by name."""
     return {
         name: value
         for name, value in vars(estimator).items()

@@ -231,3 +231,25 @@ def test_a_scoring_monitor_scores_each_epoch_inside_of_a_search(quick, X, n_jobs
     epochs = [log.data_as_pandas for log in monitor.get_logs(select="all")]
     assert sum(len(log) for log in epochs) == 3 * (2 * 2 + 1)
     assert all(log["explained"].between(0, 1).all() for log in epochs)
+
+
+class StopAfter(Recorder):
+    """Ask to stop at the end of the n-th epoch, and at each one after it."""
+
+    def __init__(self, n_epochs):
+        super().__init__()
+        self.n_left = n_epochs
+
+    def on_fit_task_end(self, estimator, context):
+        self.n_left -= context.task_name == "epoch"
+        return context.task_name == "epoch" and self.n_left <= 0
+
+
+@pytest.mark.parametrize("n_epochs", [4, 9], ids=["in the training", "in what follows it"])
+def test_a_stop_keeps_the_weights_that_were_validated(quick, X, n_epochs):
+    params = {"max_epochs": 8, "lr": 0.01}
+    callback = StopAfter(n_epochs)
+    stopped = quick(**params).set_callbacks(callback).fit(X)
+    validated = quick(**params, refit=False).set_callbacks(StopAfter(n_epochs)).fit(X)
+    assert stopped.best_epoch_ > 0
+    np.testing.assert_array_equal(stopped.transform(X), validated.transform(X))
