@@ -234,22 +234,23 @@ def test_a_scoring_monitor_scores_each_epoch_inside_of_a_search(quick, X, n_jobs
 
 
 class StopAfter(Recorder):
-    """Ask to stop at the end of the n-th epoch, and at each one after it."""
+    """Ask to stop at the end of the n-th epoch, and perhaps at each one after it."""
 
-    def __init__(self, n_epochs):
+    def __init__(self, n_epochs, again):
         super().__init__()
-        self.n_left = n_epochs
+        self.n_left, self.again = n_epochs, again
 
     def on_fit_task_end(self, estimator, context):
         self.n_left -= context.task_name == "epoch"
-        return context.task_name == "epoch" and self.n_left <= 0
+        due = self.n_left <= 0 if self.again else self.n_left == 0
+        return context.task_name == "epoch" and due
 
 
+@pytest.mark.parametrize("again", [True, False], ids=["and again", "once"])
 @pytest.mark.parametrize("n_epochs", [4, 9], ids=["in the training", "in what follows it"])
-def test_a_stop_keeps_the_weights_that_were_validated(quick, X, n_epochs):
+def test_a_stop_keeps_the_weights_that_were_validated(quick, X, n_epochs, again):
     params = {"max_epochs": 8, "lr": 0.01}
-    callback = StopAfter(n_epochs)
-    stopped = quick(**params).set_callbacks(callback).fit(X)
-    validated = quick(**params, refit=False).set_callbacks(StopAfter(n_epochs)).fit(X)
+    stopped = quick(**params).set_callbacks(StopAfter(n_epochs, again)).fit(X)
+    validated = quick(**params, refit=False).set_callbacks(StopAfter(n_epochs, again)).fit(X)
     assert stopped.best_epoch_ > 0
     np.testing.assert_array_equal(stopped.transform(X), validated.transform(X))
