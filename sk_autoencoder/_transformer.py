@@ -316,7 +316,7 @@ class AutoencoderTransformer(
                     "the network. Set warm_start=True before the first fit to go on with "
                     "validation.",
                     UserWarning,
-                    stacklevel=2,
+                    stacklevel=3,  # behind the decorator
                 )
             train, valid = _training.split_rows(self, len(X), rng)
             if not resume:
@@ -326,6 +326,7 @@ class AutoencoderTransformer(
             task = self._init_callback_context(max_subtasks=course.n_epochs + 2)
             task.call_on_fit_task_begin(estimator=self, X=X, y=y)
             outcome = self._train(X, y, train, valid, course, task)
+            self._saw_all_rows = valid is None
             if outcome.kept is not None and not resume:
                 self._settle(X, y, train, outcome, course, task, rng)
             task.call_on_fit_task_end(estimator=self, X=X, y=y)
@@ -357,6 +358,7 @@ class AutoencoderTransformer(
             rows = np.arange(len(X))
             if not resume:
                 self._start(X, rows, None, rng)
+                self._saw_all_rows = False
             task = self._init_callback_context(task_name="partial_fit", max_subtasks=1)
             task.call_on_fit_task_begin(estimator=self, X=X, y=y)
             self._train(X, y, rows, None, _training.plan_one_epoch(self, len(X)), task)
@@ -524,7 +526,6 @@ class AutoencoderTransformer(
         epochs = [_without_batches(epoch) for epoch in self.net_.history[n_before:]]
         self.history_ = pd.concat([self.history_, pd.DataFrame(epochs)], ignore_index=True)
         self.n_iter_ = len(epochs)
-        self._saw_all_rows = valid is None
         self.best_epoch_ = len(self.net_.history)
         self.validation_score_ = self.pca_validation_score_ = None
         if kept is not None:
