@@ -235,14 +235,16 @@ class ReconstructionDisplay:
         check_matplotlib(f"{cls.__name__}.from_estimators")
         rows = check_array(X, dtype=[np.float64, np.float32], input_name="X")
         _check_image_shape(image_shape, rows.shape[1])
+        reconstructions = [_reconstruct(estimator, X) for estimator in estimators]
         if labels is None:
-            labels = [_label(estimator, X, rows) for estimator in estimators]
+            pairs = zip(estimators, reconstructions, strict=True)
+            labels = [_label(estimator, X, rows, back) for estimator, back in pairs]
         elif len(labels) != len(estimators):
             raise ValueError(
                 f"labels has {len(labels)} entries for {len(estimators)} estimators. "
                 "Pass one for each, or None."
             )
-        shown = [_reconstruct(estimator, X[:n_images]) for estimator in estimators]
+        shown = [reconstruction[:n_images] for reconstruction in reconstructions]
         return cls(rows[:n_images], shown, list(labels), image_shape=image_shape).plot(ax=ax)
 
     def plot(self, *, ax=None, cmap="gray_r"):
@@ -326,9 +328,9 @@ def _reconstruct(estimator, X) -> np.ndarray:
     return np.asarray(estimator.inverse_transform(estimator.transform(X)))
 
 
-def _label(estimator, X, rows: np.ndarray) -> str:
+def _label(estimator, X, rows: np.ndarray, reconstruction: np.ndarray) -> str:
     """Name an estimator, its number of components and its mean squared error."""
-    error = np.square(_reconstruct(estimator, X) - rows, dtype=np.float64).mean()
+    error = np.square(reconstruction - rows, dtype=np.float64).mean()
     n_components = estimator.transform(X[:1]).shape[1]
     return reconstruction_label(type(estimator).__name__, n_components, error)
 

@@ -327,7 +327,7 @@ class AutoencoderTransformer(
             task.call_on_fit_task_begin(estimator=self, X=X, y=y)
             outcome = self._train(X, y, train, valid, course, task)
             self._saw_all_rows = valid is None
-            if outcome.kept is not None and not resume:
+            if outcome.kept is not None and (not resume or outcome.kept.epoch == 0):
                 self._settle(X, y, train, outcome, course, task, rng)
             task.call_on_fit_task_end(estimator=self, X=X, y=y)
         return self

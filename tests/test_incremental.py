@@ -193,3 +193,14 @@ def test_a_warm_start_after_a_fit_of_all_rows_warns(quick, X):
 
 def test_a_warm_start_from_the_first_fit_on_does_not_warn(quick, X):
     quick(max_epochs=20, warm_start=True).fit(X).fit(X)
+
+
+def test_a_warm_start_from_pca_that_gains_by_chance_is_pca(quick, X, monkeypatch):
+    autoencoder = quick(warm_start=True, lr=1e-12).fit(X)
+    assert autoencoder.best_epoch_ == 0
+    codes = autoencoder.transform(X)
+    monkeypatch.setattr("sk_autoencoder._training.better_than_chance", lambda gains: False)
+    autoencoder.set_params(lr=0.02, max_epochs=20).fit(X)
+    assert autoencoder.history_["valid_loss"].min() < autoencoder.history_["valid_loss"][0]
+    assert autoencoder.best_epoch_ == 0
+    np.testing.assert_allclose(autoencoder.transform(X), codes, atol=1e-10)
