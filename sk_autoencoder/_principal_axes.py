@@ -1,22 +1,23 @@
 """The principal axes of X: the solution that PCA finds, the network's start and its yardstick.
 
-All statistics are taken in float64, whatever the dtype of X. Narrow X is read in blocks of rows;
-of X with more features than rows, or with very many of both, a centred copy is made.
+All statistics are taken in float64, whatever the dtype of X, from blocks of its rows: X, be it
+sparse, an array or a memory map, is never copied whole.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import linalg
-from sklearn.utils import gen_batches
-from sklearn.utils.extmath import randomized_svd, svd_flip
+from scipy import linalg, sparse
+from sklearn.utils.extmath import svd_flip
 
-BLOCK_BYTES = 2**25
+from sk_autoencoder._centred_rows import WIDE_BLOCK_BYTES, CentredRows
+
 LARGEST_EXACT = 2048
+N_OVERSAMPLES = 10
+N_ITERATIONS = 8
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,32 @@ class PrincipalAxes:
     total_variance: float  # summed over the features
 
     @classmethod
-    def fit(cls, X: np.ndarray, index: np.ndarray, n_axes: int, rng) -> PrincipalAxes:
-        """Find the axes of the rows `index` of X, with the cheapest solver for their shape."""
+    def fit(
+        cls,
+        X: np.ndarray | sparse.csr_array,
+        index: np.ndarray,
+        n_axes: int,
+        rng,
+        weight: np.ndarray | None = None,
+    ) -> PrincipalAxes:
+        """Find the axes of the rows `index` of X, with the cheapest solver for their shape.
+
+        `weight` has one number for each row of X, not negative: how often the row counts.
+        """
+        rows = CentredRows(X, index, weight)
         n_samples, n_features = len(index), X.shape[1]
-        mean = _mean(X, index)
         if n_features <= min(n_samples, LARGEST_EXACT):
-            total, variances, components = _from_covariance(X, index, mean, n_axes)
+            mean, total, variances, components = _from_covariance(rows, n_axes)
         else:
-            total, variances, components = _from_rows(X[index] - mean, n_axes, rng)
-        # A copy, since torch takes no negative strides, not even those of a single number.
+            rows = rows.about_mean()
+            mean = rows.origin
+            if n_samples <= LARGEST_EXACT:
+                total, variances, components = _from_row_products(rows, min(n_axes, n_samples))
+            else:
+                total, variances, components = _from_iterations(rows, n_axes, rng)
         if not math.isfinite(total):
             raise ValueError("The variance of X is too large for float64. Scale X down first.")
+        # A copy, since torch takes no negative strides, not even those of a single number.
         _, components = svd_flip(None, np.array(components, order="C"), u_based_decision=False)
         return cls(mean, components, variances, total)
 
@@ -73,16 +89,17 @@ class PrincipalAxes:
         """Mean squared error of the reconstruction of the rows fitted, from all these axes."""
         return max(self.total_variance - self.explained_variance.sum(), 0.0) / self.n_features
 
-    def loss_and_variance(self, X: np.ndarray, index: np.ndarray) -> tuple[float, float]:
+    def loss_and_variance(
+        self, X: np.ndarray | sparse.csr_array, index: np.ndarray, weight: np.ndarray | None = None
+    ) -> tuple[float, float]:
         """Mean squared error of other rows, from all these axes and from the mean alone."""
+        rows = CentredRows(X, index, weight, self.mean)
         loss = variance = 0.0
-        for block in _blocks(X, index):
-            centred = block - self.mean
-            codes = centred @ self.components.T
-            variance += np.square(centred).sum()
-            loss += np.square(centred - codes @ self.components).sum()
-        n_cells = len(index) * self.n_features
-        return loss / n_cells, variance / n_cells
+        for block in rows.blocks(width=len(self.components)):
+            loss += block.squared_error(self.components)
+            variance += block.sum_of_squares()
+        divisor = rows.total_weight * self.n_features
+        return loss / divisor, variance / divisor
 
 
 def explained_variance(loss: float, variance: float) -> float:
@@ -92,41 +109,70 @@ def explained_variance(loss: float, variance: float) -> float:
     return 1.0 - loss / variance
 
 
-def _from_covariance(X, index, mean, n_axes):
-    """Axes of narrow X, in one pass over its rows."""
-    n_features = X.shape[1]
-    covariance = np.zeros((n_features, n_features))
-    for block in _blocks(X, index):
-        centred = block - mean
-        covariance += centred.T @ centred
-    covariance /= len(index)
-    total = float(np.trace(covariance))
-    variances, vectors = linalg.eigh(
-        covariance,
-        subset_by_index=[n_features - n_axes, n_features - 1],
-        overwrite_a=True,
-        check_finite=False,
+def _from_covariance(rows: CentredRows, n_axes: int):
+    """Mean and axes of narrow X, in one pass over its rows."""
+    n_features = rows.X.shape[1]
+    step, covariance = np.zeros(n_features), np.zeros((n_features, n_features))
+    for block in rows.blocks():
+        step += block.sum()
+        covariance += block.feature_products()
+    step /= rows.total_weight
+    covariance /= rows.total_weight
+    # About the mean itself, which lies within a step of the origin.
+    covariance -= np.outer(step, step)
+    variances, vectors = _leading(covariance, n_axes)
+    return rows.origin + step, float(np.trace(covariance)), variances, vectors.T
+
+
+def _from_row_products(rows: CentredRows, n_axes: int):
+    """Axes of few rows, from the inner products of these: as many as rows, not as features."""
+    products = np.zeros((len(rows), len(rows)))
+    for _, block in rows.slabs():
+        products += block.row_products()
+    products /= rows.total_weight
+    variances, vectors = _leading(products, n_axes)
+    components = np.empty((rows.X.shape[1], n_axes))
+    for columns, block in rows.slabs():
+        components[columns] = block.transposed_times(vectors)
+    components, _ = linalg.qr(components, mode="economic", overwrite_a=True, check_finite=False)
+    return float(np.trace(products)), variances, components.T
+
+
+def _from_iterations(rows: CentredRows, n_axes: int, rng):
+    """Axes of X with too many rows and features for an exact solution.
+
+    Subspace iteration from random directions (Halko et al. 2011, algorithm 4.4), with the
+    covariance as a product that is never formed.
+    """
+    n_features = rows.X.shape[1]
+    width = min(n_axes + N_OVERSAMPLES, n_features)
+    basis = rng.normal(size=(n_features, width))
+    for _ in range(N_ITERATIONS):
+        # A basis as good as an orthonormal one, for a third of its time.
+        basis, _ = linalg.lu(basis, permute_l=True, overwrite_a=True, check_finite=False)
+        basis = _covariance_times(rows, basis)
+    basis, _ = linalg.qr(basis, mode="economic", overwrite_a=True, check_finite=False)
+    total, within = 0.0, np.zeros((width, width))
+    for block in rows.blocks(WIDE_BLOCK_BYTES, width):
+        codes = block.times(basis)
+        within += codes.T @ codes
+        total += block.sum_of_squares()
+    variances, vectors = _leading(within / rows.total_weight, n_axes)
+    return total / rows.total_weight, variances, (basis @ vectors).T
+
+
+def _covariance_times(rows: CentredRows, V: np.ndarray) -> np.ndarray:
+    """Multiply columns by the covariance, up to a factor."""
+    products = np.zeros(V.shape)
+    for block in rows.blocks(WIDE_BLOCK_BYTES, V.shape[1]):
+        products += block.transposed_times(block.times(V))
+    return products
+
+
+def _leading(products: np.ndarray, n_axes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Largest eigenvalues, and their eigenvectors as columns, of a symmetric matrix."""
+    last = len(products) - 1
+    values, vectors = linalg.eigh(
+        products, subset_by_index=[last - n_axes + 1, last], check_finite=False
     )
-    return total, np.clip(variances[::-1], 0.0, None), vectors.T[::-1]
-
-
-def _from_rows(centred, n_axes, rng):
-    """Axes of X with more features than rows, or too many of both for an exact solution."""
-    total = float(np.square(centred).sum() / len(centred))
-    if min(centred.shape) <= LARGEST_EXACT:
-        _, singular, components = linalg.svd(centred, full_matrices=False, check_finite=False)
-    else:
-        _, singular, components = randomized_svd(centred, n_axes, random_state=rng)
-    return total, singular[:n_axes] ** 2 / len(centred), components[:n_axes]
-
-
-def _mean(X: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """Column means in float64, corrected once so that a large offset costs no digits."""
-    first = sum(block.sum(axis=0, dtype=np.float64) for block in _blocks(X, index)) / len(index)
-    return first + sum((block - first).sum(axis=0) for block in _blocks(X, index)) / len(index)
-
-
-def _blocks(X: np.ndarray, index: np.ndarray) -> Iterator[np.ndarray]:
-    """Rows of X, a few at a time: a float64 copy of a block stays below `BLOCK_BYTES`."""
-    for rows in gen_batches(len(index), max(1, BLOCK_BYTES // (8 * X.shape[1]))):
-        yield X[index[rows]]
+    return np.clip(values[::-1], 0.0, None), np.ascontiguousarray(vectors[:, ::-1])

@@ -108,6 +108,6 @@ def test_blocks_of_few_rows_give_what_one_block_gives(quick, X, monkeypatch):
     errors = whole.reconstruction_error(X)
     monkeypatch.setattr("sk_autoencoder._inference.BLOCK_ROWS", 7)
     monkeypatch.setattr("sk_autoencoder._batches.BLOCK_ROWS", 7)
-    monkeypatch.setattr("sk_autoencoder._principal_axes.BLOCK_BYTES", 8 * 6 * 7)
+    monkeypatch.setattr("sk_autoencoder._centred_rows.BLOCK_BYTES", 8 * 6 * 7)
     np.testing.assert_allclose(whole.reconstruction_error(X), errors, rtol=1e-10)
     np.testing.assert_allclose(quick().fit(X).transform(X), whole.transform(X), atol=1e-4)
