@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
+from scipy import sparse
 from sklearn.utils import gen_batches
 from torch.utils.data import Dataset
 
-from sk_autoencoder._coordinates import Coordinates
+from sk_autoencoder._coordinates import Coordinates, as_tensor
+from sk_autoencoder._objective import Criterion, Target
 
 KEPT_BYTES = 2**27
 BLOCK_ROWS = 4096
+BLOCK_BYTES = 2**26
 
 
 class Rows(Dataset):
-    """Rows of X in the network's coordinates, float32, each the target of itself.
+    """Rows of X in the network's coordinates, float32, each with its target.
 
     They are kept where they are small, and computed batch by batch where they are not, so
     that an array of any size, in memory or mapped from a file, is never copied whole.
 
     Parameters
     ----------
-    X : ndarray or memmap of shape (n_samples, n_features)
+    X : ndarray, memmap or CSR matrix of shape (n_samples, n_features)
     index : ndarray of int of shape (n_rows,)
         The rows of X that belong to this part of it.
     coordinates : Coordinates
-    device : torch.device
+    criterion : Criterion
+        Says whether the target is the input, or the rows of X themselves.
+    weight : ndarray of shape (n_samples,), default=None
+        How much each row of X counts; None counts each as one.
 
     Attributes
     ----------
@@ -35,45 +42,96 @@ class Rows(Dataset):
         Mean squared error, in the units of X, of what lies outside of the coordinates.
     """
 
-    def __init__(self, X, index, coordinates: Coordinates, device: torch.device):
+    def __init__(self, X, index, coordinates: Coordinates, criterion: Criterion, weight=None):
         self.X = X
         self.index = index
         self.coordinates = coordinates
-        self.device = device
-        self.kept: torch.Tensor | None = None
-        self.tail = self._tail() if coordinates.n_axes < coordinates.n_features else 0.0
-        if len(index) * coordinates.n_axes * 4 <= KEPT_BYTES:
-            self.kept = torch.cat([self._compute(rows) for rows in self._blocks()])
+        self.criterion = criterion
+        self.weight = None if weight is None else weight[index] / weight[index].mean()
+        if criterion.gaps:
+            self.weight = self._share_of_known()
+        self.kept: tuple[Any, Any, Any] | None = None
+        self.tail = 0.0
+        if criterion.output is None and coordinates.n_axes < coordinates.n_features:
+            self.tail = self._tail()
+        if len(index) * self._row_bytes() <= KEPT_BYTES:
+            self.kept = self._keep()
 
     def __len__(self) -> int:
         return len(self.index)
 
-    def __getitem__(self, rows) -> tuple[torch.Tensor, torch.Tensor]:
-        """Input and target of the chosen rows: an int, a slice, or an array of int."""
-        t = self._compute(rows) if self.kept is None else self.kept[rows]
-        return t, t
+    def __getitem__(self, rows) -> tuple[torch.Tensor, Target]:
+        """Input and target of the chosen rows: a slice, or an array of int."""
+        if self.kept is None:
+            t, target, weight = self._compute(rows)
+        else:
+            t, target, weight = (None if kept is None else kept[rows] for kept in self.kept)
+        return t, Target(t if target is None else target, weight)
+
+    def batches(self, order: np.ndarray, n_batches: int) -> Iterator[tuple[torch.Tensor, Target]]:
+        """All rows in an order, in batches whose sizes differ by at most one.
+
+        Rows that are kept are put in order at once, which costs less than a choice a batch.
+        """
+        if self.kept is None:
+            for rows in np.array_split(order, n_batches):
+                yield self[rows]
+            return
+        t, target = self[torch.from_numpy(order)]
+        absent = [None] * n_batches
+        weights = absent if target.weight is None else target.weight.tensor_split(n_batches)
+        inputs = t.tensor_split(n_batches)
+        targets = inputs if target.rows is t else target.rows.tensor_split(n_batches)
+        for i in range(n_batches):
+            yield inputs[i], Target(targets[i], weights[i])
 
     def in_units_of_X(self, loss: float) -> float:
-        """Mean squared error in X, for one in the coordinates."""
+        """Mean loss in X, for one that the criterion gives."""
+        if self.criterion.output is not None:
+            return loss
         return loss * self.coordinates.unit + self.tail
 
+    def _row_bytes(self) -> int:
+        cells = self.coordinates.n_features if self.criterion.output is not None else 0
+        return 4 * (self.coordinates.n_axes + cells)
+
+    def _keep(self) -> tuple[Any, Any, Any]:
+        parts = zip(*(self._compute(rows) for rows in self._blocks()), strict=True)
+        t, target, weight = (None if part[0] is None else torch.cat(part) for part in parts)
+        return t, target, weight
+
     def _blocks(self) -> Iterator[slice]:
-        return gen_batches(len(self.index), BLOCK_ROWS)
+        return gen_batches(len(self.index), rows_a_block(self.coordinates.n_features))
 
-    def _compute(self, rows) -> torch.Tensor:
+    def _compute(self, rows) -> tuple[Any, Any, Any]:
+        """Input, target (None where it is the input) and weight of the chosen rows."""
+        block = self.X[self.index[rows]]
+        device = self.coordinates.mean.device
+        target = weight = None
         with torch.no_grad():
-            return self.coordinates(self._read(rows)).float()
+            if self.weight is not None:
+                weight = torch.as_tensor(self.weight[rows], dtype=torch.float32, device=device)
+            if self.criterion.output is not None:
+                x = as_tensor(as_dense(block), device)
+                shift_free = self.criterion.objective.shift_free
+                target = (x - self.coordinates.mean if shift_free else x).float()
+            return self.coordinates.read(block).float(), target, weight
 
-    def _read(self, rows) -> torch.Tensor:
-        return as_tensor(self.X[self.index[rows]], self.device)
+    def _share_of_known(self) -> np.ndarray:
+        """Weights with which the mean over all cells is that over the known ones."""
+        shares = [~np.isnan(self.X[self.index[rows]]) for rows in self._blocks()]
+        share = np.concatenate([known.mean(axis=1) for known in shares])
+        weight = np.ones(len(share)) if self.weight is None else self.weight
+        return weight / max(np.average(share, weights=weight), np.finfo(float).tiny)
 
     def _tail(self) -> float:
         """Mean square, over all cells, of the distance between the rows and the axes."""
         total = 0.0
         for rows in self._blocks():
-            x = self._read(rows)
-            outside = x - self.coordinates.inverse(self.coordinates(x))
-            total += outside.square().sum(dtype=torch.float64).item()
+            outside = self.coordinates.outside(self.X[self.index[rows]])
+            if self.weight is not None:
+                outside = outside * torch.as_tensor(self.weight[rows], device=outside.device)
+            total += outside.sum().item()
         return total / (len(self.index) * self.coordinates.n_features)
 
 
@@ -97,13 +155,17 @@ class Batches:
     def __len__(self) -> int:
         return -(-len(self.dataset) // self.batch_size)
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, Target]]:
         n_rows = len(self.dataset)
         order = np.arange(n_rows) if self.rng is None else self.rng.permutation(n_rows)
-        for batch in np.array_split(order, len(self)):
-            yield self.dataset[batch]
+        return self.dataset.batches(order, len(self))
 
 
-def as_tensor(block: np.ndarray, device: torch.device) -> torch.Tensor:
-    """Rows as a tensor that shares their memory where torch can take it."""
-    return torch.from_numpy(np.require(block, requirements=["C", "W"])).to(device)
+def rows_a_block(n_features: int) -> int:
+    """How many rows to compute at once, so that they stay small in float64."""
+    return max(1, min(BLOCK_ROWS, BLOCK_BYTES // (8 * n_features)))
+
+
+def as_dense(block) -> np.ndarray:
+    """Give a few rows as an array."""
+    return block.toarray() if sparse.issparse(block) else block

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from scipy import sparse
 from torch import nn
 
 from sk_autoencoder._principal_axes import PrincipalAxes
@@ -50,6 +51,21 @@ class Coordinates(nn.Module):
         """Mean squared error in X, for one of 1 in the coordinates."""
         return self.scale**2 * self.n_axes / self.n_features
 
+    def read(self, block) -> torch.Tensor:
+        """Coordinates of rows of X as the caller has them: with gaps, or sparse."""
+        if not sparse.issparse(block):
+            return self(as_tensor(self.fill(block), self.mean.device))
+        if self.components is None:
+            return self(as_tensor(block.toarray(), self.mean.device))
+        # Rotated while still sparse: there are far fewer axes than features.
+        components = self.components.cpu().numpy()
+        rotated = block @ components.T - self.mean.cpu().numpy() @ components.T
+        return as_tensor((rotated / self.scale).astype(block.dtype), self.mean.device)
+
+    def fill(self, block: np.ndarray) -> np.ndarray:
+        """Close the gaps of a few rows."""
+        return block
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Coordinates of the rows of X, in their dtype."""
         centred = ((x - self.mean) / self.scale).to(x.dtype)  # (batch, n_features)
@@ -59,15 +75,40 @@ class Coordinates(nn.Module):
 
     def inverse(self, t: torch.Tensor) -> torch.Tensor:
         """Rows of X with the coordinates t, in their dtype."""
-        centred = t if self.components is None else t @ self.components
         # In float64, so that a large offset costs no digits before the last rounding.
-        return (centred * self.scale + self.mean).to(t.dtype)  # (batch, n_features)
+        return (self.deviation(t) + self.mean).to(t.dtype)  # (batch, n_features)
+
+    def deviation(self, t: torch.Tensor) -> torch.Tensor:
+        """Give the same without the mean."""
+        centred = t if self.components is None else t @ self.components
+        return centred * self.scale
+
+    def outside(self, block) -> torch.Tensor:
+        """Squared distance of each row to the axes, of shape (batch,), float64."""
+        if sparse.issparse(block):
+            # By Pythagoras, in float64: the rows themselves are never dense.
+            t = self.read(block.astype(np.float64)).double() * self.scale
+            return (_squared_distance(block, self.mean) - t.square().sum(dim=1)).clamp(min=0.0)
+        x = as_tensor(block, self.mean.device)
+        return (x - self.inverse(self(x))).square().sum(dim=1, dtype=torch.float64)
 
     def astype(self, dtype: torch.dtype) -> Coordinates:
         """Give the same frame for rows of another dtype."""
         return Coordinates(
             self.mean, self.scale, self.components, mean_square=self.mean_square, dtype=dtype
         )
+
+
+def _squared_distance(block, mean: torch.Tensor) -> torch.Tensor:
+    """Squared distance of sparse rows to the mean, of shape (batch,), float64."""
+    block, origin = block.astype(np.float64), mean.cpu().numpy()
+    distance = block.multiply(block).sum(axis=1) - 2 * (block @ origin) + origin @ origin
+    return as_tensor(np.asarray(distance).reshape(-1), mean.device)
+
+
+def as_tensor(block: np.ndarray, device: torch.device) -> torch.Tensor:
+    """Rows as a tensor that shares their memory where torch can take it."""
+    return torch.from_numpy(np.require(block, requirements=["C", "W"])).to(device)
 
 
 def torch_dtype(dtype: np.dtype) -> torch.dtype:

@@ -2,74 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from sklearn.utils import gen_batches
+from torch import Tensor
 
-from sk_autoencoder._batches import BLOCK_ROWS, as_tensor
-from sk_autoencoder._coordinates import Coordinates
-
-
-class Autoencoder(Protocol):
-    """What a module has to offer."""
-
-    def encode(self, x: torch.Tensor) -> torch.Tensor: ...
-
-    def decode(self, z: torch.Tensor) -> torch.Tensor: ...
+from sk_autoencoder._batches import as_dense, rows_a_block
+from sk_autoencoder._coordinates import Coordinates, as_tensor
+from sk_autoencoder._nested import first
+from sk_autoencoder._whitening import Whitening
 
 
-def encode(coordinates: Coordinates, module: Autoencoder, X: np.ndarray, n_components: int):
-    """Codes of the rows of X, in its units, of shape (n_samples, n_components)."""
-    return _map_batches(
-        lambda x: module.encode(coordinates(x)) * coordinates.scale, coordinates, X, n_components
-    )
+@dataclass(frozen=True)
+class Network:
+    """A trained module between the frames of its input and of its output.
+
+    Parameters
+    ----------
+    coordinates, output : Coordinates
+        Lead from X to the module's input, and from its output to X or to what `activation`
+        takes.
+    module : torch.nn.Module
+        Has `encode` and `decode`.
+    width : int
+        Width of the module's code.
+    n_components : int
+        How many of these, from the first on, are the code that is given.
+    activation : callable or None
+        Behind the output.
+    whitening : Whitening or None
+        Behind the code.
+    """
+
+    coordinates: Coordinates
+    output: Coordinates
+    module: Any
+    width: int
+    n_components: int
+    activation: Callable[[Tensor], Tensor] | None = None
+    whitening: Whitening | None = None
+
+    @torch.inference_mode()
+    def encode(self, X) -> np.ndarray:
+        """Codes of the rows of X, in its units, of shape (n_samples, n_components)."""
+        out = np.empty((X.shape[0], self.n_components), dtype=X.dtype)
+        for rows in _blocks(X, self.coordinates.n_features):
+            z = self.module.encode(self.coordinates.read(X[rows])) * self.coordinates.scale
+            z = z if self.whitening is None else self.whitening(z)
+            out[rows] = z[:, : self.n_components].cpu().numpy()
+        return out
+
+    @torch.inference_mode()
+    def decode(self, Z: np.ndarray) -> np.ndarray:
+        """Rows of X with the codes Z, or with their beginnings."""
+        out = np.empty((len(Z), self.output.n_features), dtype=Z.dtype)
+        for rows in _blocks(Z, self.output.n_features):
+            z = as_tensor(Z[rows], self.coordinates.mean.device)
+            z = z if self.whitening is None else self.whitening.inverse(z)
+            if z.shape[1] < self.width:
+                z = torch.nn.functional.pad(z, (0, self.width - z.shape[1]))
+            out[rows] = self.rows_of(z / self.coordinates.scale).cpu().numpy()
+        return out
+
+    def rows_of(self, z: Tensor) -> Tensor:
+        """Rows of X that the module decodes codes to."""
+        x = self.output.inverse(self.module.decode(z))
+        return x if self.activation is None else self.activation(x)
+
+    @torch.inference_mode()
+    def reconstruct(self, X) -> np.ndarray:
+        """Reconstructions of the rows of X, of their shape."""
+        out = np.empty(X.shape, dtype=X.dtype)
+        for rows, block in self.reconstructions(X):
+            out[rows] = block
+        return out
+
+    @torch.inference_mode()
+    def reconstructions(self, X) -> Iterator[tuple[slice, np.ndarray]]:
+        """Give slices of X and their reconstructions."""
+        for rows in _blocks(X, self.coordinates.n_features):
+            z = self.module.encode(self.coordinates.read(X[rows]))
+            if self.n_components < self.width:
+                z = first(z, self.n_components)
+            yield rows, self.rows_of(z).cpu().numpy()
+
+    def squared_error(self, X) -> np.ndarray:
+        """Squared error of each cell of X, float64; NaN where X has gaps."""
+        out = np.empty(X.shape)
+        for rows, error in self.squared_errors(X):
+            out[rows] = error
+        return out
+
+    def mean_squared_error(self, X) -> np.ndarray:
+        """Mean squared error of the known cells of each row of X, float64; 0 without any."""
+        out = np.empty(X.shape[0])
+        for rows, error in self.squared_errors(X):
+            known = np.maximum((~np.isnan(error)).sum(axis=1), 1)
+            out[rows] = np.nansum(error, axis=1) / known
+        return out
+
+    def squared_errors(self, X) -> Iterator[tuple[slice, np.ndarray]]:
+        """Give slices of X and the squared error of their cells."""
+        for rows, block in self.reconstructions(X):
+            yield rows, np.square(block - as_dense(X[rows]), dtype=np.float64)
+
+    def local_linear_map(self) -> np.ndarray:
+        """Give the derivative of the reconstruction by each component, at the code of the mean."""
+        mean = self.coordinates.mean.to(self.coordinates.dtype)
+        with torch.no_grad():
+            z = self.module.encode(self.coordinates(mean[None]))[0]
+        scale = self.coordinates.scale
+
+        def decode(code):
+            return self.rows_of(code[None] / scale)[0]
+
+        jacobian = torch.func.jacfwd(decode)(z * scale)  # (n_features, width)
+        return jacobian.T[: self.n_components].detach().cpu().numpy()
 
 
-def decode(coordinates: Coordinates, module: Autoencoder, Z: np.ndarray):
-    """Rows of X with the codes Z, of shape (n_samples, n_features)."""
-    return _map_batches(
-        lambda z: coordinates.inverse(module.decode(z / coordinates.scale)),
-        coordinates,
-        Z,
-        coordinates.n_features,
-    )
-
-
-def reconstruct(coordinates: Coordinates, module: Autoencoder, X: np.ndarray):
-    """Reconstructions of the rows of X, of their shape."""
-
-    def round_trip(x):
-        return coordinates.inverse(module.decode(module.encode(coordinates(x))))
-
-    return _map_batches(round_trip, coordinates, X, coordinates.n_features)
-
-
-def squared_error(coordinates: Coordinates, module: Autoencoder, X: np.ndarray):
-    """Squared error of each cell of X, float64."""
-    return np.square(reconstruct(coordinates, module, X) - X, dtype=np.float64)
-
-
-def mean_squared_error(coordinates: Coordinates, module: Autoencoder, X: np.ndarray):
-    """Mean squared error of each row of X, float64, one block of rows at a time."""
-    blocks = gen_batches(len(X), BLOCK_ROWS)
-    return np.concatenate(
-        [squared_error(coordinates, module, X[rows]).mean(axis=1) for rows in blocks]
-    )
-
-
-@torch.inference_mode()
-def _map_batches(
-    function: Callable[[torch.Tensor], torch.Tensor],
-    coordinates: Coordinates,
-    X: np.ndarray,
-    n_columns: int,
-) -> np.ndarray:
-    """Apply a function of a batch of rows to all rows of X."""
-    device = coordinates.mean.device
-    out = np.empty((len(X), n_columns), dtype=X.dtype)
-    for rows in gen_batches(len(X), BLOCK_ROWS):
-        out[rows] = function(as_tensor(X[rows], device)).cpu().numpy()
-    return out
+def _blocks(X, n_features: int) -> Iterator[slice]:
+    return gen_batches(X.shape[0], rows_a_block(n_features))

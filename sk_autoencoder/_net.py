@@ -7,12 +7,18 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
 from skorch.utils import to_tensor
 
-BLOWN_UP = 1e6
+from sk_autoencoder._nested import Prefixes, first
+
+# Of the schedule: the share of the steps in which the rate rises, and where it begins and ends.
+RISE = 0.3
+FIRST = 1 / 25
+LAST = 1 / 250_000
 
 OWN_CALLBACKS = frozenset({"best_epoch", "early_stopping", "epoch_timer", "print_log"})
 
@@ -21,10 +27,15 @@ class AutoencoderNet(NeuralNet):
     """A skorch `NeuralNet` whose target is its input.
 
     It is given a pair of `Rows`, the training and the validation part (or None), where
-    skorch takes X. Losses in `history` are in the units of X.
+    skorch takes X. Losses in `history` are in the units of X. `sizes` are those of the code
+    that are validated, one unless components are nested; `prefixes` shortens codes in
+    training, None where they are not nested. Above `largest_loss` a fit has diverged.
     """
 
-    lr_scheduler_: torch.optim.lr_scheduler.LRScheduler | None = None
+    prefixes: Prefixes | None = None
+    sizes: tuple[int, ...] = ()
+    largest_loss = math.inf
+    rates_: Iterator[float] | None = None
     stop_asked_ = False
 
     @property
@@ -55,21 +66,42 @@ class AutoencoderNet(NeuralNet):
                 self.stop_asked_ = True
 
     def infer(self, x, **fit_params):
-        return self.module_.decode(self.module_.encode(to_tensor(x, device=self.device)))
+        z = self.module_.encode(to_tensor(x, device=self.device))
+        if self.prefixes is not None and self.module_.training:
+            z = self.prefixes.shorten(z)
+        return self.module_.decode(z)
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        return self.criterion_(y_pred, y_true)
+
+    def row_losses(self, t, target) -> torch.Tensor:
+        """Loss of each row with the present weights, of shape (batch,).
+
+        Where components are nested, it is the mean over several sizes of the code.
+        """
+        z = self.module_.encode(t)
+        codes = [z] if self.prefixes is None else [first(z, size) for size in self.sizes]
+        losses = [self.criterion_.rows(self.module_.decode(code), target.rows) for code in codes]
+        return torch.stack(losses).mean(dim=0)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Go through all batches, and record the mean loss of their rows."""
         if iterator is None:
             return
-        loss = self._mean_loss(iterator, training, prefix, step_fn, **fit_params)
-        rows = iterator.dataset
-        if training and not loss <= BLOWN_UP * rows.coordinates.mean_square:
+        rows, watched = iterator.dataset, self._is_watched()
+        if not training:
+            loss = self.loss(rows, watched=watched)
+        elif watched:
+            loss = rows.in_units_of_X(self._train_watched(iterator, step_fn, **fit_params))
+        else:
+            loss = rows.in_units_of_X(self._train(iterator))
+        if training and not loss <= self.largest_loss:
             raise ValueError(
                 f"The fit diverged in epoch {self.history[-1, 'epoch']}: its mean training loss "
-                f"is {rows.in_units_of_X(loss):.3g}. Lower lr, which is {self.lr:g}, or choose "
-                "another optimizer or activation."
+                f"is {loss:.3g}. Lower lr, which is {self.lr:g}, or choose another optimizer or "
+                "activation."
             )
-        self._record(f"{prefix}_loss", rows.in_units_of_X(loss))
+        self._record(f"{prefix}_loss", loss)
 
     def _record(self, name: str, loss: float) -> None:
         """Record a loss, and whether it is the best yet, as skorch's scoring does."""
@@ -77,32 +109,58 @@ class AutoencoderNet(NeuralNet):
         self.history.record(name, loss)
         self.history.record(f"{name}_best", loss < min(before, default=math.inf))
 
-    def _mean_loss(self, iterator, training, prefix, step_fn, **fit_params) -> float:
-        """Mean loss of the rows of all batches, in the network's coordinates.
+    def _is_watched(self) -> bool:
+        """Whether callbacks of the user may look at single batches."""
+        return any(name not in OWN_CALLBACKS for name, _ in self.callbacks_)
 
-        It is read once at the end, and batches are noted only where a user's callback may look.
-        """
-        watched = any(name not in OWN_CALLBACKS for name, _ in self.callbacks_)
-        total = torch.zeros((), dtype=torch.float64, device=self.device)
+    def _train(self, iterator) -> float:
+        """Take a step on each batch, with nothing in between; the loss is read once at the end."""
+        self._set_training(True)
+        optimizer, losses, sizes = self.optimizer_, [], []
+        for t, target in iterator:
+            optimizer.zero_grad()
+            loss = self.criterion_(self.infer(t), target)
+            loss.backward()
+            self._next_lr()
+            optimizer.step()
+            losses.append(loss.detach())
+            sizes.append(len(t))
+        return _mean(losses, sizes)
+
+    def _train_watched(self, iterator, step_fn, **fit_params) -> float:
+        """Take skorch's steps, each of them noted and told to callbacks."""
+        losses, sizes = [], []
         for batch in iterator:
-            if watched:
-                self.notify("on_batch_begin", batch=batch, training=training)
+            self._next_lr()
+            self.notify("on_batch_begin", batch=batch, training=True)
             step = step_fn(batch, **fit_params)
-            total += step["loss"].detach() * len(batch[0])
-            if watched:
-                self.history.record_batch(f"{prefix}_loss", step["loss"].item())
-                self.history.record_batch(f"{prefix}_batch_size", len(batch[0]))
-                self.notify("on_batch_end", batch=batch, training=training, **step)
-        return total.item() / len(iterator.dataset)
+            losses.append(step["loss"].detach())
+            sizes.append(len(batch[0]))
+            self._note_batch("train", losses[-1], sizes[-1])
+            self.notify("on_batch_end", batch=batch, training=True, **step)
+        return _mean(losses, sizes)
 
-    def loss(self, rows) -> float:
+    def loss(self, rows, *, watched=False) -> float:
         """Mean loss of the present weights on a `Rows`, in the units of X."""
         self._set_training(False)
-        total = 0.0
-        with torch.inference_mode():
-            for t, target in self.get_iterator(rows, training=False):
-                total += self.criterion_(self.infer(t), target).item() * len(t)
-        return rows.in_units_of_X(total / len(rows))
+        losses, sizes = [], []
+        for t, target in self.get_iterator(rows, training=False):
+            if watched:
+                self.notify("on_batch_begin", batch=(t, target), training=False)
+            with torch.inference_mode():
+                of_rows = self.row_losses(t, target).double()
+                weight = 1.0 if target.weight is None else target.weight
+                losses.append((of_rows * weight).mean())
+            sizes.append(len(t))
+            if watched:
+                self._note_batch("valid", losses[-1], sizes[-1])
+                step = {"loss": losses[-1], "y_pred": self.evaluation_step((t, target))}
+                self.notify("on_batch_end", batch=(t, target), training=False, **step)
+        return rows.in_units_of_X(_mean(losses, sizes))
+
+    def _note_batch(self, prefix: str, loss: torch.Tensor, size: int) -> None:
+        self.history.record_batch(f"{prefix}_loss", loss.item())
+        self.history.record_batch(f"{prefix}_batch_size", size)
 
     def as_if_stopped(self, dtype: torch.dtype) -> AutoencoderNet:
         """Give a net for inference with the weights that a stop after this epoch would keep."""
@@ -116,24 +174,21 @@ class AutoencoderNet(NeuralNet):
 
     def rest(self, dtype: torch.dtype) -> None:
         """End training: inference mode, in the dtype of X, without a schedule."""
-        self.lr_scheduler_ = None
+        self.rates_ = None
         self.module_.eval().to(dtype)
-
-    def train_step(self, batch, **fit_params):
-        step = super().train_step(batch, **fit_params)
-        if self.lr_scheduler_ is not None:
-            self.lr_scheduler_.step()
-        return step
 
     def schedule(self, name: str, n_steps: int) -> None:
         """Set the course of the learning rate for the next `n_steps` steps."""
-        self.lr_scheduler_ = None
         for group in self.optimizer_.param_groups:
             group["lr"] = group["initial_lr"] = self.lr
-        if name == "one_cycle" and n_steps > 0:
-            self.lr_scheduler_ = torch.optim.lr_scheduler.OneCycleLR(
-                self.optimizer_, max_lr=self.lr, total_steps=n_steps, cycle_momentum=False
-            )
+        self.rates_ = iter(_one_cycle(n_steps)) if name == "one_cycle" else None
+
+    def _next_lr(self) -> None:
+        if self.rates_ is None:
+            return
+        factor = next(self.rates_)
+        for group in self.optimizer_.param_groups:
+            group["lr"] = factor * group["initial_lr"]
 
     @contextmanager
     def unchanged_on_error(self) -> Iterator[None]:
@@ -151,7 +206,7 @@ class AutoencoderNet(NeuralNet):
             self.optimizer_.load_state_dict(optimizer)
             self.module_.to(dtype)
             self.iterator_train__rng.set_state(shuffling)
-            self.lr_scheduler_ = None
+            self.rates_ = None
             del self.history[n_epochs:]
             raise
 
@@ -187,6 +242,24 @@ class BestEpoch(Callback):
     def on_train_end(self, net, **kwargs):
         net.module_.load_state_dict(self.weights_)
         del self.weights_
+
+
+def _mean(losses: list[torch.Tensor], sizes: list[int]) -> float:
+    """Mean loss of the rows of batches with the given mean losses."""
+    weights = torch.tensor(sizes, dtype=torch.float64, device=losses[0].device)
+    return (torch.stack(losses).double() @ weights / sum(sizes)).item()
+
+
+def _one_cycle(n_steps: int) -> np.ndarray:
+    """Factors of the learning rate: half a cosine up, and a longer one down to almost nothing.
+
+    The course of Smith and Topin (2018), as torch's `OneCycleLR` has it.
+    """
+    peak = max(RISE * n_steps - 1, 1e-9)
+    steps = np.arange(n_steps)
+    rise = (1 - np.cos(np.pi * np.minimum(steps / peak, 1))) / 2
+    fall = (1 + np.cos(np.pi * np.clip((steps - peak) / max(n_steps - 1 - peak, 1e-9), 0, 1))) / 2
+    return np.where(steps <= peak, FIRST + (1 - FIRST) * rise, LAST + (1 - LAST) * fall)
 
 
 def _has_lost_patience(callback: Callback) -> bool:

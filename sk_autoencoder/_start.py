@@ -6,6 +6,7 @@ import copy
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -15,9 +16,11 @@ from sk_autoencoder import _coordinates
 from sk_autoencoder._batches import BLOCK_ROWS, Batches
 from sk_autoencoder._coordinates import Coordinates
 from sk_autoencoder._module import StackedAutoencoder, auto_hidden_layer_sizes, check_module
+from sk_autoencoder._nested import Prefixes, validated_sizes
 from sk_autoencoder._net import AutoencoderNet
+from sk_autoencoder._objective import LEAST_MEAN, Criterion, find_objective
 from sk_autoencoder._principal_axes import PrincipalAxes
-from sk_autoencoder._validation import check_hidden_layer_sizes
+from sk_autoencoder._validation import Data, check_hidden_layer_sizes
 
 OPTIMIZERS = {
     "adam": torch.optim.Adam,
@@ -32,6 +35,9 @@ RESERVED_NET_PARAMS = frozenset(
         "batch_size",
         "callbacks",
         "criterion",
+        "criterion__gaps",
+        "criterion__loss",
+        "criterion__output",
         "dataset",
         "device",
         "iterator_train",
@@ -53,7 +59,9 @@ NETWORK_PARAMS = (
     "hidden_layer_sizes",
     "activation",
     "linear_shortcut",
+    "nested",
     "module",
+    "loss",
     "optimizer",
     "weight_decay",
     "device",
@@ -68,27 +76,88 @@ AXES_PER_COMPONENT = 4
 
 
 def starts_at_pca(estimator) -> bool:
-    """Whether the network before its first step is PCA."""
-    return estimator.linear_shortcut and estimator.module is None
+    """Whether the network before its first step is PCA.
+
+    An output activation can only follow PCA's reconstruction to first order.
+    """
+    no_link = find_objective(estimator.loss).link is None
+    return estimator.linear_shortcut and estimator.module is None and no_link
 
 
-def find_axes(X: np.ndarray, index: np.ndarray, n_components: int, rng) -> PrincipalAxes:
-    """Principal axes of rows of X, far more than the code has components."""
-    n_axes = min(max(LEAST_AXES, AXES_PER_COMPONENT * n_components), len(index), X.shape[1])
-    return PrincipalAxes.fit(X, index, n_axes, rng)
+def find_axes(estimator, data: Data, rows: np.ndarray, rng) -> PrincipalAxes:
+    """Principal axes of some rows, far more than the code has components.
+
+    All of them, where a share of the variance asks for an unknown number.
+    """
+    n_axes = min(len(rows), data.X.shape[1])
+    if isinstance(estimator.n_components, Integral):
+        n_axes = min(n_axes, _wanted_axes(int(estimator.n_components)))
+    return PrincipalAxes.fit(data.X, rows, n_axes, rng, data.weight)
+
+
+def choose_n_components(estimator, axes: PrincipalAxes) -> int:
+    """Give the number of components asked for, or how many PCA needs for a share of variance."""
+    if isinstance(estimator.n_components, Integral):
+        return int(estimator.n_components)
+    if axes.constant:
+        return 1
+    explained = np.cumsum(axes.explained_variance) / axes.total_variance
+    return min(int(np.searchsorted(explained, estimator.n_components)) + 1, len(explained))
+
+
+def axes_of_frame(estimator, axes: PrincipalAxes) -> PrincipalAxes:
+    """Give as many of the axes as the network's frame has."""
+    n_axes = _wanted_axes(estimator._width)
+    return axes if len(axes.components) <= n_axes else axes.leading(n_axes)
+
+
+def _wanted_axes(n_components: int) -> int:
+    return max(LEAST_AXES, AXES_PER_COMPONENT * n_components)
 
 
 def choose_coordinates(estimator, axes: PrincipalAxes, dtype: torch.dtype) -> Coordinates:
     """Give the frame that suits the network: rotated onto the axes for a start at PCA."""
     if estimator.module is not None:
         return _coordinates.raw(axes, dtype)
-    if starts_at_pca(estimator):
+    if estimator.linear_shortcut:
         return _coordinates.principal(axes, dtype)
     return _coordinates.standard(axes, dtype)
 
 
-def build_net(estimator, coordinates: Coordinates, rng) -> AutoencoderNet:
+def choose_output(estimator, axes: PrincipalAxes, coordinates: Coordinates) -> Coordinates:
+    """Give the frame of the module's output: that of its input, or what a link needs.
+
+    Around the mean the link turns a step in X into one that is greater the less a cell with
+    that mean varies.
+    """
+    link = find_objective(estimator.loss).link
+    if link is None or estimator.module is not None:
+        return coordinates
+    slope = 1 / max(link.variance(axes.mean).mean(), LEAST_MEAN)
+    return Coordinates(
+        link.inverse(axes.mean),
+        coordinates.scale * slope,
+        coordinates.components,
+        dtype=coordinates.dtype,
+    )
+
+
+def _criterion_params(estimator, has_gaps: bool) -> dict:
+    """Give the loss of a batch: in coordinates where that is the same, else cell by cell."""
+    output = None
+    if estimator.loss != "squared_error" or has_gaps:
+        output = estimator._output.astype(torch.float32)
+    return {
+        "criterion": Criterion,
+        "criterion__loss": estimator.loss,
+        "criterion__output": output,
+        "criterion__gaps": has_gaps,
+    }
+
+
+def build_net(estimator, has_gaps: bool, rng) -> AutoencoderNet:
     """Build the initialized skorch net that the estimator's parameters describe."""
+    coordinates = estimator._coordinates
     net_params = estimator.net_params or {}
     if reserved := RESERVED_NET_PARAMS.intersection(net_params):
         raise ValueError(
@@ -97,11 +166,13 @@ def build_net(estimator, coordinates: Coordinates, rng) -> AutoencoderNet:
         )
     seed = int(rng.randint(2**31))
     device = resolve_device(estimator.device)
+    coordinates.to(device)
+    estimator._output.to(device)
     with local_torch_generator(estimator, seed, device):
         net = AutoencoderNet(
             **{
                 "module": _module(estimator, coordinates, seed),
-                "criterion": nn.MSELoss,
+                **_criterion_params(estimator, has_gaps),
                 "lr": estimator.lr,
                 "iterator_train": Batches,
                 "iterator_train__rng": np.random.RandomState(seed),
@@ -114,8 +185,11 @@ def build_net(estimator, coordinates: Coordinates, rng) -> AutoencoderNet:
                 **net_params,
             }
         ).initialize()
-    coordinates.to(device)
-    check_module(net.module_, coordinates.n_axes, estimator.n_components, device)
+    net.sizes = (estimator._width,)
+    if estimator.nested:
+        net.sizes = validated_sizes(estimator._width)
+        net.prefixes = Prefixes(estimator._width, torch.Generator().manual_seed(seed))
+    check_module(net.module_, coordinates.n_axes, estimator._width, device)
     return net
 
 
@@ -172,10 +246,10 @@ def _module(estimator, coordinates: Coordinates, seed: int):
         return estimator.module
     hidden = check_hidden_layer_sizes(estimator.hidden_layer_sizes)
     if hidden == "auto":
-        hidden = auto_hidden_layer_sizes(coordinates.n_axes, estimator.n_components)
+        hidden = auto_hidden_layer_sizes(coordinates.n_axes, estimator._width)
     return StackedAutoencoder(
         coordinates.n_axes,
-        estimator.n_components,
+        estimator._width,
         hidden,
         activation=estimator.activation,
         linear_shortcut=estimator.linear_shortcut,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -18,9 +19,11 @@ from threadpoolctl import ThreadpoolController
 
 from sk_autoencoder._batches import Rows
 from sk_autoencoder._coordinates import torch_dtype
+from sk_autoencoder._nested import first
 from sk_autoencoder._net import AutoencoderNet, BestEpoch
 from sk_autoencoder._start import local_torch_generator, starts_at_pca
-from sk_autoencoder._validation import check_callbacks
+from sk_autoencoder._validation import Data, check_callbacks
+from sk_autoencoder._yardstick import pca_and_mean
 
 LR_SCHEDULES = ("one_cycle", "constant")
 
@@ -34,6 +37,9 @@ BATCHES_PER_EPOCH = 16
 BATCH_SIZES = (16, 256)
 AUTO_STEPS = 4000
 AUTO_EPOCHS = (12, 400)
+
+# Times the loss of the mean of X.
+BLOWN_UP = 1e6
 
 # Multiplications in a batch below which a second thread costs more than it gives.
 THREADED_BATCH = 2**25
@@ -93,7 +99,8 @@ def split_rows(estimator, n_samples: int, rng) -> tuple[np.ndarray, np.ndarray |
             "Lower validation_fraction, or set early_stopping=False."
         )
     train, valid = train_test_split(rows, test_size=n_valid, random_state=rng)
-    if starts_at_pca(estimator) and len(train) <= estimator.n_components:
+    share = not isinstance(estimator.n_components, Integral)
+    if starts_at_pca(estimator) and not share and len(train) <= estimator.n_components:
         return rows, None
     return np.sort(train), np.sort(valid)
 
@@ -132,14 +139,33 @@ def refits(estimator, n_samples: int) -> bool:
     return n_samples < LARGEST_REFIT if estimator.refit == "auto" else bool(estimator.refit)
 
 
-def train(estimator, X, y, parts, course: Course, start_epoch: int, task) -> Outcome:
-    """Train the estimator's net on the training part of X; keep its best epoch, if any.
+def yardstick(estimator, data: Data, index: np.ndarray) -> tuple[float, float]:
+    """Mean loss of some rows with PCA, and with the mean alone."""
+    net = estimator.net_
+    fill = estimator._coordinates.fill
+    return pca_and_mean(estimator._axes, data, index, net.criterion_, net.sizes, fill)
+
+
+def set_bounds(estimator, data: Data, index: np.ndarray) -> float:
+    """Tell the net above which loss a fit has diverged; give the loss of PCA on these rows."""
+    net, axes, coordinates = estimator.net_, estimator._axes, estimator._coordinates
+    if net.criterion_.output is None:
+        pca = float(np.mean([axes.leading(size).training_loss() for size in net.sizes]))
+        mean = axes.total_variance / axes.n_features
+    else:
+        pca, mean = yardstick(estimator, data, index)
+    net.largest_loss = BLOWN_UP * max(mean, coordinates.mean_square * coordinates.unit)
+    return pca
+
+
+def train(estimator, data: Data, parts, course: Course, start_epoch: int, task) -> Outcome:
+    """Train the estimator's net on the training part of the data; keep its best epoch, if any.
 
     `parts` holds the indices of the training and of the validation rows, or None for these.
     Each epoch is a subtask of `task`.
     """
     net = estimator.net_
-    rows = tuple(None if index is None else _rows(estimator, X, index) for index in parts)
+    rows = tuple(None if index is None else _rows(estimator, data, index) for index in parts)
     with net.unchanged_on_error(), _enough_threads(net, course.batch_size):
         net.module_.float()
         net.batch_size, net.lr = course.batch_size, estimator.lr
@@ -153,7 +179,7 @@ def train(estimator, X, y, parts, course: Course, start_epoch: int, task) -> Out
         )
         seed = int(net.iterator_train__rng.randint(2**31))
         with local_torch_generator(estimator, seed, net.device):
-            stopped = _run_epochs(estimator, rows, course, X, y, task)
+            stopped = _run_epochs(estimator, rows, course, data, task)
         kept = None
         if best is not None and valid is not None:
             kept = _keep(estimator, valid, best, start_epoch)
@@ -161,7 +187,7 @@ def train(estimator, X, y, parts, course: Course, start_epoch: int, task) -> Out
     return Outcome(kept, stopped)
 
 
-def _run_epochs(estimator, rows, course: Course, X, y, task) -> bool:
+def _run_epochs(estimator, rows, course: Course, data: Data, task) -> bool:
     """Train epoch by epoch, each of them a task for the callbacks of scikit-learn.
 
     True where one of these asks to stop.
@@ -171,12 +197,12 @@ def _run_epochs(estimator, rows, course: Course, X, y, task) -> bool:
     net.notify("on_train_begin", X=rows, y=None)
     for _ in range(course.n_epochs if course.last is None else course.last):
         epoch = task.subcontext(task_name="epoch")
-        epoch.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+        epoch.call_on_fit_task_begin(estimator=estimator, X=data.X, y=data.y)
         patience_lost = net.fit_epoch(rows)
         stopped = epoch.call_on_fit_task_end(
             estimator=estimator,
-            X=X,
-            y=y,
+            X=data.X,
+            y=data.y,
             reconstruction_attributes=lambda: {
                 "net_": net.as_if_stopped(estimator._coordinates.dtype)
             },
@@ -197,26 +223,25 @@ def _keep(estimator, rows: Rows, best: BestEpoch, start_epoch: int) -> Kept:
     return Kept(0, best.loss, gains)
 
 
-def gains_over_pca(estimator, X, index: np.ndarray) -> np.ndarray:
-    """Give what the net saves of PCA's squared error on each of the rows."""
-    return _gains(estimator, _rows(estimator, X, index))
+def gains_over_pca(estimator, data: Data, index: np.ndarray) -> np.ndarray:
+    """Give what the net saves of PCA's loss on each of the rows."""
+    net = estimator.net_
+    net.module_.float()
+    gains = _gains(estimator, _rows(estimator, data, index))
+    net.rest(estimator._coordinates.dtype)
+    return gains
 
 
 def _gains(estimator, rows: Rows) -> np.ndarray:
-    """Give the same of rows in coordinates.
-
-    On principal axes PCA's error is what lies outside of the first `n_components`.
-    """
-    net = estimator.net_
-    n_components = estimator.n_components_
-    dtype = next(net.module_.parameters()).dtype
+    """Give the same of rows in coordinates, on whose principal axes PCA is a projection."""
+    net, criterion = estimator.net_, rows.criterion
     gains = []
     net.module_.eval()
     with torch.inference_mode():
-        for t, _ in net.get_iterator(rows, training=False):
-            t = t.to(dtype)
-            left = (net.infer(t) - t).square().sum(dim=1)
-            gains.append(t[:, n_components:].square().sum(dim=1) - left)
+        for t, target in net.get_iterator(rows, training=False):
+            pca = [criterion.rows(first(t, size), target.rows) for size in net.sizes]
+            gain = torch.stack(pca).mean(dim=0) - net.row_losses(t, target)
+            gains.append(gain if target.weight is None else gain * target.weight)
     return torch.cat(gains).double().cpu().numpy()
 
 
@@ -242,12 +267,12 @@ def rows_to_confirm(kept: Kept, train: np.ndarray, rng) -> np.ndarray | None:
     return np.sort(rng.choice(train, min(len(kept.gains), len(train) // 2), replace=False))
 
 
-def _rows(estimator, X: np.ndarray, index: np.ndarray) -> Rows:
+def _rows(estimator, data: Data, index: np.ndarray) -> Rows:
     """Give rows of X in the network's coordinates, whatever dtype these had in the first fit."""
     coordinates = estimator._coordinates
-    if coordinates.dtype != torch_dtype(X.dtype):
-        coordinates = coordinates.astype(torch_dtype(X.dtype))
-    return Rows(X, index, coordinates, estimator.net_.device)
+    if coordinates.dtype != torch_dtype(data.X.dtype):
+        coordinates = coordinates.astype(torch_dtype(data.X.dtype))
+    return Rows(data.X, index, coordinates, estimator.net_.criterion_, data.weight)
 
 
 def _callbacks(estimator, best: BestEpoch | None) -> list:

@@ -19,23 +19,28 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sk_autoencoder import _inference, _start, _training
+from sk_autoencoder import _components, _start, _training
 from sk_autoencoder._coordinates import torch_dtype
+from sk_autoencoder._inference import Network
 from sk_autoencoder._module import ACTIVATIONS
+from sk_autoencoder._objective import OBJECTIVES, find_objective
 from sk_autoencoder._principal_axes import explained_variance
 from sk_autoencoder._validation import (
     check_codes,
+    check_data,
     check_n_components,
     check_random_source,
     check_unchanged,
     check_X,
     fitted_attributes,
+    has_gaps,
     like_output,
     unchanged_on_error,
 )
+from sk_autoencoder._whitening import Whitening
 
 
 class AutoencoderTransformer(
@@ -56,8 +61,10 @@ class AutoencoderTransformer(
 
     Parameters
     ----------
-    n_components : int, default=2
-        Width of the code, at most ``min(n_samples, n_features)``.
+    n_components : int or float, default=2
+        Width of the code, at most ``min(n_samples, n_features)``. A float in (0, 1) asks for
+        the fewest components that explain that share of the variance: with `nested`, of the
+        validation rows; without, as many as PCA needs for it.
 
     hidden_layer_sizes : "auto" or sequence of int, default="auto"
         Widths of the encoder's hidden layers; the decoder has them in reverse. "auto" takes
@@ -73,6 +80,17 @@ class AutoencoderTransformer(
         Whether to lay the linear path beside each stack and start at PCA. False gives the
         textbook stacked autoencoder, which starts from random weights.
 
+    nested : bool, default=False
+        Whether to order the components, as those of PCA are: ``Z[:, :j]`` is then a code of
+        j components, which `inverse_transform` takes, for each j. In training each row keeps
+        only its first components, as many as are drawn for it [4]_. The losses in `history_`
+        are then means over several sizes of the code.
+
+    whiten : bool, default=False
+        Whether `transform` centres the codes and gives them unit variances and no
+        correlation on the training rows. Whitened components are made of their own and the
+        ones before them.
+
     module : torch.nn.Module or callable, default=None
         A network of your own in place of the stacked autoencoder: a module, which is copied
         before it is trained, or a class or function that makes one. It needs the methods
@@ -80,6 +98,15 @@ class AutoencoderTransformer(
         n_components), and `decode`, the way back. It is
         given the rows of X as they are, not centred and not scaled; `hidden_layer_sizes`,
         `activation` and `linear_shortcut` are not used.
+
+    loss : {"squared_error", "absolute_error", "huber", "binary_crossentropy", "poisson"} or \
+            callable, default="squared_error"
+        What training makes small, on average over the cells of X. "huber" is quadratic up to
+        an error of 1 and linear from there. "binary_crossentropy", for X in [0, 1], puts a
+        logistic function behind the decoder, and "poisson", half the Poisson deviance for X
+        from 0 on, an exponential; with these two the network starts near PCA but not at it.
+        A callable is given reconstruction and X as tensors of shape (batch, n_features), and
+        gives the loss of each cell in that shape.
 
     optimizer : {"adam", "adamw", "rmsprop", "sgd"} or callable, default="adamw"
         Optimizer, by name or as a class of torch. "sgd" has a Nesterov momentum of 0.9.
@@ -158,13 +185,24 @@ class AutoencoderTransformer(
     n_components_ : int
         Width of the code.
 
+    explained_variance_ : ndarray of shape (`n_components_`,)
+        Variance of each component of the codes of the training rows, before whitening,
+        float64. With no epochs it is that of PCA.
+
+    explained_variance_ratio_ : ndarray of shape (`n_components_`,)
+        Share of the variance that each component adds to what those before it explain,
+        float64: its sum up to the j-th is the score of codes of j components. Measured on
+        the validation rows, or on the training rows where there are none. Only with
+        `nested`.
+
     mean_ : ndarray of shape (n_features,)
         Mean of the training rows, float64.
 
     history_ : pandas.DataFrame
         A row an epoch: "epoch", "train_loss", "valid_loss" with `early_stopping`, "dur" in
-        seconds, and what callbacks record. Losses are mean squared errors in the squared
-        units of X. Row 0 is PCA with as many components, fitted on the training rows.
+        seconds, and what callbacks record. Losses are means of `loss` over the cells of X: by
+        default mean squared errors in its squared units. Row 0 is PCA with as many
+        components, fitted on the training rows.
 
     n_iter_ : int
         Number of epochs that the last call of `fit` or `partial_fit` trained for.
@@ -175,7 +213,8 @@ class AutoencoderTransformer(
 
     validation_score_ : float or None
         Share of the variance of the validation rows that is explained with the weights
-        kept; None without validation rows.
+        kept, or with another `loss`, of what the mean of X loses; None without validation
+        rows.
 
     pca_validation_score_ : float or None
         The same for PCA, fitted on the training rows.
@@ -199,6 +238,8 @@ class AutoencoderTransformer(
        using large learning rates. arXiv:1708.07120.
     .. [3] Breiman, Friedman, Olshen and Stone (1984). Classification and regression trees.
        Section 3.4.3, on the one-standard-error rule.
+    .. [4] Rippel, Gelbart and Adams (2014). Learning ordered representations with nested
+       dropout. ICML.
 
     Examples
     --------
@@ -211,11 +252,17 @@ class AutoencoderTransformer(
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "n_components": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="neither"),
+        ],
         "hidden_layer_sizes": [StrOptions({"auto"}), "array-like"],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "linear_shortcut": ["boolean"],
+        "nested": ["boolean"],
+        "whiten": ["boolean"],
         "module": [torch.nn.Module, callable, None],
+        "loss": [StrOptions(set(OBJECTIVES)), callable],
         "optimizer": [StrOptions(set(_start.OPTIMIZERS)), callable],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions(set(_training.LR_SCHEDULES))],
@@ -242,7 +289,10 @@ class AutoencoderTransformer(
         hidden_layer_sizes="auto",
         activation="gelu",
         linear_shortcut=True,
+        nested=False,
+        whiten=False,
         module=None,
+        loss="squared_error",
         optimizer="adamw",
         lr=3e-3,
         lr_schedule="one_cycle",
@@ -265,7 +315,10 @@ class AutoencoderTransformer(
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.linear_shortcut = linear_shortcut
+        self.nested = nested
+        self.whiten = whiten
         self.module = module
+        self.loss = loss
         self.optimizer = optimizer
         self.lr = lr
         self.lr_schedule = lr_schedule
@@ -285,16 +338,20 @@ class AutoencoderTransformer(
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, sample_weight=None):
         """Train the autoencoder on the rows of X.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data, of at least two rows. float32 stays float32; all else becomes
-            float64.
+            float64. Cells of an array may be missing (NaN): they are left out of the loss,
+            and of the mean and axes. Of a sparse matrix only a few rows at a time are made
+            dense.
         y : Ignored
             Not used, present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts, 0 or more; None counts each as one.
 
         Returns
         -------
@@ -304,12 +361,13 @@ class AutoencoderTransformer(
         Raises
         ------
         ValueError
-            If X is not a finite real matrix, if `n_components` exceeds what X allows, or if
+            If X is not a real matrix, has an infinite cell or a feature without any known
+            one, if `n_components` exceeds what X allows, if `loss` does not suit X, or if
             the fit diverges. What was fitted before is kept.
         """
         with unchanged_on_error(self):
             resume = self.warm_start and hasattr(self, "net_")
-            X, y, rng = self._check(X, y, resume)
+            data, rng = self._check(X, y, sample_weight, resume)
             if resume and self.early_stopping and self._saw_all_rows:
                 warnings.warn(
                     "The last fit trained on all rows, so that rows set aside now are not new to "
@@ -318,22 +376,29 @@ class AutoencoderTransformer(
                     UserWarning,
                     stacklevel=3,  # behind the decorator
                 )
-            train, valid = _training.split_rows(self, len(X), rng)
+            check_n_components(self.n_components, *data.X.shape)
+            train, valid = _training.split_rows(self, len(data), rng)
             if not resume:
-                self._start(X, train, valid, rng)
+                self._start(data, train, rng)
+            yardstick = None
+            if valid is not None:
+                yardstick = _training.yardstick(self, data, valid)
+                if not resume:
+                    self.history_.insert(2, "valid_loss", yardstick[0])
             course = _training.plan(self, train, valid)
             # Two more tasks than epochs: to confirm the gain, and to train on all rows.
             task = self._init_callback_context(max_subtasks=course.n_epochs + 2)
-            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            outcome = self._train(X, y, train, valid, course, task)
+            task.call_on_fit_task_begin(estimator=self, X=data.X, y=data.y)
+            outcome = self._train(data, train, valid, yardstick, course, task)
             self._saw_all_rows = valid is None
             if outcome.kept is not None and (not resume or outcome.kept.epoch == 0):
-                self._settle(X, y, train, outcome, course, task, rng)
-            task.call_on_fit_task_end(estimator=self, X=X, y=y)
+                self._settle(data, train, outcome, course, task, rng)
+            self._describe(data, np.arange(len(data)) if valid is None else valid)
+            task.call_on_fit_task_end(estimator=self, X=data.X, y=data.y)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X, y=None, sample_weight=None):
         """Train for one more epoch, on these rows alone.
 
         The first call finds the mean, the scale and the principal axes from its rows, so
@@ -342,10 +407,12 @@ class AutoencoderTransformer(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data; at least two rows in the first call.
         y : Ignored
             Not used, present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts, 0 or more; None counts each as one.
 
         Returns
         -------
@@ -354,15 +421,18 @@ class AutoencoderTransformer(
         """
         with unchanged_on_error(self):
             resume = hasattr(self, "net_")
-            X, y, rng = self._check(X, y, resume)
-            rows = np.arange(len(X))
+            data, rng = self._check(X, y, sample_weight, resume)
+            rows = np.arange(len(data))
             if not resume:
-                self._start(X, rows, None, rng)
+                check_n_components(self.n_components, *data.X.shape)
+                self._start(data, rows, rng)
                 self._saw_all_rows = False
             task = self._init_callback_context(task_name="partial_fit", max_subtasks=1)
-            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            self._train(X, y, rows, None, _training.plan_one_epoch(self, len(X)), task)
-            task.call_on_fit_task_end(estimator=self, X=X, y=y)
+            task.call_on_fit_task_begin(estimator=self, X=data.X, y=data.y)
+            course = _training.plan_one_epoch(self, len(data))
+            self._train(data, rows, None, None, course, task)
+            self._describe(data, rows)
+            task.call_on_fit_task_end(estimator=self, X=data.X, y=data.y)
         return self
 
     def transform(self, X):
@@ -380,7 +450,7 @@ class AutoencoderTransformer(
         """
         check_is_fitted(self)
         X = check_X(self, X, reset=False)
-        return _inference.encode(*self._network(X.dtype), X, self.n_components_)
+        return self._network(X.dtype).encode(X)
 
     def inverse_transform(self, X):
         """Decode codes to rows in the space of the training data.
@@ -399,7 +469,7 @@ class AutoencoderTransformer(
         """
         check_is_fitted(self)
         codes = check_codes(self, X)
-        return like_output(self, _inference.decode(*self._network(codes.dtype), codes), X)
+        return like_output(self, self._network(codes.dtype).decode(codes), X)
 
     def reconstruct(self, X):
         """Encode the rows of X and decode them again.
@@ -417,7 +487,7 @@ class AutoencoderTransformer(
         """
         check_is_fitted(self)
         rows = check_X(self, X, reset=False)
-        return like_output(self, _inference.reconstruct(*self._network(rows.dtype), rows), X)
+        return like_output(self, self._network(rows.dtype).reconstruct(rows), X)
 
     def reconstruction_error(self, X, *, per_feature=False):
         """Squared error of the reconstruction of X.
@@ -437,9 +507,7 @@ class AutoencoderTransformer(
         check_is_fitted(self)
         X = check_X(self, X, reset=False)
         network = self._network(X.dtype)
-        if per_feature:
-            return _inference.squared_error(*network, X)
-        return _inference.mean_squared_error(*network, X)
+        return network.squared_error(X) if per_feature else network.mean_squared_error(X)
 
     def score_samples(self, X):
         """Say how normal each row of X is: minus its mean squared reconstruction error.
@@ -456,15 +524,17 @@ class AutoencoderTransformer(
         """
         return -self.reconstruction_error(X)
 
-    def score(self, X, y=None):
+    def score(self, X, y=None, sample_weight=None):
         """Share of the variance of X that its reconstruction explains.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows to reconstruct.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to reconstruct; only their known cells count.
         y : Ignored
             Not used, present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each row counts, 0 or more; None counts each as one.
 
         Returns
         -------
@@ -473,13 +543,24 @@ class AutoencoderTransformer(
             1 is perfect, 0 no better than the mean of the training data.
         """
         check_is_fitted(self)
-        X = check_X(self, X, reset=False)
-        loss = float(_inference.mean_squared_error(*self._network(X.dtype), X).mean())
-        _, variance = self._axes.loss_and_variance(X, np.arange(len(X)))
-        return explained_variance(loss, variance)
+        X, _, weight = check_data(self, X, None, sample_weight, reset=False)
+        return _components.explained(self._network(X.dtype, whiten=False), X, weight, self.mean_)
+
+    @property
+    def components_(self):
+        """Local linear map of the decoder, an ndarray of shape (n_components_, n_features_in_).
+
+        Row i is the derivative of the reconstruction by component i of the code, before
+        whitening, at the code of `mean_`: what a small change of the component does to each
+        feature. With no epochs these are PCA's components.
+        """
+        check_is_fitted(self)
+        return self._network(np.float64, whiten=False).local_linear_map()
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
@@ -487,41 +568,53 @@ class AutoencoderTransformer(
     def _n_features_out(self):
         return self.n_components_
 
-    def _network(self, dtype):
-        """Give the frame and the module for rows of a dtype."""
-        coordinates, module = self._coordinates, self.net_.module_
+    def _network(self, dtype, *, whiten=True):
+        """Give the module, between its frames, for rows of a dtype."""
+        coordinates, output, module = self._coordinates, self._output, self.net_.module_
         dtype = torch_dtype(dtype)
         if coordinates.dtype != dtype:
-            return coordinates.astype(dtype), copy.deepcopy(module).to(dtype)
-        return coordinates, module
+            coordinates, output = coordinates.astype(dtype), output.astype(dtype)
+            module = copy.deepcopy(module).to(dtype)
+        link = find_objective(self.loss).link
+        return Network(
+            coordinates,
+            output,
+            module,
+            self._width,
+            self.n_components_,
+            activation=None if link is None else link.activation,
+            whitening=self._whitening if whiten else None,
+        )
 
-    def _check(self, X, y, resume):
-        """Give checked rows, what callbacks are told of a target, and a random source."""
-        X = check_X(self, X, reset=not resume)
+    def _check(self, X, y, sample_weight, resume):
+        """Give checked data and a random source."""
+        data = check_data(self, X, y, sample_weight, reset=not resume)
         if resume:
             check_unchanged(self._network_params, _start.network_params(self))
-        return X, X if y is None else y, check_random_source(self.random_state)
+        return data, check_random_source(self.random_state)
 
-    def _start(self, X, train, valid, rng):
-        """Fit PCA on the training rows, and build the net that goes on from there."""
+    def _start(self, data, rows, rng):
+        """Fit PCA on some rows, and build the net that goes on from there."""
         began = time.perf_counter()
-        k = self.n_components_ = check_n_components(self.n_components, *X.shape)
-        axes = _start.find_axes(X, train, k, rng)
-        self._axes = axes.leading(k)
+        axes = _start.find_axes(self, data, rows, rng)
+        self._width = self.n_components_ = _start.choose_n_components(self, axes)
+        self._axes = axes.leading(self._width)
         self.mean_ = axes.mean
-        self._coordinates = _start.choose_coordinates(self, axes, torch_dtype(X.dtype))
-        self.net_ = _start.build_net(self, self._coordinates, rng)
+        axes = _start.axes_of_frame(self, axes)
+        self._coordinates = _start.choose_coordinates(self, axes, torch_dtype(data.X.dtype))
+        self._output = _start.choose_output(self, axes, self._coordinates)
+        self._whitening = None
+        self.net_ = _start.build_net(self, has_gaps(data.X), rng)
         self._network_params = _start.network_params(self)
-        row = {"epoch": 0, "train_loss": self._axes.training_loss()}
-        if valid is not None:
-            row["valid_loss"], _ = self._axes.loss_and_variance(X, valid)
-        self.history_ = pd.DataFrame([{**row, "dur": time.perf_counter() - began}])
+        loss = _training.set_bounds(self, data, rows)
+        row = {"epoch": 0, "train_loss": loss, "dur": time.perf_counter() - began}
+        self.history_ = pd.DataFrame([row])
 
-    def _train(self, X, y, train, valid, course, task):
+    def _train(self, data, train, valid, yardstick, course, task):
         """Train the net, and set what is told of it: its epochs, its best one, its scores."""
         n_before = len(self.net_.history)
         start_epoch = self.best_epoch_ if n_before else 0
-        outcome = _training.train(self, X, y, (train, valid), course, start_epoch, task)
+        outcome = _training.train(self, data, (train, valid), course, start_epoch, task)
         kept = outcome.kept
         epochs = [_without_batches(epoch) for epoch in self.net_.history[n_before:]]
         self.history_ = pd.concat([self.history_, pd.DataFrame(epochs)], ignore_index=True)
@@ -529,53 +622,69 @@ class AutoencoderTransformer(
         self.best_epoch_ = len(self.net_.history)
         self.validation_score_ = self.pca_validation_score_ = None
         if kept is not None:
-            pca_loss, variance = self._axes.loss_and_variance(X, valid)
+            pca_loss, mean_loss = yardstick
             is_pca = kept.epoch == 0 and _start.starts_at_pca(self)
             self.best_epoch_ = kept.epoch
-            self.pca_validation_score_ = explained_variance(pca_loss, variance)
-            self.validation_score_ = explained_variance(pca_loss if is_pca else kept.loss, variance)
+            self.pca_validation_score_ = explained_variance(pca_loss, mean_loss)
+            loss = pca_loss if is_pca else kept.loss
+            self.validation_score_ = explained_variance(loss, mean_loss)
         return outcome
 
-    def _settle(self, X, y, train, outcome, course, task, rng):
+    def _settle(self, data, train, outcome, course, task, rng):
         """Confirm that the best epoch beats PCA, and repeat on all rows what was found best.
 
         Where a callback stops that, the weights stay those of the training before.
         """
         validated = fitted_attributes(self)
-        kept, everything = outcome.kept, np.arange(len(X))
-        refits = _training.refits(self, len(X)) and not outcome.stopped
+        kept, everything = outcome.kept, np.arange(len(data))
+        refits = _training.refits(self, len(data)) and not outcome.stopped
         asked = _training.rows_to_confirm(kept, train, rng) if refits else None
         stopped = False
         if asked is not None:
             others = np.setdiff1d(everything, asked)
-            stopped = self._repeat(X, y, others, "confirm", kept.epoch, course, task, rng)
-            gains = np.append(kept.gains, _training.gains_over_pca(self, X, asked))
+            stopped = self._repeat(data, others, "confirm", kept.epoch, course, task, rng)
+            gains = np.append(kept.gains, _training.gains_over_pca(self, data, asked))
             if not stopped and not _training.better_than_chance(gains):
                 self.best_epoch_, self.validation_score_ = 0, self.pca_validation_score_
         is_pca = self.best_epoch_ == 0 and _start.starts_at_pca(self)
         if not stopped and (is_pca or refits):
-            stopped = self._repeat(X, y, everything, "refit", self.best_epoch_, course, task, rng)
+            stopped = self._repeat(data, everything, "refit", self.best_epoch_, course, task, rng)
             self._saw_all_rows = not is_pca
         if stopped:
             vars(self).update(validated)
 
-    def _repeat(self, X, y, rows, name, n_epochs, course, task, rng):
+    def _repeat(self, data, rows, name, n_epochs, course, task, rng):
         """Start anew on some rows, and train for the first epochs of the course.
 
         True where a callback asks to stop.
         """
         history, net_history = self.history_, self.net_.history
-        self._start(X, rows, None, rng)
+        self._start(data, rows, rng)
         stopped = False
         if n_epochs > 0:
             task = task.subcontext(task_name=name, max_subtasks=n_epochs)
-            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            task.call_on_fit_task_begin(estimator=self, X=data.X, y=data.y)
             course = replace(course, last=n_epochs)
-            stopped = _training.train(self, X, y, (rows, None), course, 0, task).stopped
-            task.call_on_fit_task_end(estimator=self, X=X, y=y)
+            stopped = _training.train(self, data, (rows, None), course, 0, task).stopped
+            task.call_on_fit_task_end(estimator=self, X=data.X, y=data.y)
         self.net_.rest(self._coordinates.dtype)
         self.history_, self.net_.history = history, net_history
         return stopped
+
+    def _describe(self, data, rows):
+        """Set what is told of the components: their variance, and the share of it they explain.
+
+        That share is measured on `rows`, which are the validation rows where there are any.
+        """
+        network = self._network(data.X.dtype, whiten=False)
+        mean, covariance = _components.moments(network, data)
+        if self.nested:
+            share = _components.explained_by_each(network, data, rows, self.mean_)
+            if not isinstance(self.n_components, Integral):
+                self.n_components_ = _components.fewest(share, self.n_components)
+            self.explained_variance_ratio_ = share[: self.n_components_]
+        self.explained_variance_ = np.diag(covariance)[: self.n_components_].copy()
+        self._whitening = Whitening(mean, covariance) if self.whiten else None
 
 
 def _without_batches(epoch: dict) -> dict:

@@ -5,34 +5,116 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import sparse
+from sklearn.utils import _safe_indexing
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_array, validate_data
+
+from sk_autoencoder._objective import find_objective
 
 DTYPES = [np.float64, np.float32]
-PRIVATE_STATE = ("_axes", "_coordinates", "_network_params", "_saw_all_rows")
+PRIVATE_STATE = (
+    "_axes",
+    "_coordinates",
+    "_network_params",
+    "_output",
+    "_saw_all_rows",
+    "_whitening",
+    "_width",
+)
 
 
-def check_X(estimator, X, *, reset: bool) -> np.ndarray:
-    """Rows of X as a finite float32 or float64 array; other dtypes become float64."""
-    return validate_data(
-        estimator, X, reset=reset, dtype=DTYPES, ensure_min_samples=2 if reset else 1
+class Data(NamedTuple):
+    """Checked rows to train on, the target that callbacks are told of, and weights or None."""
+
+    X: Any  # (n_samples, n_features), an array or a CSR matrix
+    y: Any
+    weight: np.ndarray | None  # (n_samples,), float64
+
+    def __len__(self) -> int:
+        return self.X.shape[0]
+
+
+def check_X(estimator, X, *, reset: bool):
+    """Rows of X as float32 or float64, an array or a CSR matrix; other dtypes become float64.
+
+    An array may have gaps, which are NaN; what is sparse says of each cell what it is.
+    """
+    X = validate_data(
+        estimator,
+        X,
+        reset=reset,
+        dtype=DTYPES,
+        accept_sparse="csr",
+        ensure_all_finite=True if sparse.issparse(X) else "allow-nan",
+        ensure_min_samples=2 if reset else 1,
     )
+    _check_domain(estimator, X)
+    return X
+
+
+def check_data(estimator, X, y, sample_weight, *, reset: bool) -> Data:
+    """Rows to train on, and their weights; rows that weigh nothing are left out."""
+    X = check_X(estimator, X, reset=reset)
+    y = X if y is None else y
+    if sample_weight is None:
+        return Data(X, y, None)
+    weight = _check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True, ensure_same_device=False
+    )
+    counted = weight > 0
+    if counted.sum() < 2 and reset:
+        raise ValueError(
+            f"sample_weight leaves {counted.sum()} rows of {len(weight)}, but a fit needs two with "
+            "a weight above zero."
+        )
+    if not counted.all():
+        X, weight = X[counted], weight[counted]
+        y = X if np.shape(y)[:1] != counted.shape else _safe_indexing(y, np.flatnonzero(counted))
+    return Data(X, y, None if np.ptp(weight) == 0 else weight)
+
+
+def _check_domain(estimator, X) -> None:
+    """Refuse values of X for which the loss is not made."""
+    low, high = find_objective(estimator.loss).domain
+    values = X.data if sparse.issparse(X) else X
+    if (low, high) == (-np.inf, np.inf) or values.size == 0:
+        return
+    least, most = np.nanmin(values), np.nanmax(values)
+    if least < low or most > high:
+        raise ValueError(
+            f"loss={estimator.loss!r} needs X between {low:g} and {high:g}, but X has values from "
+            f"{least:g} to {most:g}. Scale X, for example with MinMaxScaler(clip=True), or choose "
+            "another loss."
+        )
 
 
 def check_codes(estimator, Z) -> np.ndarray:
     """Codes as a finite float32 or float64 array of the width that `transform` gives."""
     Z = check_array(Z, dtype=DTYPES, input_name="X", estimator=estimator)
-    if Z.shape[1] != estimator.n_components_:
+    name, k = type(estimator).__name__, estimator.n_components_
+    if Z.shape[1] > k or (Z.shape[1] < k and not estimator.nested):
         raise ValueError(
-            f"X has {Z.shape[1]} columns, but {type(estimator).__name__} was fitted with "
-            f"n_components={estimator.n_components_}. Pass what transform gave."
+            f"X has {Z.shape[1]} columns, but {name} was fitted with n_components={k}. Pass what "
+            "transform gave"
+            + (", or its first columns." if estimator.nested else "; nested=True takes fewer.")
         )
     return Z
 
 
-def check_n_components(n_components: int, n_samples: int, n_features: int) -> int:
+def has_gaps(X) -> bool:
+    """Whether cells of X are missing."""
+    if sparse.issparse(X):
+        return False
+    # The sum of a row is NaN where one of its cells is; that takes no array of X's shape.
+    with np.errstate(invalid="ignore", over="ignore"):
+        return bool(np.isnan(X.sum(axis=1)).any()) and bool(np.isnan(X).any())
+
+
+def check_n_components(n_components, n_samples: int, n_features: int) -> None:
     """Refuse more components than there are features or rows, as PCA does."""
     if isinstance(n_components, bool):
         raise TypeError(f"n_components={n_components} is a bool. Pass a whole number from 1 on.")
@@ -42,7 +124,6 @@ def check_n_components(n_components: int, n_samples: int, n_features: int) -> in
             f"{min(n_samples, n_features)}, with n_samples={n_samples} and "
             f"n_features={n_features}. Lower n_components, or pass more data."
         )
-    return n_components
 
 
 def check_unchanged(before: dict[str, str], now: dict[str, str]) -> None:

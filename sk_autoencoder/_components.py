@@ -1,0 +1,53 @@
+"""What the components of a code are worth: their moments, and the variance they explain."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from sklearn.utils import gen_batches
+
+from sk_autoencoder._batches import as_dense, rows_a_block
+from sk_autoencoder._inference import Network
+from sk_autoencoder._nested import first
+from sk_autoencoder._principal_axes import explained_variance
+from sk_autoencoder._validation import Data
+
+
+def moments(network: Network, data: Data) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and covariance of the codes of all rows, with as many degrees of freedom as PCA's."""
+    Z = network.encode(data.X).astype(np.float64)
+    covariance = np.cov(Z, rowvar=False, aweights=data.weight, ddof=0 if len(Z) == 1 else 1)
+    return np.average(Z, axis=0, weights=data.weight), np.atleast_2d(covariance)
+
+
+def explained(network: Network, X, weight, mean: np.ndarray) -> float:
+    """Share of the variance around a mean that the reconstruction of X explains."""
+    loss = variance = 0.0
+    for rows, error in network.squared_errors(X):
+        share = 1.0 if weight is None else weight[rows, None]
+        loss += np.nansum(error * share)
+        variance += np.nansum(np.square(as_dense(X[rows]) - mean) * share)
+    return explained_variance(loss, variance)
+
+
+@torch.inference_mode()
+def explained_by_each(network: Network, data: Data, rows: np.ndarray, mean) -> np.ndarray:
+    """Share of the variance of some rows that each component adds to those before it."""
+    loss, variance = np.zeros(network.width), 0.0
+    for block in gen_batches(len(rows), rows_a_block(len(mean))):
+        index = rows[block]
+        x = as_dense(data.X[index])
+        weight = 1.0 if data.weight is None else data.weight[index, None]
+        variance += np.nansum(np.square(x - mean) * weight)
+        z = network.module.encode(network.coordinates.read(data.X[index]))
+        for i in range(network.width):
+            back = network.rows_of(first(z, i + 1)).cpu().numpy()
+            loss[i] += np.nansum(np.square(back - x, dtype=np.float64) * weight)
+    cumulative = [explained_variance(part, variance) for part in loss]
+    return np.diff(cumulative, prepend=0.0)
+
+
+def fewest(share: np.ndarray, wanted: float) -> int:
+    """Give the fewest components that explain a share of the variance, or all of them."""
+    enough = np.flatnonzero(np.cumsum(share) >= wanted)
+    return int(enough[0]) + 1 if len(enough) else len(share)

@@ -1,0 +1,55 @@
+"""What PCA and the mean alone would lose: the yardsticks of a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from sk_autoencoder._batches import as_dense, rows_a_block
+from sk_autoencoder._objective import Criterion, Objective
+from sk_autoencoder._principal_axes import PrincipalAxes
+from sk_autoencoder._validation import Data
+
+
+def pca_and_mean(
+    axes: PrincipalAxes, data: Data, index: np.ndarray, criterion: Criterion, sizes, fill
+) -> tuple[float, float]:
+    """Mean loss of some rows with PCA, on average over numbers of components, and with the mean.
+
+    `fill` closes the gaps of a block of rows.
+    """
+    X, _, weight = data
+    if criterion.output is None:
+        pairs = [axes.leading(size).loss_and_variance(X, index, weight) for size in sizes]
+        return float(np.mean([loss for loss, _ in pairs])), pairs[-1][1]
+    totals = np.zeros(2)
+    n_cells = 0.0
+    step = rows_a_block(axes.n_features)
+    for start in range(0, len(index), step):
+        rows = index[start : start + step]
+        x = as_dense(X[rows]).astype(np.float64)
+        share = (~np.isnan(x)) * (1.0 if weight is None else weight[rows, None])
+        mean, *reconstructions = _reconstructions(axes, fill(x), sizes)
+        losses = [_cells(criterion.objective, back, x) for back in reconstructions]
+        totals[0] += (np.mean(losses, axis=0) * share).sum()
+        totals[1] += (_cells(criterion.objective, mean, x) * share).sum()
+        n_cells += share.sum()
+    pca, mean = totals / max(n_cells, np.finfo(float).tiny)
+    return float(pca), float(mean)
+
+
+def _reconstructions(axes: PrincipalAxes, x: np.ndarray, sizes) -> Iterator[np.ndarray]:
+    """Give the mean of all rows, and their reconstructions from PCA of each size."""
+    codes = (x - axes.mean) @ axes.components.T
+    for size in (0, *sizes):
+        yield codes[:, :size] @ axes.components[:size] + axes.mean
+
+
+def _cells(objective: Objective, reconstruction: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Loss of each cell of a reconstruction in the units of X; 0 where X has a gap."""
+    output = reconstruction if objective.link is None else objective.link.inverse(reconstruction)
+    known = ~np.isnan(x)
+    cells = objective.cells(torch.from_numpy(output), torch.from_numpy(np.where(known, x, output)))
+    return np.where(known, cells.numpy(), 0.0)
