@@ -13,10 +13,10 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import gen_batches
 
-BLOCK_BYTES = 2**23
-WIDE_BLOCK_BYTES = 2**26
+BLOCK_BYTES = 2**23  # stays near the processor
+WIDE_BLOCK_BYTES = 2**26  # for products as wide as X, which each block reads and writes anew
 ORIGIN_ROWS = 1000
-DENSEST_SPARSE = 0.1
+DENSEST_SPARSE = 0.1  # share of cells stored above which dense products are the quicker ones
 
 
 @dataclass(frozen=True)
