@@ -120,8 +120,9 @@ class Network:
         def decode(code):
             return self.rows_of(code[None] / scale)[0]
 
-        jacobian = torch.func.jacfwd(decode)(z * scale)  # (n_features, width)
-        return jacobian.T[: self.n_components].detach().cpu().numpy()
+        directions = torch.eye(self.width, dtype=z.dtype, device=z.device)[: self.n_components]
+        rows = [torch.autograd.functional.jvp(decode, z * scale, one)[1] for one in directions]
+        return torch.stack(rows).cpu().numpy()
 
 
 def _blocks(X, n_features: int) -> Iterator[slice]:

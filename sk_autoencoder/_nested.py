@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -35,7 +37,16 @@ class Prefixes:
         return z * (torch.arange(z.shape[1], device=z.device) < sizes[:, None])
 
     def _draw(self, n_rows: int) -> Tensor:
-        raise NotImplementedError
+        """Sizes of codes: half of them whole, a quarter short, a quarter of any length.
+
+        Whole ones keep the price of nesting small; short ones, uniform in their logarithm, put
+        what explains most to the front.
+        """
+        k = self.n_components
+        kind, share = torch.rand(2, n_rows, generator=self.generator)
+        short = torch.exp(share * math.log(k + 1)).clamp(max=k)
+        sizes = torch.where(kind < 0.25, short, (share * k + 1).clamp(max=k))
+        return torch.where(kind < 0.5, sizes, float(k)).int()
 
 
 def validated_sizes(n_components: int) -> tuple[int, ...]:
