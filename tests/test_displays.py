@@ -7,7 +7,14 @@ import pandas as pd
 import pytest
 from drawing import plt
 
-from sk_autoencoder import ComparisonDisplay, ReconstructionDisplay
+import sk_autoencoder
+from sk_autoencoder import (
+    CodesDisplay,
+    ComparisonDisplay,
+    ReconstructionCurveDisplay,
+    ReconstructionDisplay,
+    TrainingCurveDisplay,
+)
 
 ROWS = np.arange(12.0).reshape(2, 6)
 
@@ -20,16 +27,26 @@ TABLE = pd.DataFrame(
     }
 )
 
+HISTORY = pd.DataFrame({"epoch": [0, 1], "train_loss": [2.0, 1.0]})
+
 DISPLAYS = [
+    CodesDisplay(ROWS),
     ComparisonDisplay(TABLE),
+    ReconstructionCurveDisplay(TABLE.rename(columns={"method": "label"})),
     ReconstructionDisplay(ROWS, [ROWS], ["copy"], image_shape=(2, 3)),
+    TrainingCurveDisplay(HISTORY),
 ]
 
 MAKERS = {
+    "CodesDisplay.from_estimator": lambda: CodesDisplay.from_estimator(None, ROWS),
     "ComparisonDisplay.from_data": lambda: ComparisonDisplay.from_data(ROWS),
+    "ReconstructionCurveDisplay.from_estimators": (
+        lambda: ReconstructionCurveDisplay.from_estimators([], ROWS)
+    ),
     "ReconstructionDisplay.from_estimators": lambda: ReconstructionDisplay.from_estimators(
         [], ROWS, image_shape=(2, 3)
     ),
+    "TrainingCurveDisplay.from_estimator": lambda: TrainingCurveDisplay.from_estimator(None),
 }
 
 
@@ -66,3 +83,9 @@ def test_without_matplotlib_nothing_is_computed(maker, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=rf"{maker} needs matplotlib, .* pip install matplotlib"):
         MAKERS[maker]()
+
+
+def test_every_display_is_asked():
+    public = {thing for thing in sk_autoencoder.__all__ if thing.endswith("Display")}
+    assert {name(display) for display in DISPLAYS} == public
+    assert {maker.partition(".")[0] for maker in MAKERS} == public

@@ -49,6 +49,6 @@ def label_sizes(ax, sizes, measure: str) -> None:
 
 
 def tidy(ax) -> None:
-    """Leave the two spines that carry ticks, and a legend without a frame."""
+    """Leave the two spines that carry ticks, and a legend that is legible on a line."""
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False)
+    ax.legend(edgecolor="none", framealpha=0.8)
