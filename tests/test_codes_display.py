@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from drawing import drawn_apart, matplotlib, texts
+from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
@@ -121,5 +122,12 @@ def test_a_target_that_does_not_fit(codes, y, match):
 
 
 def test_an_estimator_is_fitted_first(X):
+    class Unchecked(BaseEstimator):
+        def fit(self, X, y=None):
+            self.mean_ = X.mean(axis=0)
+
+        def transform(self, X):
+            return X - self.mean_
+
     with pytest.raises(NotFittedError, match="not fitted yet"):
-        CodesDisplay.from_estimator(PCA(2), X)
+        CodesDisplay.from_estimator(Unchecked(), X)

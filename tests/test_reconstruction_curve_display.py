@@ -161,7 +161,7 @@ def test_two_estimators_of_one_name_and_size_are_refused(X):
 
 def test_what_cannot_reconstruct_is_refused(X):
     with pytest.raises(NotFittedError, match="not fitted yet"):
-        ReconstructionCurveDisplay.from_estimators([PCA(2)], X)
+        ReconstructionCurveDisplay.from_estimators([Nested()], X)
     with pytest.raises(TypeError, match="TSNE has no transform and no inverse_transform"):
         ReconstructionCurveDisplay.from_estimators([TSNE()], X)
     with pytest.raises(NotFittedError, match="inverse"):
