@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from drawing import drawn_apart, texts
+from drawing import drawn_apart, plt, texts
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
@@ -49,6 +49,15 @@ def test_losses_stand_over_the_epochs_with_those_of_pca(history):
     assert display.ax_.get_ylabel() == "mean squared error"
     assert display.ax_.get_ylim()[0] == 0
     assert drawn_apart(display.ax_)
+
+
+def test_shared_axes_have_room_for_all_losses(history):
+    _, axes = plt.subplots(1, 2, sharey=True)
+    TrainingCurveDisplay(history).plot(ax=axes[0])
+    TrainingCurveDisplay(history.assign(train_loss=100.0)).plot(ax=axes[1])
+    bottom, top = axes[0].get_ylim()
+    assert bottom == 0
+    assert 100 < top < 120
 
 
 @pytest.mark.parametrize(("loss_type", "label"), [("train", TRAIN), ("valid", VALID)])

@@ -45,7 +45,15 @@ def label_sizes(ax, sizes, measure: str) -> None:
     ax.set_xlabel("number of components")
     ax.set_ylabel(MEASURES[measure])
     if measure == "error":
-        ax.set_ylim(bottom=0)
+        start_at_zero(ax)
+
+
+def start_at_zero(ax) -> None:
+    """Let the vertical axis start at zero, and go on fitting what shared axes add."""
+    for line in ax.get_lines():
+        line.sticky_edges.y.append(0)
+    ax.update_datalim([(0, 0)], updatex=False)
+    ax.autoscale_view(scalex=False)
 
 
 def tidy(ax) -> None:

@@ -6,7 +6,14 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.validation import check_is_fitted
 
-from sk_autoencoder._displays._axes import COLORS, MEASURES, check_matplotlib, new_axes, tidy
+from sk_autoencoder._displays._axes import (
+    COLORS,
+    MEASURES,
+    check_matplotlib,
+    new_axes,
+    start_at_zero,
+    tidy,
+)
 
 LOSSES = {
     "train": ("train_loss", "training rows", "tab:blue"),
@@ -166,7 +173,7 @@ class TrainingCurveDisplay:
         self.best_epoch_line_ = self._mark_best_epoch(ax)
         ax.set_yscale(yscale)
         if yscale == "linear":
-            ax.set_ylim(bottom=0)
+            start_at_zero(ax)
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set_xlabel("epoch")
         ax.set_ylabel(MEASURES["error"])
