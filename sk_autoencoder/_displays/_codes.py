@@ -176,7 +176,7 @@ class CodesDisplay:
         self.figure_ = ax.figure
         self.legend_ = self.colorbar_ = None
         points = self.codes[:, first], self.codes[:, second]
-        options = {"s": 12, "alpha": 0.8, "linewidths": 0, **(scatter_kwargs or {})}
+        options = {"s": 16, "alpha": 0.8, "linewidths": 0, **(scatter_kwargs or {})}
         if y is None:
             self.scatter_ = ax.scatter(*points, **options)
         elif _has_classes(y):
