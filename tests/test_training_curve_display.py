@@ -12,7 +12,6 @@ from sklearn.preprocessing import StandardScaler
 from sk_autoencoder import TrainingCurveDisplay
 
 TRAIN, VALID = "training rows", "validation rows"
-PCA_LABEL = "PCA, as many components"
 
 
 @pytest.fixture
@@ -24,6 +23,10 @@ def history():
             "valid_loss": [9.0, 7.0, 6.0, 6.5],
         }
     )
+
+
+def quartic(reconstruction, X):
+    """Stand for a loss of one's own, which a plot asks for its name alone."""
 
 
 def legend(display):
@@ -44,7 +47,7 @@ def test_losses_stand_over_the_epochs_with_those_of_pca(history):
         assert set(level.get_ydata()) == {losses[0]}
         assert level.get_color() == line.get_color()
     assert set(display.best_epoch_line_.get_xdata()) == {2}
-    assert legend(display) == [TRAIN, VALID, PCA_LABEL, "kept: epoch 2"]
+    assert legend(display) == [TRAIN, VALID, "PCA", "kept: epoch 2"]
     assert display.ax_.get_xlabel() == "epoch"
     assert display.ax_.get_ylabel() == "mean squared error"
     assert display.ax_.get_ylim()[0] == 0
@@ -66,7 +69,7 @@ def test_one_loss_alone(history, loss_type, label):
     assert [line.get_label() for line in display.lines_] == [label]
     assert len(display.pca_lines_) == 1
     assert display.best_epoch_line_ is None
-    assert legend(display) == [label, PCA_LABEL]
+    assert legend(display) == [label, "PCA"]
 
 
 def test_epochs_are_marked_at_whole_numbers(history):
@@ -108,7 +111,7 @@ def test_from_a_fitted_estimator(quick, X, piped):
 def test_from_an_estimator_of_which_no_rows_were_set_aside(quick, X):
     autoencoder = quick(early_stopping=False).fit(X)
     display = TrainingCurveDisplay.from_estimator(autoencoder, yscale="log")
-    assert legend(display) == [TRAIN, PCA_LABEL, "kept: epoch 3"]
+    assert legend(display) == [TRAIN, "PCA", "kept: epoch 3"]
     assert display.ax_.get_yscale() == "log"
     with pytest.raises(ValueError, match="loss_type='valid', but no rows were set aside"):
         TrainingCurveDisplay.from_estimator(autoencoder, loss_type="valid")
@@ -120,6 +123,20 @@ def test_from_a_textbook_stack(quick, X):
     np.testing.assert_array_equal(
         display.lines_[0].get_ydata(), autoencoder.history_["valid_loss"][1:]
     )
+
+
+@pytest.mark.parametrize(
+    ("loss", "label"),
+    [
+        ("squared_error", "mean squared error"),
+        ("absolute_error", "mean absolute error"),
+        (quartic, "mean quartic"),
+    ],
+)
+def test_the_axis_tells_which_loss_it_is(quick, X, loss, label):
+    autoencoder = quick(max_epochs=1).fit(X)
+    autoencoder.loss = loss
+    assert TrainingCurveDisplay.from_estimator(autoencoder).ax_.get_ylabel() == label
 
 
 @pytest.mark.parametrize(

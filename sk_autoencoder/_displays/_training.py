@@ -8,7 +8,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_autoencoder._displays._axes import (
     COLORS,
-    MEASURES,
     check_matplotlib,
     new_axes,
     start_at_zero,
@@ -38,6 +37,9 @@ class TrainingCurveDisplay:
     starts_at_pca : bool, default=True
         Whether the training started at PCA, so that the curves start at its losses. False
         starts them after the first epoch.
+
+    loss_name : str, default="mean squared error"
+        What the losses are, to label their axis.
 
     Attributes
     ----------
@@ -70,10 +72,13 @@ class TrainingCurveDisplay:
     >>> display = TrainingCurveDisplay.from_estimator(autoencoder.fit(X))
     """
 
-    def __init__(self, history, *, best_epoch=None, starts_at_pca=True):
+    def __init__(
+        self, history, *, best_epoch=None, starts_at_pca=True, loss_name="mean squared error"
+    ):
         self.history = history
         self.best_epoch = best_epoch
         self.starts_at_pca = starts_at_pca
+        self.loss_name = loss_name
 
     @classmethod
     def from_estimator(cls, estimator, *, loss_type="both", yscale="linear", ax=None):
@@ -107,6 +112,7 @@ class TrainingCurveDisplay:
             If `loss_type` is "valid" and no rows were set aside.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
+        from sk_autoencoder._start import starts_at_pca
         from sk_autoencoder._transformer import AutoencoderTransformer
 
         if isinstance(estimator, Pipeline):
@@ -120,7 +126,8 @@ class TrainingCurveDisplay:
         display = cls(
             estimator.history_,
             best_epoch=estimator.best_epoch_,
-            starts_at_pca=estimator.linear_shortcut and estimator.module is None,
+            starts_at_pca=starts_at_pca(estimator),
+            loss_name=_loss_name(getattr(estimator, "loss", "squared_error")),
         )
         return display.plot(loss_type, yscale=yscale, ax=ax)
 
@@ -169,14 +176,14 @@ class TrainingCurveDisplay:
             pca_loss = self.history[column].iloc[0]
             self.pca_lines_.append(ax.axhline(pca_loss, color=color, linestyle="--"))
         # One entry in the legend for the lines of PCA, in the colour of neither.
-        ax.plot([], [], color=COLORS["PCA"], linestyle="--", label="PCA, as many components")
+        ax.plot([], [], color=COLORS["PCA"], linestyle="--", label="PCA")
         self.best_epoch_line_ = self._mark_best_epoch(ax)
         ax.set_yscale(yscale)
         if yscale == "linear":
             start_at_zero(ax)
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set_xlabel("epoch")
-        ax.set_ylabel(MEASURES["error"])
+        ax.set_ylabel(self.loss_name)
         tidy(ax)
         return self
 
@@ -199,3 +206,9 @@ def _losses(history, loss_type: str) -> list[tuple[str, str, str]]:
             "with early_stopping=True."
         )
     return [LOSSES["train"]]
+
+
+def _loss_name(loss) -> str:
+    """Name the mean of a loss, which is a name or a function."""
+    name = loss if isinstance(loss, str) else getattr(loss, "__name__", "loss")
+    return f"mean {name.replace('_', ' ')}"
