@@ -7,21 +7,33 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sk_autoencoder._comparison import compare_with_pca
-    from sk_autoencoder._displays import ComparisonDisplay, ReconstructionDisplay
+    from sk_autoencoder._displays import (
+        CodesDisplay,
+        ComparisonDisplay,
+        ReconstructionCurveDisplay,
+        ReconstructionDisplay,
+        TrainingCurveDisplay,
+    )
     from sk_autoencoder._transformer import AutoencoderTransformer
 
 __all__ = [
     "AutoencoderTransformer",
+    "CodesDisplay",
     "ComparisonDisplay",
+    "ReconstructionCurveDisplay",
     "ReconstructionDisplay",
+    "TrainingCurveDisplay",
     "compare_with_pca",
 ]
 __version__ = "0.1.0"
 
 _ROOMS = {
     "AutoencoderTransformer": "_transformer",
+    "CodesDisplay": "_displays",
     "ComparisonDisplay": "_displays",
+    "ReconstructionCurveDisplay": "_displays",
     "ReconstructionDisplay": "_displays",
+    "TrainingCurveDisplay": "_displays",
     "compare_with_pca": "_comparison",
 }
 

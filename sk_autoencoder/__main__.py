@@ -81,7 +81,7 @@ def _run(args: argparse.Namespace, data: Data) -> Comparison:
 def _find_outputs(args: argparse.Namespace, source: str | Path) -> Outputs:
     """Check before the long fit that all files can be written after it."""
     if args.output is not None:
-        from sk_autoencoder._displays import check_matplotlib
+        from sk_autoencoder._displays._axes import check_matplotlib
 
         check_matplotlib("--output")
     outputs = Outputs(

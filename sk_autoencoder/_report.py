@@ -8,12 +8,9 @@ import numpy as np
 from sklearn.utils.validation import check_array
 
 from sk_autoencoder._comparison import Comparison
-from sk_autoencoder._displays import (
-    COLORS,
-    ComparisonDisplay,
-    ReconstructionDisplay,
-    reconstruction_label,
-)
+from sk_autoencoder._displays import ComparisonDisplay, ReconstructionDisplay
+from sk_autoencoder._displays._axes import COLORS
+from sk_autoencoder._displays._images import reconstruction_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

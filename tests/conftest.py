@@ -1,9 +1,18 @@
 """Small data and quick estimators for all tests."""
 
+import sys
+
 import numpy as np
 import pytest
 
 from sk_autoencoder import AutoencoderTransformer
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    if plt := sys.modules.get("matplotlib.pyplot"):
+        plt.close("all")
 
 
 @pytest.fixture

@@ -44,8 +44,11 @@ def documented_default(name):
 def test_public_names_are_pinned():
     assert sk_autoencoder.__all__ == [
         "AutoencoderTransformer",
+        "CodesDisplay",
         "ComparisonDisplay",
+        "ReconstructionCurveDisplay",
         "ReconstructionDisplay",
+        "TrainingCurveDisplay",
         "compare_with_pca",
     ]
     assert all(hasattr(sk_autoencoder, name) for name in sk_autoencoder.__all__)

@@ -1,151 +1,19 @@
-"""Plots of a comparison and of reconstructions, with scikit-learn's Display convention."""
+"""Images over their reconstructions."""
 
 from __future__ import annotations
 
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils._param_validation import Interval, validate_params
 
-COLORS = {"PCA": "tab:gray", "autoencoder": "tab:blue"}
-
-MOST_TICKS = 8
-
-MEASURES = {
-    "error": "mean squared error",
-    "explained_variance": "explained variance",
-    "fit_time": "fit time [s]",
-    "transform_time": "transform time [s]",
-}
-
-
-class ComparisonDisplay:
-    """Curves of what `compare_with_pca` measured, against the number of components.
-
-    Use :meth:`from_data` to compare and plot at once.
-
-    Parameters
-    ----------
-    comparison : pandas.DataFrame of shape (n_rows, 6)
-        Table that `compare_with_pca` gave.
-
-    Attributes
-    ----------
-    ax_ : matplotlib Axes
-        Axes with the curves.
-
-    figure_ : matplotlib Figure
-        Figure that holds the axes.
-
-    lines_ : list of matplotlib Line2D
-        The curves, one a method.
-
-    See Also
-    --------
-    compare_with_pca : Gives the table.
-    ReconstructionDisplay : Originals over their reconstructions.
-    """
-
-    def __init__(self, comparison):
-        self.comparison = comparison
-
-    @classmethod
-    def from_data(
-        cls,
-        X,
-        n_components=(2, 4, 8),
-        *,
-        estimator=None,
-        test_size=0.25,
-        random_state=None,
-        measure="error",
-        ax=None,
-    ):
-        """Compare an autoencoder with PCA, and plot the curves.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Data.
-
-        n_components : sequence of int, default=(2, 4, 8)
-            Sizes of the code to compare at.
-
-        estimator : AutoencoderTransformer, default=None
-            The autoencoder to compare; None takes one with the default parameters.
-
-        test_size : float or int, default=0.25
-            Share of the rows to hold out, in (0, 1), or their number.
-
-        random_state : int, RandomState instance or None, default=None
-            Determines the split and the fits.
-
-        measure : {"error", "explained_variance", "fit_time", "transform_time"}, \
-                default="error"
-            What to plot.
-
-        ax : matplotlib Axes, default=None
-            Axes to plot in; None makes a new figure.
-
-        Returns
-        -------
-        display : ComparisonDisplay
-            The display, plotted.
-        """
-        check_matplotlib(f"{cls.__name__}.from_data")
-        from sk_autoencoder._comparison import compare_with_pca
-
-        table = compare_with_pca(
-            X,
-            n_components,
-            estimator=estimator,
-            test_size=test_size,
-            random_state=random_state,
-        )
-        return cls(table).plot(measure, ax=ax)
-
-    @validate_params(
-        {"self": "no_validation", "measure": [StrOptions(set(MEASURES))], "ax": "no_validation"},
-        prefer_skip_nested_validation=True,
-    )
-    def plot(self, measure="error", *, ax=None):
-        """Plot one measure against the number of components, a curve a method.
-
-        Parameters
-        ----------
-        measure : {"error", "explained_variance", "fit_time", "transform_time"}, \
-                default="error"
-            What to plot.
-
-        ax : matplotlib Axes, default=None
-            Axes to plot in; None makes a new figure.
-
-        Returns
-        -------
-        display : ComparisonDisplay
-            The display, with `ax_`, `figure_` and `lines_`.
-        """
-        self.ax_ = ax = _axes(ax, f"{type(self).__name__}.plot")
-        self.figure_ = ax.figure
-        self.lines_ = []
-        for method, part in self.comparison.groupby("method"):
-            part = part.sort_values("n_components")
-            self.lines_ += ax.plot(
-                "n_components",
-                measure,
-                data=part,
-                marker="o",
-                label=method,
-                color=COLORS.get(method),
-            )
-        _mark_sizes(ax, sorted(set(self.comparison["n_components"])))
-        ax.set_ylabel(MEASURES[measure])
-        if measure == "error":
-            ax.set_ylim(bottom=0)
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.legend(frameon=False)
-        return self
+from sk_autoencoder._displays._axes import check_matplotlib, new_axes
+from sk_autoencoder._displays._reconstructions import (
+    check_labels,
+    check_rows,
+    encode,
+    mean_squared_error,
+)
 
 
 class ReconstructionDisplay:
@@ -233,17 +101,14 @@ class ReconstructionDisplay:
             The display, plotted.
         """
         check_matplotlib(f"{cls.__name__}.from_estimators")
-        rows = check_array(X, dtype=[np.float64, np.float32], input_name="X")
+        rows = check_rows(X)
         _check_image_shape(image_shape, rows.shape[1])
         reconstructions = [_reconstruct(estimator, X) for estimator in estimators]
         if labels is None:
             pairs = zip(estimators, reconstructions, strict=True)
             labels = [_label(estimator, X, rows, back) for estimator, back in pairs]
-        elif len(labels) != len(estimators):
-            raise ValueError(
-                f"labels has {len(labels)} entries for {len(estimators)} estimators. "
-                "Pass one for each, or None."
-            )
+        else:
+            check_labels(labels, estimators)
         shown = [reconstruction[:n_images] for reconstruction in reconstructions]
         return cls(rows[:n_images], shown, list(labels), image_shape=image_shape).plot(ax=ax)
 
@@ -263,7 +128,7 @@ class ReconstructionDisplay:
         display : ReconstructionDisplay
             The display, with `ax_`, `figure_` and `image_`.
         """
-        self.ax_ = ax = _axes(ax, f"{type(self).__name__}.plot")
+        self.ax_ = ax = new_axes(ax, f"{type(self).__name__}.plot")
         self.figure_ = ax.figure
         height, _ = self.image_shape
         gap = max(1, height // 7)
@@ -285,36 +150,6 @@ class ReconstructionDisplay:
         return self
 
 
-def check_matplotlib(caller: str) -> None:
-    """Say what to install where matplotlib is missing."""
-    try:
-        import matplotlib  # noqa: F401 (only to see whether it is there)
-    except ImportError as error:
-        raise ImportError(
-            f"{caller} needs matplotlib, which is not installed. Run: pip install matplotlib"
-        ) from error
-
-
-def _axes(ax, caller: str):
-    """Give the axes passed, or those of a new figure."""
-    check_matplotlib(caller)
-    if ax is not None:
-        return ax
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(layout="constrained")[1]
-
-
-def _mark_sizes(ax, sizes: list[int]) -> None:
-    """Spread sizes of a code, which tend to be powers of two, and mark as many as have room."""
-    ax.set_xscale("log", base=2)
-    if len(sizes) <= MOST_TICKS:
-        ax.set_xticks(sizes)
-    ax.xaxis.set_major_formatter("{x:g}")
-    ax.minorticks_off()
-    ax.set_xlabel("number of components")
-
-
 def _strip(images: np.ndarray, image_shape, gap: int) -> np.ndarray:
     """Put images side by side, with a gap to the right of and below each; NaN is not drawn."""
     height, width = image_shape
@@ -324,13 +159,13 @@ def _strip(images: np.ndarray, image_shape, gap: int) -> np.ndarray:
 
 
 def _reconstruct(estimator, X) -> np.ndarray:
-    check_is_fitted(estimator)
-    return np.asarray(estimator.inverse_transform(estimator.transform(X)))
+    """Encode the rows of X with a fitted estimator, and decode them."""
+    return np.asarray(estimator.inverse_transform(encode(estimator, X)))
 
 
 def _label(estimator, X, rows: np.ndarray, reconstruction: np.ndarray) -> str:
     """Name an estimator, its number of components and its mean squared error."""
-    error = np.square(reconstruction - rows, dtype=np.float64).mean()
+    error = mean_squared_error(reconstruction, rows)
     n_components = estimator.transform(X[:1]).shape[1]
     return reconstruction_label(type(estimator).__name__, n_components, error)
 

@@ -1,0 +1,48 @@
+"""
+How many components?
+====================
+
+``ReconstructionCurveDisplay`` draws how well fitted estimators bring X back, against the number of
+components. One fit of PCA gives a whole curve, as its first components are the PCA of a smaller
+size. A plain autoencoder is made for one size, and is one point.
+"""
+
+# %%
+# Digits, with pixels from 0 to 1, and a quarter of them held out.
+import os
+
+import matplotlib.pyplot as plt
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.model_selection import train_test_split
+
+from sk_autoencoder import AutoencoderTransformer, ReconstructionCurveDisplay
+
+X, _ = load_digits(return_X_y=True)
+small = os.environ.get("SK_AUTOENCODER_EXAMPLES_SMALL") == "1"  # the tests run a small mode
+if small:
+    X = X[:300]
+X_train, X_test = train_test_split(X / 16, random_state=0)
+
+sizes, max_epochs = ((2, 4), 2) if small else ((1, 2, 4, 8, 16), 60)
+fits = {"PCA": [PCA(32).fit(X_train)]}
+fits["autoencoder"] = [
+    AutoencoderTransformer(k, max_epochs=max_epochs, random_state=0).fit(X_train) for k in sizes
+]
+
+# %%
+# Estimators of one label make one curve. Read across: at the height of a blue square, the grey
+# curve tells how many components PCA needs for the same error.
+estimators = [estimator for group in fits.values() for estimator in group]
+labels = [label for label, group in fits.items() for _ in group]
+
+fig, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+display = ReconstructionCurveDisplay.from_estimators(estimators, X_test, labels=labels, ax=axes[0])
+display.plot("explained_variance", ax=axes[1])
+fig.suptitle("Digits, held out")
+plt.show()
+
+# %%
+# The figures behind the curves are a table.
+curves = display.curves
+print(curves[curves["n_components"].isin(sizes)].to_string(index=False))

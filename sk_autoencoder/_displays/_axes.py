@@ -1,0 +1,62 @@
+"""What the plots share: axes, colours, labels of axes."""
+
+from __future__ import annotations
+
+COLORS = {"PCA": "tab:gray", "autoencoder": "tab:blue"}
+
+MEASURES = {
+    "error": "mean squared error",
+    "explained_variance": "explained variance",
+    "fit_time": "fit time [s]",
+    "transform_time": "transform time [s]",
+}
+
+MOST_TICKS = 8
+
+
+def check_matplotlib(caller: str) -> None:
+    """Say what to install where matplotlib is missing."""
+    try:
+        import matplotlib  # noqa: F401 (only to see whether it is there)
+    except ImportError as error:
+        raise ImportError(
+            f"{caller} needs matplotlib, which is not installed. Run: pip install matplotlib"
+        ) from error
+
+
+def new_axes(ax, caller: str):
+    """Give the axes passed, or those of a new figure."""
+    check_matplotlib(caller)
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(layout="constrained")[1]
+
+
+def label_sizes(ax, sizes, measure: str) -> None:
+    """Label a measure against sizes of a code, which tend to be powers of two."""
+    ax.set_xscale("log", base=2)
+    sizes = sorted(set(sizes))
+    if len(sizes) <= MOST_TICKS:
+        ax.set_xticks(sizes)
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.minorticks_off()
+    ax.set_xlabel("number of components")
+    ax.set_ylabel(MEASURES[measure])
+    if measure == "error":
+        start_at_zero(ax)
+
+
+def start_at_zero(ax) -> None:
+    """Let the vertical axis start at zero, and go on fitting what shared axes add."""
+    for line in ax.get_lines():
+        line.sticky_edges.y.append(0)
+    ax.update_datalim([(0, 0)], updatex=False)
+    ax.autoscale_view(scalex=False)
+
+
+def tidy(ax) -> None:
+    """Leave the two spines that carry ticks, and a legend that is legible on a line."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(edgecolor="none", framealpha=0.8)
