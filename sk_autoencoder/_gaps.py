@@ -21,7 +21,7 @@ from sk_autoencoder._principal_axes import BLOCK_BYTES, PrincipalAxes
 
 MOST_FACTORS = 64
 MOST_CELLS = 2**22
-MOST_POSTERIORS = 2048
+MOST_POSTERIORS = 512
 MAX_ITER = 30
 TOL = 1e-3
 
@@ -95,30 +95,34 @@ class Filling:
         """Inverse covariance of each row's factors, given its observed cells."""
         n_factors = len(self.loadings)
         upper = np.triu_indices(n_factors)
+        place = np.zeros((n_factors, n_factors), dtype=np.intp)
+        place[upper] = place.T[upper] = np.arange(len(upper[0]))
         products = self.loadings[upper[0]] * self.loadings[upper[1]] / self.noise
-        packed = (~missing).astype(np.float64) @ products.T
-        precision = np.empty((len(missing), n_factors, n_factors))
-        precision[:, upper[0], upper[1]] = packed
-        precision[:, upper[1], upper[0]] = packed
+        packed = (~missing).astype(np.float64) @ products.T  # half of what is symmetric
+        precision = np.take(packed, place.ravel(), axis=1).reshape(
+            len(missing), n_factors, n_factors
+        )
         precision[:, range(n_factors), range(n_factors)] += 1.0
         return precision
 
-    def covariance_of_gaps(self, missing: np.ndarray, together: np.ndarray) -> np.ndarray:
-        """Conditional covariance of the gaps, summed over rows.
-
-        `together` says how often two features are missing together. The factors' covariance
-        is averaged over a few rows, which spares a product of the features a row.
-        """
-        some = missing[
-            np.linspace(0, len(missing) - 1, min(len(missing), MOST_POSTERIORS), dtype=int)
-        ]
-        n_factors = len(self.loadings)
-        total = np.zeros((n_factors, n_factors))
-        for rows in gen_batches(len(some), self._block_rows):
-            total += np.linalg.inv(self._precision(some[rows])).sum(axis=0)
+    def covariance_of_gaps(self, missing: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """Conditional covariance of the gaps, summed over rows."""
+        n_features = len(self.mean)
         loadings = self.loadings * self.scale
-        covariance = together * (loadings.T @ (total / len(some)) @ loadings)
-        return covariance + np.diag(np.diag(together) * self.noise * self.scale**2)
+        total = np.diag(weight @ missing * self.noise * self.scale**2)
+        if n_features > MOST_FACTORS + 1:
+            # The mean of a few rows stands for all, or each would cost a product of the features.
+            some = np.linspace(0, len(missing) - 1, min(len(missing), MOST_POSTERIORS), dtype=int)
+            factors = np.linalg.inv(self._precision(missing[some])).mean(axis=0)
+            together = missing.T.astype(np.float64) @ (weight[:, None] * missing)
+            return total + together * (loadings.T @ factors @ loadings)
+        for rows in gen_batches(len(missing), self._block_rows):
+            factors = np.linalg.inv(self._precision(missing[rows]))
+            roots = np.linalg.cholesky(factors).swapaxes(1, 2) @ loadings
+            roots *= (missing[rows] * np.sqrt(weight[rows, None]))[:, None, :]
+            flat = roots.reshape(-1, n_features)
+            total += flat.T @ flat
+        return total
 
     @property
     def _block_rows(self) -> int:
@@ -209,13 +213,13 @@ def _maximize(rows: _Rows) -> tuple[np.ndarray, np.ndarray]:
 
 def _available(rows: _Rows) -> tuple[np.ndarray, np.ndarray]:
     """Mean and covariance from the cells and pairs of cells that were observed."""
-    total = count = 0.0
+    total = count = np.zeros(rows.n_features)
     for some, block, missing in rows.blocks():
-        total += rows.weight[some] @ np.where(missing, 0.0, block)
-        count += rows.weight[some] @ ~missing
+        total = total + rows.weight[some] @ np.where(missing, 0.0, block)
+        count = count + rows.weight[some] @ ~missing
     mean = total / count
     # Once more, so that a large offset costs no digits.
-    total = 0.0
+    total = np.zeros(rows.n_features)
     for some, block, missing in rows.blocks():
         total += rows.weight[some] @ np.where(missing, 0.0, block - mean)
     mean = mean + total / count
@@ -232,21 +236,19 @@ def _expected(rows: _Rows, filling: Filling) -> tuple[np.ndarray, np.ndarray]:
     """Mean and covariance of the rows, with their gaps as a filling expects them to be."""
     total = np.zeros(rows.n_features)
     products = np.zeros((rows.n_features, rows.n_features))
-    together = np.zeros_like(products)
-    masks = []
     for some, block, missing in rows.blocks():
-        weight = rows.weight[some, None]
+        weight = rows.weight[some]
         centred = np.where(missing, 0.0, block - filling.mean)
         for part in gen_batches(len(block), filling._block_rows):
             expected = filling.expect(centred[part], missing[part])
             centred[part] = np.where(missing[part], expected, centred[part])
-        total += (weight * centred).sum(axis=0)
-        products += centred.T @ (weight * centred)
-        together += missing.T.astype(np.float64) @ (weight * missing)
-        masks.append(missing[missing.any(axis=1)])
+        total += weight @ centred
+        products += centred.T @ (weight[:, None] * centred)
+        gappy = missing.any(axis=1)
+        if gappy.any():
+            products += filling.covariance_of_gaps(missing[gappy], weight[gappy])
     n_rows = rows.weight.sum()
     shift = total / n_rows
-    products += filling.covariance_of_gaps(np.concatenate(masks), together)
     return filling.mean + shift, products / n_rows - np.outer(shift, shift)
 
 
