@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from scipy import sparse
@@ -29,10 +31,16 @@ class Coordinates(nn.Module):
         Mean square of the coordinates of the training rows, the size of a normal value.
     dtype : torch.dtype, default=torch.float64
         Floating dtype of the rows to come, and so of the rotation.
+
+    Attributes
+    ----------
+    fill : callable
+        Closes the gaps of a few rows.
     """
 
     mean: torch.Tensor
     components: torch.Tensor | None
+    fill: Callable[[np.ndarray], np.ndarray]
 
     def __init__(self, mean, scale, components=None, *, mean_square=1.0, dtype=torch.float64):
         super().__init__()
@@ -45,6 +53,7 @@ class Coordinates(nn.Module):
         if components is not None:
             components = torch.as_tensor(components).to(dtype, copy=True)
         self.register_buffer("components", components)
+        self.fill = _as_it_is
 
     @property
     def unit(self) -> float:
@@ -61,10 +70,6 @@ class Coordinates(nn.Module):
         components = self.components.cpu().numpy()
         rotated = block @ components.T - self.mean.cpu().numpy() @ components.T
         return as_tensor((rotated / self.scale).astype(block.dtype), self.mean.device)
-
-    def fill(self, block: np.ndarray) -> np.ndarray:
-        """Close the gaps of a few rows."""
-        return block
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Coordinates of the rows of X, in their dtype."""
@@ -94,9 +99,15 @@ class Coordinates(nn.Module):
 
     def astype(self, dtype: torch.dtype) -> Coordinates:
         """Give the same frame for rows of another dtype."""
-        return Coordinates(
+        frame = Coordinates(
             self.mean, self.scale, self.components, mean_square=self.mean_square, dtype=dtype
         )
+        frame.fill = self.fill
+        return frame
+
+
+def _as_it_is(block: np.ndarray) -> np.ndarray:
+    return block
 
 
 def _squared_distance(block, mean: torch.Tensor) -> torch.Tensor:

@@ -17,8 +17,9 @@ from scipy import linalg
 from sklearn.utils import gen_batches
 from sklearn.utils.extmath import svd_flip
 
-from sk_autoencoder._principal_axes import BLOCK_BYTES, PrincipalAxes
+from sk_autoencoder._principal_axes import PrincipalAxes
 
+BLOCK_BYTES = 2**25
 MOST_FACTORS = 64
 MOST_CELLS = 2**22
 MOST_POSTERIORS = 512
@@ -128,6 +129,12 @@ class Filling:
     def _block_rows(self) -> int:
         widest = max(len(self.loadings) ** 2, len(self.mean))
         return max(1, BLOCK_BYTES // (8 * widest))
+
+
+def filling_of_axes(axes: PrincipalAxes, n_rows: int) -> Filling:
+    """Give a filling for rows to come, where those fitted had no gaps."""
+    everywhere = np.full(axes.n_features, np.inf)
+    return _normal(axes, n_rows, np.ones(axes.n_features), -everywhere, everywhere)
 
 
 def fit_axes(
@@ -284,6 +291,11 @@ def _filling(rows: _Rows, mean: np.ndarray, covariance: np.ndarray) -> Filling:
 
 
 def _filling_from_axes(rows: _Rows, axes: PrincipalAxes, scale: np.ndarray) -> Filling:
+    """Fit a filling to the axes of the scaled features, inside the range of the rows."""
+    return _normal(axes, rows.size, scale, rows.lowest, rows.highest)
+
+
+def _normal(axes: PrincipalAxes, n_rows: float, scale, lowest, highest) -> Filling:
     """Fit a filling to the axes of the scaled features.
 
     `PRIOR_ROWS` rows a feature of unrelated features, of the mean variance, are added: a
@@ -291,7 +303,7 @@ def _filling_from_axes(rows: _Rows, axes: PrincipalAxes, scale: np.ndarray) -> F
     """
     n_features = axes.n_features
     n_factors = min(len(axes.components), n_features - 1, MOST_FACTORS)
-    prior = PRIOR_ROWS * n_features / (rows.size + PRIOR_ROWS * n_features)
+    prior = PRIOR_ROWS * n_features / (n_rows + PRIOR_ROWS * n_features)
     typical = axes.total_variance / n_features
     variances = axes.explained_variance[:n_factors]
     rest = max(axes.total_variance - variances.sum(), 0.0) / (n_features - n_factors)
@@ -299,4 +311,4 @@ def _filling_from_axes(rows: _Rows, axes: PrincipalAxes, scale: np.ndarray) -> F
     strength = np.sqrt((1 - prior) * np.clip(variances - rest, 0.0, None))
     loadings = strength[:, None] * axes.components[:n_factors]
     deviation = scale * np.sqrt(np.square(loadings).sum(axis=0) + noise)
-    return Filling(axes.mean, scale, loadings, noise or 1.0, deviation, rows.lowest, rows.highest)
+    return Filling(axes.mean, scale, loadings, noise or 1.0, deviation, lowest, highest)

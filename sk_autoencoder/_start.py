@@ -15,12 +15,13 @@ from torch import nn
 from sk_autoencoder import _coordinates
 from sk_autoencoder._batches import BLOCK_ROWS, Batches
 from sk_autoencoder._coordinates import Coordinates
+from sk_autoencoder._gaps import Filling, filling_of_axes, fit_axes
 from sk_autoencoder._module import StackedAutoencoder, auto_hidden_layer_sizes, check_module
 from sk_autoencoder._nested import Prefixes, validated_sizes
 from sk_autoencoder._net import AutoencoderNet
 from sk_autoencoder._objective import LEAST_MEAN, Criterion, find_objective
 from sk_autoencoder._principal_axes import PrincipalAxes
-from sk_autoencoder._validation import Data, check_hidden_layer_sizes
+from sk_autoencoder._validation import Data, check_hidden_layer_sizes, has_gaps
 
 OPTIMIZERS = {
     "adam": torch.optim.Adam,
@@ -84,15 +85,19 @@ def starts_at_pca(estimator) -> bool:
     return estimator.linear_shortcut and estimator.module is None and no_link
 
 
-def find_axes(estimator, data: Data, rows: np.ndarray, rng) -> PrincipalAxes:
-    """Principal axes of some rows, far more than the code has components.
+def find_axes(estimator, data: Data, rows: np.ndarray, rng) -> tuple[PrincipalAxes, Filling]:
+    """Principal axes of some rows, far more than the code has components; what fills gaps.
 
-    All of them, where a share of the variance asks for an unknown number.
+    All axes, where a share of the variance asks for an unknown number.
     """
     n_axes = min(len(rows), data.X.shape[1])
     if isinstance(estimator.n_components, Integral):
         n_axes = min(n_axes, _wanted_axes(int(estimator.n_components)))
-    return PrincipalAxes.fit(data.X, rows, n_axes, rng, data.weight)
+    if has_gaps(data.X):
+        weight = None if data.weight is None else data.weight[rows]
+        return fit_axes(data.X, rows, n_axes, rng, weight)
+    axes = PrincipalAxes.fit(data.X, rows, n_axes, rng, data.weight)
+    return axes, filling_of_axes(axes, len(rows))
 
 
 def choose_n_components(estimator, axes: PrincipalAxes) -> int:
@@ -142,20 +147,26 @@ def choose_output(estimator, axes: PrincipalAxes, coordinates: Coordinates) -> C
     )
 
 
-def _criterion_params(estimator, has_gaps: bool) -> dict:
+def _criterion_params(estimator, gaps: bool) -> dict:
     """Give the loss of a batch: in coordinates where that is the same, else cell by cell."""
     output = None
-    if estimator.loss != "squared_error" or has_gaps:
+    if estimator.loss != "squared_error" or gaps:
         output = estimator._output.astype(torch.float32)
     return {
         "criterion": Criterion,
         "criterion__loss": estimator.loss,
         "criterion__output": output,
-        "criterion__gaps": has_gaps,
+        "criterion__gaps": gaps,
     }
 
 
-def build_net(estimator, has_gaps: bool, rng) -> AutoencoderNet:
+def allow_gaps(estimator) -> None:
+    """Make a net that was started on rows without gaps take such that have them."""
+    criterion = _criterion_params(estimator, gaps=True)
+    estimator.net_.set_params(**criterion)
+
+
+def build_net(estimator, gaps: bool, rng) -> AutoencoderNet:
     """Build the initialized skorch net that the estimator's parameters describe."""
     coordinates = estimator._coordinates
     net_params = estimator.net_params or {}
@@ -172,7 +183,7 @@ def build_net(estimator, has_gaps: bool, rng) -> AutoencoderNet:
         net = AutoencoderNet(
             **{
                 "module": _module(estimator, coordinates, seed),
-                **_criterion_params(estimator, has_gaps),
+                **_criterion_params(estimator, gaps),
                 "lr": estimator.lr,
                 "iterator_train": Batches,
                 "iterator_train__rng": np.random.RandomState(seed),

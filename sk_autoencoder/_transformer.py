@@ -6,6 +6,7 @@ import copy
 import time
 import warnings
 from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -591,17 +592,20 @@ class AutoencoderTransformer(
         data = check_data(self, X, y, sample_weight, reset=not resume)
         if resume:
             check_unchanged(self._network_params, _start.network_params(self))
+            if has_gaps(data.X) and not self.net_.criterion_.gaps:
+                _start.allow_gaps(self)
         return data, check_random_source(self.random_state)
 
     def _start(self, data, rows, rng):
         """Fit PCA on some rows, and build the net that goes on from there."""
         began = time.perf_counter()
-        axes = _start.find_axes(self, data, rows, rng)
+        axes, filling = _start.find_axes(self, data, rows, rng)
         self._width = self.n_components_ = _start.choose_n_components(self, axes)
         self._axes = axes.leading(self._width)
         self.mean_ = axes.mean
         axes = _start.axes_of_frame(self, axes)
         self._coordinates = _start.choose_coordinates(self, axes, torch_dtype(data.X.dtype))
+        self._coordinates.fill = partial(filling.fill, components=self._axes.components)
         self._output = _start.choose_output(self, axes, self._coordinates)
         self._whitening = None
         self.net_ = _start.build_net(self, has_gaps(data.X), rng)
