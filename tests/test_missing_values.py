@@ -1,0 +1,169 @@
+"""Rows with missing cells: left out of the loss, filled by the way there and back."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sk_autoencoder import AutoencoderTransformer
+
+
+def with_gaps(X, share=0.2, seed=0):
+    return np.where(np.random.RandomState(seed).uniform(size=X.shape) < share, np.nan, X)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    train, X = train_test_split(load_digits().data[:900, 18:46], random_state=0)
+    return with_gaps(train), with_gaps(X, seed=1), X
+
+
+@pytest.fixture(scope="module")
+def fitted(digits):
+    return AutoencoderTransformer(5, max_epochs=40, random_state=0).fit(digits[0])
+
+
+def filled_in_error(model, gappy, X):
+    filled = model.inverse_transform(model.transform(gappy))
+    return np.square(filled - X)[np.isnan(gappy)].mean()
+
+
+def test_gaps_are_filled_better_than_by_pca_of_imputed_means(digits, fitted):
+    train, gappy, X = digits
+    baseline = make_pipeline(SimpleImputer(), PCA(5)).fit(train)
+    codes = baseline.transform(gappy)
+    of_pca = np.square(baseline[-1].inverse_transform(codes) - X)[np.isnan(gappy)].mean()
+    start = AutoencoderTransformer(5, max_epochs=0).fit(train)
+    assert filled_in_error(fitted, gappy, X) < filled_in_error(start, gappy, X) < of_pca
+
+
+def test_the_loss_is_that_of_the_known_cells(digits):
+    train, _, _ = digits
+    model = AutoencoderTransformer(5, max_epochs=2, early_stopping=False, random_state=0).fit(train)
+    error = np.square(model.reconstruct(train) - train)
+    # The loss of the last epoch is taken while its steps are made.
+    assert model.history_["train_loss"].iloc[-1] == pytest.approx(np.nanmean(error), rel=0.15)
+    start = AutoencoderTransformer(5, max_epochs=0, early_stopping=False).fit(train)
+    known = np.nanmean(np.square(start.reconstruct(train) - train))
+    assert start.history_["train_loss"][0] == pytest.approx(known, rel=1e-6)
+
+
+def test_a_gap_in_the_target_moves_nothing(digits):
+    """Cells of a row that are unknown have no loss, so that a row without any trains nothing."""
+    train, _, _ = digits
+    params = {"max_epochs": 0, "early_stopping": False, "random_state": 0}
+    empty = np.vstack([train, np.full((50, train.shape[1]), np.nan)])
+    np.testing.assert_allclose(
+        AutoencoderTransformer(5, **params).fit(empty).mean_,
+        AutoencoderTransformer(5, **params).fit(train).mean_,
+        rtol=1e-9,
+    )
+
+
+def test_errors_are_those_of_the_known_cells(digits, fitted):
+    _, gappy, _ = digits
+    cells = fitted.reconstruction_error(gappy, per_feature=True)
+    np.testing.assert_array_equal(np.isnan(cells), np.isnan(gappy))
+    np.testing.assert_allclose(fitted.reconstruction_error(gappy), np.nanmean(cells, axis=1))
+    variance = np.nansum(np.square(gappy - fitted.mean_))
+    assert fitted.score(gappy) == pytest.approx(1 - np.nansum(cells) / variance)
+
+
+def test_known_cells_count_whatever_the_others_are(digits, fitted):
+    _, gappy, X = digits
+    assert not np.allclose(fitted.transform(gappy), fitted.transform(X))
+    np.testing.assert_array_equal(fitted.transform(gappy[:7]), fitted.transform(gappy)[:7])
+
+
+def test_a_row_of_gaps_is_filled_with_the_mean_where_the_net_is_pca(digits):
+    train, _, _ = digits
+    model = AutoencoderTransformer(5, max_epochs=0).fit(train)
+    empty = np.full((2, train.shape[1]), np.nan)
+    np.testing.assert_allclose(model.transform(empty), 0, atol=1e-9)
+    np.testing.assert_allclose(model.reconstruct(empty), [model.mean_] * 2)
+    np.testing.assert_array_equal(model.reconstruction_error(empty), [0, 0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_dtype_and_the_callers_array_stay(digits, dtype):
+    train = digits[0].astype(dtype)
+    before = train.copy()
+    model = AutoencoderTransformer(5, max_epochs=2, random_state=0).fit(train)
+    assert model.transform(train).dtype == model.reconstruct(train).dtype == dtype
+    np.testing.assert_array_equal(train, before)
+
+
+def test_without_gaps_nothing_changes(digits):
+    _, gappy, X = digits
+    plain = AutoencoderTransformer(5, max_epochs=3, random_state=0).fit(X)
+    codes = plain.transform(X)
+    plain.transform(gappy)
+    np.testing.assert_array_equal(plain.transform(X), codes)
+    assert plain.net_.criterion_.output is None  # the quick loss, in coordinates
+
+
+def test_gaps_may_come_after_a_fit_without(digits):
+    _, gappy, X = digits
+    model = AutoencoderTransformer(5, max_epochs=20, random_state=0).fit(X)
+    assert filled_in_error(model, gappy, X) < np.square(X - model.mean_)[np.isnan(gappy)].mean()
+    before = model.score(gappy)
+    for _ in range(10):
+        model.partial_fit(gappy)
+    assert np.isfinite(model.history_["train_loss"]).all()
+    assert model.score(gappy) > before - 0.05
+
+
+def test_a_feature_without_any_known_cell_is_named(digits):
+    train = digits[0].copy()
+    train[:, 3] = np.nan
+    with pytest.raises(ValueError, match=r"no value in column 3 .* Drop it, or fill it"):
+        AutoencoderTransformer(5).fit(train)
+
+
+def test_infinity_is_still_refused(digits):
+    train = digits[0].copy()
+    train[0, 0] = np.inf
+    with pytest.raises(ValueError, match="infinity"):
+        AutoencoderTransformer(5).fit(train)
+
+
+@pytest.mark.parametrize("loss", ["absolute_error", "huber", "poisson"])
+def test_other_losses_leave_gaps_out_too(digits, loss):
+    train, gappy, X = digits
+    model = AutoencoderTransformer(5, loss=loss, max_epochs=30, random_state=0).fit(train)
+    assert filled_in_error(model, gappy, X) < np.square(X - model.mean_)[np.isnan(gappy)].mean()
+
+
+@pytest.mark.parametrize(
+    "params", [{"nested": True}, {"linear_shortcut": False}, {"whiten": True}], ids=str
+)
+def test_gaps_go_with_other_options(digits, params):
+    train, gappy, X = digits
+    model = AutoencoderTransformer(5, max_epochs=30, random_state=0, **params).fit(train)
+    assert filled_in_error(model, gappy, X) < np.square(X - model.mean_)[np.isnan(gappy)].mean()
+
+
+def test_weights_count(digits):
+    train, _, _ = digits
+    weight = np.where(train[:, 0] > np.nanmedian(train[:, 0]), 3.0, 0.5)
+    model = AutoencoderTransformer(5, max_epochs=0, early_stopping=False)
+    assert not np.allclose(model.fit(train).mean_, model.fit(train, sample_weight=weight).mean_)
+
+
+def test_pandas_and_a_pipeline(digits):
+    train = pd.DataFrame(digits[0]).astype("Float64")
+    pipeline = make_pipeline(StandardScaler(), AutoencoderTransformer(3, max_epochs=2))
+    codes = pipeline.set_output(transform="pandas").fit_transform(train)
+    assert codes.notna().all(axis=None)
+
+
+def test_it_survives_a_pickle(digits, fitted):
+    copy = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(copy.transform(digits[1]), fitted.transform(digits[1]))
