@@ -26,6 +26,8 @@ from sk_autoencoder import AutoencoderTransformer
 
 MOST_ROWS = 4000
 LARGEST_LOSS = 0.005
+LARGEST_LOSS_TO_TEXTBOOK = 0.01
+LARGEST_RATIO = 0.33
 
 
 def load(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -86,18 +88,22 @@ def main() -> int:
 
 
 def report(results: pd.DataFrame) -> int:
-    """Print the summary, and give 1 where a case is below PCA by more than the bar allows."""
+    """Print the summary, and give 1 where a bar is missed by any seed."""
     below_pca = results["pca"] - results["autoencoder"]
     below_textbook = results["textbook"] - results["autoencoder"]
-    ratio = (1 - results["autoencoder"]) / (1 - results["pca"]).clip(lower=1e-9)
+    left = (1 - results[["pca", "textbook", "autoencoder"]]).clip(lower=1e-9)
+    ratios = np.exp(np.log(left["autoencoder"] / left["pca"]).groupby(results["seed"]).mean())
     print(f"\ncases: {len(results)}, of {results['table'].nunique()} tables")
-    for name in ("pca", "textbook", "autoencoder"):
+    for name in left:
         print(f"mean explained variance, {name}: {results[name].mean():.4f}")
     print(f"below PCA by more than {LARGEST_LOSS}: {(below_pca > LARGEST_LOSS).sum()}")
+    n_below = (below_textbook > LARGEST_LOSS_TO_TEXTBOOK).sum()
+    print(f"below textbook by more than {LARGEST_LOSS_TO_TEXTBOOK}: {n_below}")
     print(f"most below PCA: {below_pca.max():.4f}, most below textbook: {below_textbook.max():.4f}")
-    print(f"below textbook by more than .01: {(below_textbook > 0.01).sum()}")
-    print(f"unexplained variance over PCA's, geometric mean: {np.exp(np.log(ratio).mean()):.4f}")
-    return int(not (below_pca <= LARGEST_LOSS).all())
+    for seed, ratio in ratios.items():
+        print(f"unexplained variance over PCA's, geometric mean, seed {seed}: {ratio:.4f}")
+    missed = n_below > 0 or (below_pca > LARGEST_LOSS).any() or (ratios > LARGEST_RATIO).any()
+    return int(missed)
 
 
 if __name__ == "__main__":
