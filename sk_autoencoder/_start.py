@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from numbers import Integral
@@ -70,6 +71,8 @@ NETWORK_PARAMS = (
 
 # In the others weight decay is a penalty whose strength depends on the loss.
 ADAMW_WEIGHT_DECAY = 0.1
+
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 LEAST_AXES = 256
 AXES_PER_COMPONENT = 4
@@ -204,7 +207,7 @@ def _as_text(value) -> str:
         return str({key: _as_text(part) for key, part in value.items()})
     if isinstance(value, (list, tuple, np.ndarray)):
         return str([_as_text(part) for part in value])
-    return getattr(value, "__qualname__", None) or repr(value)
+    return getattr(value, "__qualname__", None) or ADDRESS.sub("", repr(value))
 
 
 def resolve_device(device: str) -> torch.device:

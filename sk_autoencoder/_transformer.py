@@ -440,7 +440,7 @@ class AutoencoderTransformer(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to encode.
 
         Returns
@@ -476,7 +476,7 @@ class AutoencoderTransformer(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to reconstruct.
 
         Returns
@@ -494,7 +494,7 @@ class AutoencoderTransformer(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to reconstruct.
         per_feature : bool, default=False
             Whether to give the squared error of each cell, instead of its mean over a row.
@@ -514,7 +514,7 @@ class AutoencoderTransformer(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to score.
 
         Returns
@@ -684,7 +684,9 @@ class AutoencoderTransformer(
                 self.n_components_ = _components.fewest(share, self.n_components)
             self.explained_variance_ratio_ = share[: self.n_components_]
         self.explained_variance_ = np.diag(covariance)[: self.n_components_].copy()
-        self._whitening = Whitening(mean, covariance) if self.whiten else None
+        self._whitening = None
+        if self.whiten:
+            self._whitening = Whitening(mean, covariance).to(self._coordinates.mean.device)
 
 
 def _without_batches(epoch: dict) -> dict:
