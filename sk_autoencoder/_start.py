@@ -22,6 +22,7 @@ from sk_autoencoder._net import AutoencoderNet
 from sk_autoencoder._objective import LEAST_MEAN, Criterion, find_objective
 from sk_autoencoder._principal_axes import PrincipalAxes
 from sk_autoencoder._validation import Data, check_hidden_layer_sizes
+from sk_autoencoder._yardstick import best_slope
 
 OPTIMIZERS = {
     "adam": torch.optim.Adam,
@@ -127,16 +128,22 @@ def choose_coordinates(estimator, axes: PrincipalAxes, dtype: torch.dtype) -> Co
     return _coordinates.standard(axes, dtype)
 
 
-def choose_output(estimator, axes: PrincipalAxes, coordinates: Coordinates) -> Coordinates:
+def choose_output(
+    estimator, axes: PrincipalAxes, coordinates: Coordinates, data: Data, rows: np.ndarray
+) -> Coordinates:
     """Give the frame of the module's output: that of its input, or what a link needs.
 
     Around the mean the link turns a step in X into one that is greater the less a cell with
-    that mean varies.
+    that mean varies. Far from it the step is too great, so that it is made smaller where that
+    lowers the loss of these rows at the start.
     """
-    link = find_objective(estimator.loss).link
+    objective = find_objective(estimator.loss)
+    link = objective.link
     if link is None or estimator.module is not None:
         return coordinates
     slope = 1 / max(link.variance(axes.mean).mean(), LEAST_MEAN)
+    pca = axes.leading(estimator._width)
+    slope = best_slope(pca, data, rows, objective, slope, coordinates.fill)
     return Coordinates(
         link.inverse(axes.mean),
         coordinates.scale * slope,

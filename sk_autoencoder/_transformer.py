@@ -602,7 +602,7 @@ class AutoencoderTransformer(
         self.mean_ = axes.mean
         axes = _start.axes_of_frame(self, axes)
         self._coordinates = _start.choose_coordinates(self, axes, torch_dtype(data.X.dtype))
-        self._output = _start.choose_output(self, axes, self._coordinates)
+        self._output = _start.choose_output(self, axes, self._coordinates, data, rows)
         self._whitening = None
         self.net_ = _start.build_net(self, has_gaps(data.X), rng)
         self._network_params = _start.network_params(self)
