@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from sk_autoencoder import _coordinates
-from sk_autoencoder._batches import BLOCK_ROWS, Batches
+from sk_autoencoder._batches import Batches, rows_a_block
 from sk_autoencoder._coordinates import Coordinates
 from sk_autoencoder._module import StackedAutoencoder, auto_hidden_layer_sizes, check_module
 from sk_autoencoder._nested import Prefixes, validated_sizes
@@ -187,7 +187,7 @@ def build_net(estimator, has_gaps: bool, rng) -> AutoencoderNet:
                 "iterator_train": Batches,
                 "iterator_train__rng": np.random.RandomState(seed),
                 "iterator_valid": Batches,
-                "iterator_valid__batch_size": BLOCK_ROWS,
+                "iterator_valid__batch_size": rows_a_block(coordinates.n_features),
                 "callbacks": [],
                 "verbose": int(estimator.verbose),
                 "device": device,
