@@ -111,10 +111,9 @@ class Network:
             yield rows, np.square(block - as_dense(X[rows]), dtype=np.float64)
 
     @torch.enable_grad()  # whatever the caller has set
-    def local_linear_map(self) -> np.ndarray:
-        """Give the derivative of the reconstruction by each component, at the code of the mean."""
-        mean = self.coordinates.mean.to(self.coordinates.dtype)
-        z = self.module.encode(self.coordinates(mean[None])).detach()
+    def local_linear_map(self, row: np.ndarray) -> np.ndarray:
+        """Give the derivative of the reconstruction by each component, at the code of a row."""
+        z = self.module.encode(self.coordinates.read(row[None])).detach()
         # One copy of the code a component, all in one batch. Gradients give vᵀJ, and their own
         # gradient by v gives columns of J: two steps back, however many features there are.
         codes = z.repeat(self.width, 1).requires_grad_()

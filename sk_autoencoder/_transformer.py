@@ -555,7 +555,7 @@ class AutoencoderTransformer(
         feature. With no epochs these are PCA's components.
         """
         check_is_fitted(self)
-        return self._network(np.float64, whiten=False).local_linear_map()
+        return self._network(np.float64, whiten=False).local_linear_map(self.mean_)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
