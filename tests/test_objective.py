@@ -66,6 +66,9 @@ class Pinball:
         return torch.maximum(self.quantile * error, (self.quantile - 1) * error)
 
 
+OWN_TOO = {loss: loss for loss in OBJECTIVES} | {"function": cubed_error, "object": Pinball(0.3)}
+
+
 @pytest.fixture
 def data(X):
     """Give X in the domain of a loss: (120, 6), float64."""
@@ -202,7 +205,9 @@ def test_with_a_link_the_start_is_near_pca_but_not_at_it(quick, data, loss):
     assert autoencoder.score(X) != pytest.approx(pca.explained_variance_ratio_.sum(), abs=1e-3)
 
 
-@pytest.mark.parametrize("loss", ["absolute_error", "huber", cubed_error])
+@pytest.mark.parametrize(
+    "loss", ["absolute_error", "huber", cubed_error], ids=["absolute_error", "huber", "function"]
+)
 def test_no_epochs_give_pca_whatever_the_loss_without_a_link(quick, X, loss):
     autoencoder = quick(loss=loss, max_epochs=0).fit(X)
     pca = PCA(2).fit(X)
@@ -221,6 +226,26 @@ def test_where_nothing_beats_pca_the_result_is_pca_on_all_rows(quick, loss, shap
     expected = pca.inverse_transform(pca.transform(X))
     np.testing.assert_allclose(autoencoder.reconstruct(X), expected, atol=1e-10)
     assert autoencoder.validation_score_ == autoencoder.pca_validation_score_
+
+
+@pytest.mark.parametrize("loss", ["absolute_error", "huber"])
+def test_a_gain_by_chance_is_not_taken_for_one(quick, loss):
+    lucky = 0
+    for seed in range(5):
+        X = np.random.RandomState(seed).standard_normal((300, 20))
+        params = {"lr": 0.1, "batch_size": "auto", "max_epochs": 5, "random_state": seed}
+        autoencoder = quick(loss=loss, **params).fit(X)
+        assert autoencoder.best_epoch_ == 0
+        lucky += autoencoder.history_["valid_loss"].idxmin() > 0
+    assert lucky > 0
+
+
+@pytest.mark.parametrize("loss", ["absolute_error", "huber"])
+def test_a_large_offset_costs_a_loss_of_differences_no_digits(quick, X, loss):
+    params = {"loss": loss, "max_epochs": 2, "lr": 1e-3, "early_stopping": False}
+    near, far = quick(**params).fit(X), quick(**params).fit(X + 1e8)
+    losses = far.history_["train_loss"]
+    np.testing.assert_allclose(losses, near.history_["train_loss"], rtol=1e-3)
 
 
 REFUSED = {
@@ -331,7 +356,7 @@ def test_each_loss_keeps_the_floating_dtype(quick, data, X, loss, dtype):
     assert autoencoder.score(X) == pytest.approx(other.score(X.astype(np.float64)), abs=0.02)
 
 
-@pytest.mark.parametrize("loss", [*OBJECTIVES, cubed_error, Pinball(0.3)], ids=str)
+@pytest.mark.parametrize("loss", OWN_TOO.values(), ids=OWN_TOO)
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e))])
 def test_a_copy_goes_on_with_its_loss(quick, data, X, loss, copied):
     X = of(data, X, loss)
@@ -343,7 +368,7 @@ def test_a_copy_goes_on_with_its_loss(quick, data, X, loss, copied):
     )
 
 
-@pytest.mark.parametrize("loss", ["poisson", cubed_error], ids=str)
+@pytest.mark.parametrize("loss", ["poisson", cubed_error], ids=["name", "function"])
 def test_a_clone_fits_with_the_same_loss(quick, data, X, loss):
     X = of(data, X, loss)
     autoencoder = quick(loss=loss)

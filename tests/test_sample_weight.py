@@ -12,6 +12,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
+from sk_autoencoder._training import gains_over_pca
+from sk_autoencoder._validation import Data
+
 LOSSES = ["squared_error", "absolute_error", "binary_crossentropy", "poisson"]
 FRAMES = {
     "at PCA": {},
@@ -169,6 +172,17 @@ def test_a_gain_on_rows_that_hardly_count_is_none(quick, X):
     weight = np.r_[np.ones(300), np.full(240, 1e-9)]
     assert quick(max_epochs=10).fit(both, sample_weight=weight).best_epoch_ == 0
     assert quick(max_epochs=10).fit(both).best_epoch_ > 0
+
+
+def test_gains_over_pca_count_by_their_weights(quick, X):
+    weight = np.random.RandomState(0).uniform(0.1, 3, len(X))
+    autoencoder = quick(early_stopping=False, max_epochs=10).fit(X)
+    rows = np.arange(len(X))
+    plain, weighted = (
+        gains_over_pca(autoencoder, Data(X, None, given), rows) for given in (None, weight)
+    )
+    assert np.abs(plain).max() > 0.01
+    np.testing.assert_allclose(weighted, plain * weight / weight.mean(), rtol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
