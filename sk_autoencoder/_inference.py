@@ -110,19 +110,18 @@ class Network:
         for rows, block in self.reconstructions(X):
             yield rows, np.square(block - as_dense(X[rows]), dtype=np.float64)
 
-    def local_linear_map(self) -> np.ndarray:
-        """Give the derivative of the reconstruction by each component, at the code of the mean."""
-        mean = self.coordinates.mean.to(self.coordinates.dtype)
-        with torch.no_grad():
-            z = self.module.encode(self.coordinates(mean[None]))[0]
-        scale = self.coordinates.scale
-
-        def decode(code):
-            return self.rows_of(code[None] / scale)[0]
-
-        directions = torch.eye(self.width, dtype=z.dtype, device=z.device)[: self.n_components]
-        rows = [torch.autograd.functional.jvp(decode, z * scale, one)[1] for one in directions]
-        return torch.stack(rows).cpu().numpy()
+    @torch.enable_grad()  # whatever the caller has set
+    def local_linear_map(self, row: np.ndarray) -> np.ndarray:
+        """Give the derivative of the reconstruction by each component, at the code of a row."""
+        z = self.module.encode(self.coordinates.read(row[None])).detach()
+        # One copy of the code a component, all in one batch. Gradients give vᵀJ, and their own
+        # gradient by v gives columns of J: two steps back, however many features there are.
+        codes = z.repeat(self.width, 1).requires_grad_()
+        x = self.rows_of(codes)  # (width, n_features)
+        v = torch.zeros_like(x, requires_grad=True)
+        (products,) = torch.autograd.grad(x, codes, v, create_graph=True)
+        (columns,) = torch.autograd.grad(products.diagonal().sum(), v)
+        return columns[: self.n_components].cpu().numpy() / self.coordinates.scale
 
 
 def _blocks(X, n_features: int) -> Iterator[slice]:

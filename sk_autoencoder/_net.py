@@ -113,6 +113,7 @@ class AutoencoderNet(NeuralNet):
         """Whether callbacks of the user may look at single batches."""
         return any(name not in OWN_CALLBACKS for name, _ in self.callbacks_)
 
+    @torch.enable_grad()  # whatever the caller has set
     def _train(self, iterator) -> float:
         """Take a step on each batch, with nothing in between; the loss is read once at the end."""
         self._set_training(True)

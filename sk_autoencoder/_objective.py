@@ -87,6 +87,17 @@ def find_objective(loss) -> Objective:
     return OBJECTIVES[loss] if isinstance(loss, str) else Objective(loss)
 
 
+def cell_losses(objective: Objective, output: Tensor, x: Tensor) -> Tensor:
+    """Loss of each cell, of the shape of X; a function of the user's may give another."""
+    cells = objective.cells(output, x)
+    if cells.shape != x.shape:
+        raise ValueError(
+            f"loss gave a tensor of shape {tuple(cells.shape)} for a batch of shape "
+            f"{tuple(x.shape)}. It has to give the loss of each cell, in the shape of X."
+        )
+    return cells
+
+
 class Target(NamedTuple):
     """What a batch is compared with, and how much each of its rows counts.
 
@@ -135,16 +146,7 @@ class Criterion(nn.Module):
         shift_free = self.objective.shift_free
         output = (self.output.deviation if shift_free else self.output.inverse)(reconstruction)
         if not self.gaps:
-            return self._cells(output, target).mean(dim=1)
+            return cell_losses(self.objective, output, target).mean(dim=1)
         known = ~target.isnan()
-        cells = self._cells(output, torch.where(known, target, output.detach()))
+        cells = cell_losses(self.objective, output, torch.where(known, target, output.detach()))
         return torch.where(known, cells, 0.0).mean(dim=1)
-
-    def _cells(self, output: Tensor, x: Tensor) -> Tensor:
-        cells = self.objective.cells(output, x)
-        if cells.shape != x.shape:
-            raise ValueError(
-                f"loss gave a tensor of shape {tuple(cells.shape)} for a batch of shape "
-                f"{tuple(x.shape)}. It has to give the loss of each cell, in the shape of X."
-            )
-        return cells

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from numbers import Integral
@@ -13,7 +14,7 @@ import torch
 from torch import nn
 
 from sk_autoencoder import _coordinates
-from sk_autoencoder._batches import BLOCK_ROWS, Batches
+from sk_autoencoder._batches import Batches, rows_a_block
 from sk_autoencoder._coordinates import Coordinates
 from sk_autoencoder._gaps import Filling, filling_of_axes, fit_axes
 from sk_autoencoder._module import StackedAutoencoder, auto_hidden_layer_sizes, check_module
@@ -22,6 +23,7 @@ from sk_autoencoder._net import AutoencoderNet
 from sk_autoencoder._objective import LEAST_MEAN, Criterion, find_objective
 from sk_autoencoder._principal_axes import PrincipalAxes
 from sk_autoencoder._validation import Data, check_hidden_layer_sizes, has_gaps
+from sk_autoencoder._yardstick import best_slope
 
 OPTIMIZERS = {
     "adam": torch.optim.Adam,
@@ -71,6 +73,8 @@ NETWORK_PARAMS = (
 
 # In the others weight decay is a penalty whose strength depends on the loss.
 ADAMW_WEIGHT_DECAY = 0.1
+
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 LEAST_AXES = 256
 AXES_PER_COMPONENT = 4
@@ -129,16 +133,22 @@ def choose_coordinates(estimator, axes: PrincipalAxes, dtype: torch.dtype) -> Co
     return _coordinates.standard(axes, dtype)
 
 
-def choose_output(estimator, axes: PrincipalAxes, coordinates: Coordinates) -> Coordinates:
+def choose_output(
+    estimator, axes: PrincipalAxes, coordinates: Coordinates, data: Data, rows: np.ndarray
+) -> Coordinates:
     """Give the frame of the module's output: that of its input, or what a link needs.
 
     Around the mean the link turns a step in X into one that is greater the less a cell with
-    that mean varies.
+    that mean varies. Far from it the step is too great, so that it is made smaller where that
+    lowers the loss of these rows at the start.
     """
-    link = find_objective(estimator.loss).link
+    objective = find_objective(estimator.loss)
+    link = objective.link
     if link is None or estimator.module is not None:
         return coordinates
     slope = 1 / max(link.variance(axes.mean).mean(), LEAST_MEAN)
+    pca = axes.leading(estimator._width)
+    slope = best_slope(pca, data, rows, objective, slope, coordinates.fill)
     return Coordinates(
         link.inverse(axes.mean),
         coordinates.scale * slope,
@@ -188,7 +198,7 @@ def build_net(estimator, gaps: bool, rng) -> AutoencoderNet:
                 "iterator_train": Batches,
                 "iterator_train__rng": np.random.RandomState(seed),
                 "iterator_valid": Batches,
-                "iterator_valid__batch_size": BLOCK_ROWS,
+                "iterator_valid__batch_size": rows_a_block(coordinates.n_features),
                 "callbacks": [],
                 "verbose": int(estimator.verbose),
                 "device": device,
@@ -215,7 +225,7 @@ def _as_text(value) -> str:
         return str({key: _as_text(part) for key, part in value.items()})
     if isinstance(value, (list, tuple, np.ndarray)):
         return str([_as_text(part) for part in value])
-    return getattr(value, "__qualname__", None) or repr(value)
+    return getattr(value, "__qualname__", None) or ADDRESS.sub("", repr(value))
 
 
 def resolve_device(device: str) -> torch.device:

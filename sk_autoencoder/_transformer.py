@@ -441,7 +441,7 @@ class AutoencoderTransformer(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to encode.
 
         Returns
@@ -477,7 +477,7 @@ class AutoencoderTransformer(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to reconstruct.
 
         Returns
@@ -495,7 +495,7 @@ class AutoencoderTransformer(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to reconstruct.
         per_feature : bool, default=False
             Whether to give the squared error of each cell, instead of its mean over a row.
@@ -515,7 +515,7 @@ class AutoencoderTransformer(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to score.
 
         Returns
@@ -556,7 +556,7 @@ class AutoencoderTransformer(
         feature. With no epochs these are PCA's components.
         """
         check_is_fitted(self)
-        return self._network(np.float64, whiten=False).local_linear_map()
+        return self._network(np.float64, whiten=False).local_linear_map(self.mean_)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -606,7 +606,7 @@ class AutoencoderTransformer(
         axes = _start.axes_of_frame(self, axes)
         self._coordinates = _start.choose_coordinates(self, axes, torch_dtype(data.X.dtype))
         self._coordinates.fill = partial(filling.fill, components=self._axes.components)
-        self._output = _start.choose_output(self, axes, self._coordinates)
+        self._output = _start.choose_output(self, axes, self._coordinates, data, rows)
         self._whitening = None
         self.net_ = _start.build_net(self, has_gaps(data.X), rng)
         self._network_params = _start.network_params(self)
@@ -688,7 +688,9 @@ class AutoencoderTransformer(
                 self.n_components_ = _components.fewest(share, self.n_components)
             self.explained_variance_ratio_ = share[: self.n_components_]
         self.explained_variance_ = np.diag(covariance)[: self.n_components_].copy()
-        self._whitening = Whitening(mean, covariance) if self.whiten else None
+        self._whitening = None
+        if self.whiten:
+            self._whitening = Whitening(mean, covariance).to(self._coordinates.mean.device)
 
 
 def _without_batches(epoch: dict) -> dict:

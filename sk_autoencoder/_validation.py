@@ -9,9 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, assert_all_finite
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
-from sklearn.utils.validation import _check_sample_weight, check_array, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    _num_samples,
+    check_array,
+    validate_data,
+)
 
 from sk_autoencoder._objective import find_objective
 
@@ -52,7 +57,19 @@ def check_X(estimator, X, *, reset: bool):
         ensure_all_finite=True if sparse.issparse(X) else "allow-nan",
         ensure_min_samples=2 if reset else 1,
     )
+    if sparse.issparse(X):
+        X = _canonical(X)
     _check_domain(estimator, X)
+    return X
+
+
+def _canonical(X):
+    """Give sparse rows with each cell stored at most once, and known."""
+    # A DataFrame of sparse columns only shows here what it stores.
+    assert_all_finite(X.data, input_name="X")
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
     return X
 
 
@@ -73,8 +90,16 @@ def check_data(estimator, X, y, sample_weight, *, reset: bool) -> Data:
         )
     if not counted.all():
         X, weight = X[counted], weight[counted]
-        y = X if np.shape(y)[:1] != counted.shape else _safe_indexing(y, np.flatnonzero(counted))
+        y = _safe_indexing(y, np.flatnonzero(counted)) if _has_rows(y, len(counted)) else X
     return Data(X, y, None if np.ptp(weight) == 0 else weight)
+
+
+def _has_rows(y, n_samples: int) -> bool:
+    """Whether y, which may be anything, has as many rows."""
+    try:
+        return not isinstance(y, str) and _num_samples(y) == n_samples
+    except TypeError:
+        return False
 
 
 def _check_domain(estimator, X) -> None:

@@ -8,9 +8,11 @@ import numpy as np
 import torch
 
 from sk_autoencoder._batches import as_dense, rows_a_block
-from sk_autoencoder._objective import Criterion, Objective
+from sk_autoencoder._objective import Criterion, Objective, cell_losses
 from sk_autoencoder._principal_axes import PrincipalAxes
 from sk_autoencoder._validation import Data
+
+LARGEST_SEARCH = 20
 
 
 def pca_and_mean(
@@ -40,6 +42,38 @@ def pca_and_mean(
     return float(pca), float(mean)
 
 
+def best_slope(
+    axes: PrincipalAxes, data: Data, index: np.ndarray, objective: Objective, slope: float, fill
+) -> float:
+    """Slope at which PCA's steps from the mean, before a link, lose least on some rows.
+
+    It is the one given, or that halved until the loss, which is convex in it, falls no more: a
+    step that an exponential takes far from the mean would lose more than it gains.
+    """
+    loss = _loss_with_slope(axes, data, index, objective, slope, fill)
+    for _ in range(LARGEST_SEARCH):
+        smaller = _loss_with_slope(axes, data, index, objective, slope / 2, fill)
+        if loss <= smaller:
+            break
+        loss, slope = smaller, slope / 2
+    return slope
+
+
+def _loss_with_slope(axes, data: Data, index, objective: Objective, slope: float, fill) -> float:
+    """Sum of the weighted losses of the cells, infinite where one of them is not finite."""
+    assert objective.link is not None
+    X, _, weight = data
+    total = 0.0
+    step = rows_a_block(axes.n_features)
+    for start in range(0, len(index), step):
+        rows = index[start : start + step]
+        x = as_dense(X[rows]).astype(np.float64)
+        mean, pca = _reconstructions(axes, fill(x), [len(axes.components)])
+        losses = _cells_of_output(objective, objective.link.inverse(mean) + slope * (pca - mean), x)
+        total += (losses * (1.0 if weight is None else weight[rows, None])).sum()
+    return float(np.nan_to_num(total, nan=np.inf))
+
+
 def _reconstructions(axes: PrincipalAxes, x: np.ndarray, sizes) -> Iterator[np.ndarray]:
     """Give the mean of all rows, and their reconstructions from PCA of each size."""
     codes = (x - axes.mean) @ axes.components.T
@@ -50,6 +84,12 @@ def _reconstructions(axes: PrincipalAxes, x: np.ndarray, sizes) -> Iterator[np.n
 def _cells(objective: Objective, reconstruction: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Loss of each cell of a reconstruction in the units of X; 0 where X has a gap."""
     output = reconstruction if objective.link is None else objective.link.inverse(reconstruction)
+    return _cells_of_output(objective, output, x)
+
+
+def _cells_of_output(objective: Objective, output: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Loss of each cell of what is behind no link yet; 0 where X has a gap."""
     known = ~np.isnan(x)
-    cells = objective.cells(torch.from_numpy(output), torch.from_numpy(np.where(known, x, output)))
+    x = np.where(known, x, output)
+    cells = cell_losses(objective, torch.from_numpy(output), torch.from_numpy(x))
     return np.where(known, cells.numpy(), 0.0)

@@ -106,7 +106,6 @@ def test_rows_that_are_not_kept_in_memory_train_alike(quick, X, monkeypatch):
 def test_blocks_of_few_rows_give_what_one_block_gives(quick, X, monkeypatch):
     whole = quick().fit(X)
     errors = whole.reconstruction_error(X)
-    monkeypatch.setattr("sk_autoencoder._inference.BLOCK_ROWS", 7)
     monkeypatch.setattr("sk_autoencoder._batches.BLOCK_ROWS", 7)
     monkeypatch.setattr("sk_autoencoder._centred_rows.BLOCK_BYTES", 8 * 6 * 7)
     np.testing.assert_allclose(whole.reconstruction_error(X), errors, rtol=1e-10)

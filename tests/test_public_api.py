@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from numpydoc.docscrape import ClassDoc, FunctionDoc
 from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
 
 import sk_autoencoder
 from sk_autoencoder import AutoencoderTransformer
@@ -28,10 +29,16 @@ PUBLIC_METHODS = [
     "score",
     "score_samples",
     "set_callbacks",
+    "set_fit_request",
     "set_output",
     "set_params",
+    "set_partial_fit_request",
+    "set_score_request",
     "transform",
 ]
+
+# Set only where a parameter asks for them.
+OPTIONAL_ATTRIBUTES = {"explained_variance_ratio_"}
 
 OWN_METHODS = [name for name in PUBLIC_METHODS if name in vars(AutoencoderTransformer)]
 
@@ -95,7 +102,7 @@ def test_defaults_are_not_mutable():
 
 
 def test_the_names_that_a_docstring_offers_are_those_that_the_constraints_allow():
-    for name in ("activation", "optimizer", "lr_schedule"):
+    for name in ("activation", "loss", "optimizer", "lr_schedule"):
         offered = DOCUMENTED[name].type.partition("{")[2].partition("}")[0].replace("\\", "")
         allowed = AutoencoderTransformer._parameter_constraints[name][0].options
         assert {word.strip().strip('"') for word in offered.split(",")} == allowed
@@ -107,7 +114,19 @@ def test_fitted_attributes_are_those_documented(quick, method, early_stopping):
     X = pd.DataFrame(np.random.RandomState(0).standard_normal((30, 4)), columns=list("abcd"))
     autoencoder = getattr(quick(early_stopping=early_stopping), method)(X)
     fitted = {name for name in vars(autoencoder) if name[0] != "_" and name.endswith("_")}
-    assert fitted == {attribute.name for attribute in DOC["Attributes"]}
+    assert fitted == {attribute.name for attribute in DOC["Attributes"]} - OPTIONAL_ATTRIBUTES
+
+
+def test_a_documented_property_is_computed_when_it_is_asked_for(quick, X):
+    properties = {
+        name
+        for name, value in vars(AutoencoderTransformer).items()
+        if isinstance(value, property) and name[0] != "_"
+    }
+    assert properties == {"components_"}
+    assert AutoencoderTransformer.components_.__doc__
+    with pytest.raises(NotFittedError):
+        quick().components_  # noqa: B018, which takes a property for a value
 
 
 @pytest.mark.parametrize("name", OWN_METHODS)
@@ -118,13 +137,21 @@ def test_parameters_and_results_of_a_method_are_documented(name):
     assert doc["Returns"]
 
 
-@pytest.mark.parametrize("name", ["fit", "transform", "inverse_transform", "score"])
-def test_a_method_has_the_arguments_of_the_one_of_pca(name):
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("fit", ["sample_weight"]),
+        ("transform", []),
+        ("inverse_transform", []),
+        ("score", ["sample_weight"]),
+    ],
+)
+def test_a_method_has_the_arguments_of_the_one_of_pca_and_weights(name, more):
     ours, theirs = (
         list(inspect.signature(getattr(cls, name)).parameters)
         for cls in (AutoencoderTransformer, PCA)
     )
-    assert ours == theirs
+    assert ours == theirs + more
 
 
 def test_the_version_is_a_release_number():
