@@ -177,6 +177,15 @@ def test_variances_are_those_of_the_codes_of_all_training_rows(quick, X, params,
     np.testing.assert_allclose(variances, plain.transform(X).var(axis=0, ddof=1), rtol=1e-9)
 
 
+def test_later_steps_whiten_anew_and_not_what_is_whitened(quick, X, X_new):
+    plain, whitened = quick(3), quick(3, whiten=True)
+    for rows in (X, X_new):
+        plain.partial_fit(rows)
+        codes = whitened.partial_fit(rows).transform(rows)
+        np.testing.assert_allclose(np.cov(codes, rowvar=False), np.eye(3), atol=1e-9)
+    np.testing.assert_array_equal(whitened.explained_variance_, plain.explained_variance_)
+
+
 def test_variances_of_a_later_step_are_those_of_its_rows(quick, X, X_new):
     autoencoder = quick().partial_fit(X).partial_fit(X_new)
     expected = autoencoder.transform(X_new).var(axis=0, ddof=1)

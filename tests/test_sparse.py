@@ -126,6 +126,16 @@ def test_training_gives_the_result_of_dense_rows(quick, sparse_X, params, method
     assert score == pytest.approx(dense.score(sparse_X, sample_weight=weight), abs=1e-3)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_losses_outside_of_the_axes_are_those_of_dense_rows(quick, dtype):
+    X = rows_of((300, 400)).astype(dtype)
+    dense, autoencoder = quick(**GENTLE).fit(X), quick(**GENTLE).fit(sparse.csr_array(X))
+    # 200 training rows have fewer axes than there are features, so that validation rows leave them.
+    pd.testing.assert_frame_equal(
+        autoencoder.history_.drop(columns="dur"), dense.history_.drop(columns="dur"), rtol=1e-4
+    )
+
+
 def test_training_lowers_the_loss_on_sparse_rows(quick):
     X = sparse.csr_array(rows_of((300, 280)))
     losses = quick(8, early_stopping=False, max_epochs=20, lr=3e-3).fit(X).history_["train_loss"]
