@@ -35,7 +35,7 @@ class StackedAutoencoder(nn.Module):
         Width of the code.
     hidden_layer_sizes : sequence of int
         Widths of the encoder's hidden layers; the decoder has them in reverse.
-    activation : str, default="gelu"
+    activation : str, default="silu"
         A key of `ACTIVATIONS`, put behind each hidden layer.
     linear_shortcut : bool, default=True
         Lay a straight linear path beside each stack, and start as a projection onto the
@@ -56,7 +56,7 @@ class StackedAutoencoder(nn.Module):
         n_inputs,
         n_components,
         hidden_layer_sizes,
-        activation="gelu",
+        activation="silu",
         linear_shortcut=True,
         generator=None,
     ):

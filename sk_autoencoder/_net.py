@@ -13,6 +13,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
 from skorch.utils import to_tensor
 
+from sk_autoencoder._averaging import WeightAverage
 from sk_autoencoder._nested import Prefixes, first
 
 # Of the schedule: the share of the steps in which the rate rises, and where it begins and ends.
@@ -36,6 +37,7 @@ class AutoencoderNet(NeuralNet):
     sizes: tuple[int, ...] = ()
     largest_loss = math.inf
     rates_: Iterator[float] | None = None
+    average_: WeightAverage | None = None
     stop_asked_ = False
 
     @property
@@ -91,10 +93,11 @@ class AutoencoderNet(NeuralNet):
         rows, watched = iterator.dataset, self._is_watched()
         if not training:
             loss = self.loss(rows, watched=watched)
-        elif watched:
-            loss = rows.in_units_of_X(self._train_watched(iterator, step_fn, **fit_params))
         else:
-            loss = rows.in_units_of_X(self._train(iterator))
+            self._show_average(False)
+            loss = self._train_watched(iterator, step_fn) if watched else self._train(iterator)
+            loss = rows.in_units_of_X(loss)
+            self._show_average(True)
         if training and not loss <= self.largest_loss:
             raise ValueError(
                 f"The fit diverged in epoch {self.history[-1, 'epoch']}: its mean training loss "
@@ -102,6 +105,11 @@ class AutoencoderNet(NeuralNet):
                 "activation."
             )
         self._record(f"{prefix}_loss", loss)
+
+    def _show_average(self, shown: bool) -> None:
+        """Put averaged weights into the module to be judged and kept, or the others to train on."""
+        if self.average_ is not None:
+            self.average_.show(shown)
 
     def _record(self, name: str, loss: float) -> None:
         """Record a loss, and whether it is the best yet, as skorch's scoring does."""
@@ -117,24 +125,28 @@ class AutoencoderNet(NeuralNet):
     def _train(self, iterator) -> float:
         """Take a step on each batch, with nothing in between; the loss is read once at the end."""
         self._set_training(True)
-        optimizer, losses, sizes = self.optimizer_, [], []
+        optimizer, average, losses, sizes = self.optimizer_, self.average_, [], []
         for t, target in iterator:
             optimizer.zero_grad()
             loss = self.criterion_(self.infer(t), target)
             loss.backward()
             self._next_lr()
             optimizer.step()
+            if average is not None:
+                average.update()
             losses.append(loss.detach())
             sizes.append(len(t))
         return _mean(losses, sizes)
 
-    def _train_watched(self, iterator, step_fn, **fit_params) -> float:
+    def _train_watched(self, iterator, step_fn) -> float:
         """Take skorch's steps, each of them noted and told to callbacks."""
         losses, sizes = [], []
         for batch in iterator:
             self._next_lr()
             self.notify("on_batch_begin", batch=batch, training=True)
-            step = step_fn(batch, **fit_params)
+            step = step_fn(batch)
+            if self.average_ is not None:
+                self.average_.update()
             losses.append(step["loss"].detach())
             sizes.append(len(batch[0]))
             self._note_batch("train", losses[-1], sizes[-1])
@@ -175,7 +187,7 @@ class AutoencoderNet(NeuralNet):
 
     def rest(self, dtype: torch.dtype) -> None:
         """End training: inference mode, in the dtype of X, without a schedule."""
-        self.rates_ = None
+        self.rates_ = self.average_ = None
         self.module_.eval().to(dtype)
 
     def schedule(self, name: str, n_steps: int) -> None:
@@ -207,7 +219,7 @@ class AutoencoderNet(NeuralNet):
             self.optimizer_.load_state_dict(optimizer)
             self.module_.to(dtype)
             self.iterator_train__rng.set_state(shuffling)
-            self.rates_ = None
+            self.rates_ = self.average_ = None
             del self.history[n_epochs:]
             raise
 

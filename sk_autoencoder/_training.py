@@ -17,6 +17,7 @@ from skorch.callbacks import EarlyStopping
 from skorch.utils import noop
 from threadpoolctl import ThreadpoolController
 
+from sk_autoencoder._averaging import WeightAverage
 from sk_autoencoder._batches import Rows
 from sk_autoencoder._coordinates import torch_dtype
 from sk_autoencoder._nested import first
@@ -50,12 +51,13 @@ class Course:
     """How long to train, and how.
 
     `n_epochs` is the length of the schedule of the learning rate; training may be told to
-    end after `last` epochs of it.
+    end after `last` epochs of it. `averages` says whether weights are averaged.
     """
 
     n_epochs: int
     batch_size: int
     lr_schedule: str
+    averages: bool
     last: int | None = None
 
 
@@ -120,12 +122,13 @@ def plan(estimator, train: np.ndarray, valid: np.ndarray | None) -> Course:
         n_epochs = min(max(math.ceil(AUTO_STEPS / n_batches), least), most)
     if estimator._axes.constant or (estimator.early_stopping and valid is None):
         n_epochs = 0
-    return Course(n_epochs, batch_size, estimator.lr_schedule)
+    averages = estimator.average and estimator.module is None
+    return Course(n_epochs, batch_size, estimator.lr_schedule, averages)
 
 
 def plan_one_epoch(estimator, n_rows: int) -> Course:
     """Give the course of a single epoch at a constant learning rate."""
-    return Course(1, _batch_size(estimator, n_rows), "constant")
+    return Course(1, _batch_size(estimator, n_rows), "constant", averages=False)
 
 
 def refits(estimator, n_samples: int) -> bool:
@@ -177,6 +180,7 @@ def train(estimator, data: Data, parts, course: Course, start_epoch: int, task) 
         net.schedule(
             course.lr_schedule, course.n_epochs * len(net.get_iterator(rows[0], training=True))
         )
+        net.average_ = WeightAverage(net.module_) if course.averages else None
         seed = int(net.iterator_train__rng.randint(2**31))
         with local_torch_generator(estimator, seed, net.device):
             stopped = _run_epochs(estimator, rows, course, data, task)

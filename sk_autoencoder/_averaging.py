@@ -1,0 +1,47 @@
+"""The average of the weights along a training."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+HORIZON = 200
+WARM_UP = 3
+
+
+class WeightAverage:
+    """Exponential moving average of the parameters of a module, over some last steps.
+
+    The weights jump about their mean as long as the learning rate is high; their average
+    stays near it (Polyak and Juditsky, 1992) [1]_, so that an epoch can be judged, and kept,
+    before the rate has come down. Over the first steps the average is taken over a third of
+    them.
+
+    References
+    ----------
+    .. [1] Polyak and Juditsky (1992). Acceleration of stochastic approximation by averaging.
+       SIAM Journal on Control and Optimization 30(4), 838-855.
+    """
+
+    def __init__(self, module: nn.Module):
+        self.parameters = [parameter.detach() for parameter in module.parameters()]
+        self.others = [parameter.clone() for parameter in self.parameters]
+        self.n_steps = 0
+        self.shown = False
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take a step of the optimizer into the average."""
+        self.n_steps += 1
+        share = max(1 / HORIZON, WARM_UP / (self.n_steps + WARM_UP))
+        torch._foreach_lerp_(self.others, self.parameters, share)
+
+    @torch.no_grad()
+    def show(self, shown: bool) -> None:
+        """Put the average into the module, or the weights that the optimizer goes on from."""
+        if shown is not self.shown:
+            for parameter, other in zip(self.parameters, self.others, strict=True):
+                kept = parameter.clone()
+                parameter.copy_(other)
+                other.copy_(kept)
+            self.shown = shown
