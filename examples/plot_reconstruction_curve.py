@@ -4,7 +4,8 @@ How many components?
 
 ``ReconstructionCurveDisplay`` draws how well fitted estimators bring X back, against the number of
 components. One fit of PCA gives a whole curve, as its first components are the PCA of a smaller
-size. A plain autoencoder is made for one size, and is one point.
+size. A plain autoencoder is made for one size, and is one point; with ``nested=True`` one fit
+gives its whole curve too.
 """
 
 # %%
@@ -29,6 +30,8 @@ fits = {"PCA": [PCA(32).fit(X_train)]}
 fits["autoencoder"] = [
     AutoencoderTransformer(k, max_epochs=max_epochs, random_state=0).fit(X_train) for k in sizes
 ]
+nested = AutoencoderTransformer(max(sizes), nested=True, max_epochs=max_epochs, random_state=0)
+fits["nested autoencoder"] = [nested.fit(X_train)]
 
 # %%
 # Estimators of one label make one curve. Read across: at the height of a blue square, the grey
