@@ -31,7 +31,13 @@ LR_SCHEDULES = ("one_cycle", "constant")
 VALIDATION_FRACTION = 0.1
 VALIDATION_ROWS = 100
 LARGEST_VALIDATION_FRACTION = 1 / 3
-SIGNIFICANCE = 0.05
+
+# What the gains over PCA have to show: how many standard errors their mean, and how little
+# likely as many gains by chance. Few rows have to show more: their own standard error is
+# uncertain, and which epoch is best was asked of them.
+STANDARD_ERRORS, SIGNIFICANCE = 1.0, 0.05
+STANDARD_ERRORS_OF_FEW, SIGNIFICANCE_OF_FEW = 2.0, 0.005
+
 LARGEST_REFIT = 2000
 
 BATCHES_PER_EPOCH = 16
@@ -222,8 +228,9 @@ def _keep(estimator, rows: Rows, best: BestEpoch, start_epoch: int) -> Kept:
     if start_epoch > 0 or not starts_at_pca(estimator):
         return Kept(best.epoch_, best.loss_)
     gains = _gains(estimator, rows)
-    if better_than_chance(gains):
-        return Kept(best.epoch_, best.loss_, gains)
+    kept = Kept(best.epoch_, best.loss_, gains)
+    if gains.mean() > 0 if is_unsettled(kept) else better_than_chance(gains):
+        return kept
     return Kept(0, best.loss, gains)
 
 
@@ -249,25 +256,33 @@ def _gains(estimator, rows: Rows) -> np.ndarray:
     return torch.cat(gains).double().cpu().numpy()
 
 
-def better_than_chance(gains: np.ndarray) -> bool:
+def better_than_chance(gains: np.ndarray, few: bool = False) -> bool:
     """Whether rows show that a net is better than PCA, and not that it was lucky.
 
     The mean gain has to exceed its standard error, the rule by which CART prefers the
     simpler model (Breiman et al., 1984), and more than a few rows have to gain: a one-sided
-    signed-rank test (Wilcoxon, 1945).
+    signed-rank test (Wilcoxon, 1945). Few rows have to show more, on the scale that Benjamin
+    et al. (2018) propose for a claim that is new.
     """
-    if len(gains) < 2 or not gains.mean() * math.sqrt(len(gains)) > gains.std(ddof=1):
+    n_errors, level = STANDARD_ERRORS, SIGNIFICANCE
+    if few:
+        n_errors, level = STANDARD_ERRORS_OF_FEW, SIGNIFICANCE_OF_FEW
+    if len(gains) < 2 or not gains.mean() * math.sqrt(len(gains)) > n_errors * gains.std(ddof=1):
         return False
-    return bool(stats.wilcoxon(gains, alternative="greater").pvalue < SIGNIFICANCE)
+    return bool(stats.wilcoxon(gains, alternative="greater").pvalue < level)
 
 
-def rows_to_confirm(kept: Kept, train: np.ndarray, rng) -> np.ndarray | None:
-    """Give other rows to ask whether the net beats PCA, where the validation rows are few.
+def is_unsettled(kept: Kept) -> bool:
+    """Whether the validation rows are too few to tell a gain over PCA from luck at once."""
+    return kept.epoch > 0 and kept.gains is not None and len(kept.gains) < VALIDATION_ROWS
+
+
+def rows_to_confirm(kept: Kept, train: np.ndarray, rng) -> np.ndarray:
+    """Give other rows to ask whether the net beats PCA, as many as the validation rows.
 
     Those were already asked which epoch is best, and so flatter it.
     """
-    if kept.epoch == 0 or kept.gains is None or len(kept.gains) >= VALIDATION_ROWS:
-        return None
+    assert kept.gains is not None
     return np.sort(rng.choice(train, min(len(kept.gains), len(train) // 2), replace=False))
 
 

@@ -57,8 +57,8 @@ class AutoencoderTransformer(
     of the best validation epoch are kept if they beat PCA on the validation rows by more
     than chance would: if the mean gain exceeds its standard error [3]_ and more than a few
     rows gain (Wilcoxon's signed-rank test at 5 %). Fewer than 100 validation rows are not
-    trusted alone: as many others are asked too, after a training without them. Else the
-    result is PCA, fitted on all rows.
+    trusted alone: as many others are asked too, after a training without them, and have to
+    show two standard errors and pass at 0.5 %. Else the result is PCA, fitted on all rows.
 
     Parameters
     ----------
@@ -402,7 +402,7 @@ class AutoencoderTransformer(
             task.call_on_fit_task_begin(estimator=self, X=data.X, y=data.y)
             outcome = self._train(data, train, valid, yardstick, course, task)
             self._saw_all_rows = valid is None
-            if outcome.kept is not None and (not resume or outcome.kept.epoch == 0):
+            if outcome.kept is not None and (not resume or outcome.kept.gains is not None):
                 self._settle(data, train, outcome, course, task, rng)
             self._describe(data, np.arange(len(data)) if valid is None else valid)
             task.call_on_fit_task_end(estimator=self, X=data.X, y=data.y)
@@ -652,13 +652,15 @@ class AutoencoderTransformer(
         validated = fitted_attributes(self)
         kept, everything = outcome.kept, np.arange(len(data))
         refits = _training.refits(self, len(data)) and not outcome.stopped
-        asked = _training.rows_to_confirm(kept, train, rng) if refits else None
         stopped = False
-        if asked is not None:
-            others = np.setdiff1d(everything, asked)
-            stopped = self._repeat(data, others, "confirm", kept.epoch, course, task, rng)
-            gains = np.append(kept.gains, _training.gains_over_pca(self, data, asked))
-            if not stopped and not _training.better_than_chance(gains):
+        if _training.is_unsettled(kept):
+            gains = kept.gains
+            if refits:
+                asked = _training.rows_to_confirm(kept, train, rng)
+                others = np.setdiff1d(everything, asked)
+                stopped = self._repeat(data, others, "confirm", kept.epoch, course, task, rng)
+                gains = np.append(gains, _training.gains_over_pca(self, data, asked))
+            if not stopped and not _training.better_than_chance(gains, few=True):
                 self.best_epoch_, self.validation_score_ = 0, self.pca_validation_score_
         is_pca = self.best_epoch_ == 0 and _start.starts_at_pca(self)
         if not stopped and (is_pca or refits):
