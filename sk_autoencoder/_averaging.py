@@ -7,6 +7,7 @@ from torch import nn
 
 HORIZON = 200
 WARM_UP = 3
+EVERY = 4
 
 
 class WeightAverage:
@@ -31,9 +32,13 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take a step of the optimizer into the average."""
+        """Take a step of the optimizer into the average; later on, only every fourth."""
         self.n_steps += 1
         share = max(1 / HORIZON, WARM_UP / (self.n_steps + WARM_UP))
+        if self.n_steps > HORIZON:
+            if self.n_steps % EVERY:
+                return
+            share *= EVERY
         torch._foreach_lerp_(self.others, self.parameters, share)
 
     @torch.no_grad()

@@ -37,7 +37,7 @@ class Prefixes:
         return z * (torch.arange(z.shape[1], device=z.device) < sizes[:, None])
 
     def _draw(self, n_rows: int) -> Tensor:
-        """Sizes of codes: half of them whole, a quarter short, a quarter of any length.
+        """Sizes of codes: three in five of them whole, one short, one of any length.
 
         Whole ones keep the price of nesting small; short ones, uniform in their logarithm, put
         what explains most to the front.
@@ -45,8 +45,8 @@ class Prefixes:
         k = self.n_components
         kind, share = torch.rand(2, n_rows, generator=self.generator)
         short = torch.exp(share * math.log(k + 1)).clamp(max=k)
-        sizes = torch.where(kind < 0.25, short, (share * k + 1).clamp(max=k))
-        return torch.where(kind < 0.5, sizes, float(k)).int()
+        sizes = torch.where(kind < 0.2, short, (share * k + 1).clamp(max=k))
+        return torch.where(kind < 0.4, sizes, float(k)).int()
 
 
 def validated_sizes(n_components: int) -> tuple[int, ...]:
