@@ -18,7 +18,7 @@ def test_the_decoder_mirrors_the_encoder():
     decoder = [(layer.out_features, layer.in_features) for layer in module.decoder[::2]]
     assert encoder == [(10, 8), (8, 5), (5, 2)]
     assert decoder == encoder[::-1]
-    assert [type(layer) for layer in module.encoder[1::2]] == [nn.GELU, nn.GELU]
+    assert [type(layer) for layer in module.encoder[1::2]] == [nn.SiLU, nn.SiLU]
     assert isinstance(module.encoder[-1], nn.Linear)
     assert isinstance(module.decoder[-1], nn.Linear)
 
