@@ -31,13 +31,13 @@ def moments(network: Network, data: Data) -> tuple[np.ndarray, np.ndarray]:
     return shift + mean, (products / n_rows - np.outer(mean, mean)) / freedom
 
 
-def explained(network: Network, X, weight, mean: np.ndarray) -> float:
-    """Share of the variance around a mean that the reconstruction of X explains."""
+def explained(network: Network, data: Data, mean: np.ndarray) -> float:
+    """Share of the variance around a mean that the reconstruction of some rows explains."""
     loss = variance = 0.0
-    for rows, error in network.squared_errors(X):
-        share = 1.0 if weight is None else weight[rows, None]
-        loss += np.nansum(error * share)
-        variance += np.nansum(np.square(as_dense(X[rows]) - mean) * share)
+    for rows, error in network.squared_errors(data.X):
+        weight = 1.0 if data.weight is None else data.weight[rows, None]
+        loss += np.nansum(error * weight)
+        variance += np.nansum(np.square(as_dense(data.X[rows]) - mean) * weight)
     return explained_variance(loss, variance)
 
 

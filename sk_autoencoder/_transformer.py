@@ -553,8 +553,9 @@ class AutoencoderTransformer(
             1 is perfect, 0 no better than the mean of the training data.
         """
         check_is_fitted(self)
-        X, _, weight = check_data(self, X, None, sample_weight, reset=False)
-        return _components.explained(self._network(X.dtype, whiten=False), X, weight, self.mean_)
+        data = check_data(self, X, None, sample_weight, reset=False)
+        network = self._network(data.X.dtype, whiten=False)
+        return _components.explained(network, data, self.mean_)
 
     @property
     def components_(self):
@@ -677,7 +678,8 @@ class AutoencoderTransformer(
         True where a callback asks to stop.
         """
         history, net_history = self.history_, self.net_.history
-        self._start(data, rows, rng, self._width)
+        # PCA of other rows may need another number of components for the same share of variance.
+        self._start(data, rows, rng, self._width if n_epochs > 0 else None)
         stopped = False
         if n_epochs > 0:
             task = task.subcontext(task_name=name, max_subtasks=n_epochs)
