@@ -15,18 +15,29 @@ from sk_autoencoder._validation import Data
 
 def moments(network: Network, data: Data) -> tuple[np.ndarray, np.ndarray]:
     """Mean and covariance of the codes of all rows, with as many degrees of freedom as PCA's."""
-    Z = network.encode(data.X).astype(np.float64)
-    covariance = np.cov(Z, rowvar=False, aweights=data.weight, ddof=0 if len(Z) == 1 else 1)
-    return np.average(Z, axis=0, weights=data.weight), np.atleast_2d(covariance)
+    weight = np.ones(len(data)) if data.weight is None else data.weight
+    shift = total = products = None
+    for rows in gen_batches(len(data), rows_a_block(data.X.shape[1])):
+        Z = network.encode(data.X[rows]).astype(np.float64)
+        # About a mean that is nearly theirs, so that an offset of the codes costs no digits.
+        shift = Z.mean(axis=0) if shift is None else shift
+        Z -= shift
+        weighted = weight[rows, None] * Z
+        total = weighted.sum(axis=0) + (0.0 if total is None else total)
+        products = weighted.T @ Z + (0.0 if products is None else products)
+    n_rows = weight.sum()
+    mean = total / n_rows
+    freedom = max(1.0 - np.square(weight).sum() / n_rows**2, np.finfo(float).tiny)
+    return shift + mean, (products / n_rows - np.outer(mean, mean)) / freedom
 
 
-def explained(network: Network, X, weight, mean: np.ndarray) -> float:
-    """Share of the variance around a mean that the reconstruction of X explains."""
+def explained(network: Network, data: Data, mean: np.ndarray) -> float:
+    """Share of the variance around a mean that the reconstruction of some rows explains."""
     loss = variance = 0.0
-    for rows, error in network.squared_errors(X):
-        share = 1.0 if weight is None else weight[rows, None]
-        loss += np.nansum(error * share)
-        variance += np.nansum(np.square(as_dense(X[rows]) - mean) * share)
+    for rows, error in network.squared_errors(data.X):
+        weight = 1.0 if data.weight is None else data.weight[rows, None]
+        loss += np.nansum(error * weight)
+        variance += np.nansum(np.square(as_dense(data.X[rows]) - mean) * weight)
     return explained_variance(loss, variance)
 
 

@@ -22,7 +22,7 @@ from sk_autoencoder._nested import Prefixes, validated_sizes
 from sk_autoencoder._net import AutoencoderNet
 from sk_autoencoder._objective import LEAST_MEAN, Criterion, find_objective
 from sk_autoencoder._principal_axes import PrincipalAxes
-from sk_autoencoder._validation import Data, check_hidden_layer_sizes, has_gaps
+from sk_autoencoder._validation import Data, check_hidden_layer_sizes
 from sk_autoencoder._yardstick import best_slope
 
 OPTIMIZERS = {
@@ -97,7 +97,7 @@ def find_axes(estimator, data: Data, rows: np.ndarray, rng) -> tuple[PrincipalAx
     n_axes = min(len(rows), data.X.shape[1])
     if isinstance(estimator.n_components, Integral):
         n_axes = min(n_axes, _wanted_axes(int(estimator.n_components)))
-    if has_gaps(data.X):
+    if data.gaps:
         weight = None if data.weight is None else data.weight[rows]
         return fit_axes(data.X, rows, n_axes, rng, weight)
     axes = PrincipalAxes.fit(data.X, rows, n_axes, rng, data.weight)

@@ -37,7 +37,6 @@ from sk_autoencoder._validation import (
     check_unchanged,
     check_X,
     fitted_attributes,
-    has_gaps,
     like_output,
     unchanged_on_error,
 )
@@ -554,8 +553,9 @@ class AutoencoderTransformer(
             1 is perfect, 0 no better than the mean of the training data.
         """
         check_is_fitted(self)
-        X, _, weight = check_data(self, X, None, sample_weight, reset=False)
-        return _components.explained(self._network(X.dtype, whiten=False), X, weight, self.mean_)
+        data = check_data(self, X, None, sample_weight, reset=False)
+        network = self._network(data.X.dtype, whiten=False)
+        return _components.explained(network, data, self.mean_)
 
     @property
     def components_(self):
@@ -602,15 +602,18 @@ class AutoencoderTransformer(
         data = check_data(self, X, y, sample_weight, reset=not resume)
         if resume:
             check_unchanged(self._network_params, _start.network_params(self))
-            if has_gaps(data.X) and not self.net_.criterion_.gaps:
+            if data.gaps and not self.net_.criterion_.gaps:
                 _start.allow_gaps(self)
         return data, check_random_source(self.random_state)
 
-    def _start(self, data, rows, rng):
-        """Fit PCA on some rows, and build the net that goes on from there."""
+    def _start(self, data, rows, rng, width=None):
+        """Fit PCA on some rows, and build the net that goes on from there.
+
+        `width` is that of its code where a training before this one has set it.
+        """
         began = time.perf_counter()
         axes, filling = _start.find_axes(self, data, rows, rng)
-        self._width = self.n_components_ = _start.choose_n_components(self, axes)
+        self._width = self.n_components_ = width or _start.choose_n_components(self, axes)
         self._axes = axes.leading(self._width)
         self.mean_ = axes.mean
         axes = _start.axes_of_frame(self, axes)
@@ -618,7 +621,7 @@ class AutoencoderTransformer(
         self._coordinates.fill = partial(filling.fill, components=self._axes.components)
         self._output = _start.choose_output(self, axes, self._coordinates, data, rows)
         self._whitening = None
-        self.net_ = _start.build_net(self, has_gaps(data.X), rng)
+        self.net_ = _start.build_net(self, data.gaps, rng)
         self._network_params = _start.network_params(self)
         loss = _training.set_bounds(self, data, rows)
         row = {"epoch": 0, "train_loss": loss, "dur": time.perf_counter() - began}
@@ -675,7 +678,8 @@ class AutoencoderTransformer(
         True where a callback asks to stop.
         """
         history, net_history = self.history_, self.net_.history
-        self._start(data, rows, rng)
+        # PCA of other rows may need another number of components for the same share of variance.
+        self._start(data, rows, rng, self._width if n_epochs > 0 else None)
         stopped = False
         if n_epochs > 0:
             task = task.subcontext(task_name=name, max_subtasks=n_epochs)

@@ -38,6 +38,7 @@ class Data(NamedTuple):
     X: Any  # (n_samples, n_features), an array or a CSR matrix
     y: Any
     weight: np.ndarray | None  # (n_samples,), float64
+    gaps: bool = False  # whether cells of X are missing
 
     def __len__(self) -> int:
         return self.X.shape[0]
@@ -78,7 +79,7 @@ def check_data(estimator, X, y, sample_weight, *, reset: bool) -> Data:
     X = check_X(estimator, X, reset=reset)
     y = X if y is None else y
     if sample_weight is None:
-        return Data(X, y, None)
+        return Data(X, y, None, _has_gaps(X))
     weight = _check_sample_weight(
         sample_weight, X, dtype=np.float64, ensure_non_negative=True, ensure_same_device=False
     )
@@ -91,7 +92,7 @@ def check_data(estimator, X, y, sample_weight, *, reset: bool) -> Data:
     if not counted.all():
         X, weight = X[counted], weight[counted]
         y = _safe_indexing(y, np.flatnonzero(counted)) if _has_rows(y, len(counted)) else X
-    return Data(X, y, None if np.ptp(weight) == 0 else weight)
+    return Data(X, y, None if np.ptp(weight) == 0 else weight, _has_gaps(X))
 
 
 def _has_rows(y, n_samples: int) -> bool:
@@ -130,7 +131,7 @@ def check_codes(estimator, Z) -> np.ndarray:
     return Z
 
 
-def has_gaps(X) -> bool:
+def _has_gaps(X) -> bool:
     """Whether cells of X are missing."""
     if sparse.issparse(X):
         return False

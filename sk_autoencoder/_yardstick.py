@@ -22,7 +22,7 @@ def pca_and_mean(
 
     `fill` closes the gaps of a block of rows.
     """
-    X, _, weight = data
+    X, weight = data.X, data.weight
     if criterion.output is None:
         pairs = [axes.leading(size).loss_and_variance(X, index, weight) for size in sizes]
         return float(np.mean([loss for loss, _ in pairs])), pairs[-1][1]
@@ -62,7 +62,7 @@ def best_slope(
 def _loss_with_slope(axes, data: Data, index, objective: Objective, slope: float, fill) -> float:
     """Sum of the weighted losses of the cells, infinite where one of them is not finite."""
     assert objective.link is not None
-    X, _, weight = data
+    X, weight = data.X, data.weight
     total = 0.0
     step = rows_a_block(axes.n_features)
     for start in range(0, len(index), step):
