@@ -10,17 +10,16 @@ from functools import cache
 from numbers import Integral
 
 import numpy as np
-import torch
-from scipy import stats
 from sklearn.model_selection import train_test_split
 from skorch.callbacks import EarlyStopping
 from skorch.utils import noop
 from threadpoolctl import ThreadpoolController
 
+from sk_autoencoder import _evidence
 from sk_autoencoder._averaging import WeightAverage
 from sk_autoencoder._batches import Rows
 from sk_autoencoder._coordinates import torch_dtype
-from sk_autoencoder._nested import first
+from sk_autoencoder._evidence import ENOUGH_ROWS, Kept, gains_over_pca
 from sk_autoencoder._net import AutoencoderNet, BestEpoch
 from sk_autoencoder._start import local_torch_generator, starts_at_pca
 from sk_autoencoder._validation import Data, check_callbacks
@@ -29,15 +28,7 @@ from sk_autoencoder._yardstick import pca_and_mean
 LR_SCHEDULES = ("one_cycle", "constant")
 
 VALIDATION_FRACTION = 0.1
-VALIDATION_ROWS = 100
 LARGEST_VALIDATION_FRACTION = 1 / 3
-
-# What the gains over PCA have to show: how many standard errors their mean, and how little
-# likely as many gains by chance. Few rows have to show more: their own standard error is
-# uncertain, and which epoch is best was asked of them.
-STANDARD_ERRORS, SIGNIFICANCE = 1.0, 0.05
-STANDARD_ERRORS_OF_FEW, SIGNIFICANCE_OF_FEW = 2.0, 0.005
-
 LARGEST_REFIT = 2000
 
 BATCHES_PER_EPOCH = 16
@@ -68,18 +59,6 @@ class Course:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """The epoch whose weights were kept, and its validation loss in the units of X.
-
-    `gains` are the validation rows' `gains_over_pca`, None where the net did not start there.
-    """
-
-    epoch: int
-    loss: float
-    gains: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
 class Outcome:
     """What was kept of a training with validation rows, and whether a callback stopped it."""
 
@@ -98,7 +77,7 @@ def split_rows(estimator, n_samples: int, rng) -> tuple[np.ndarray, np.ndarray |
         return rows, None
     fraction = estimator.validation_fraction
     if fraction == "auto":
-        wanted = max(VALIDATION_FRACTION, VALIDATION_ROWS / n_samples)
+        wanted = max(VALIDATION_FRACTION, ENOUGH_ROWS / n_samples)
         fraction = min(wanted, LARGEST_VALIDATION_FRACTION)
     n_valid = math.ceil(fraction * n_samples)
     if n_valid == n_samples:
@@ -227,63 +206,20 @@ def _keep(estimator, rows: Rows, best: BestEpoch, start_epoch: int) -> Kept:
     """Keep the best epoch, or PCA where a start there is not told from it."""
     if start_epoch > 0 or not starts_at_pca(estimator):
         return Kept(best.epoch_, best.loss_)
-    gains = _gains(estimator, rows)
+    gains = gains_over_pca(estimator.net_, rows)
     kept = Kept(best.epoch_, best.loss_, gains)
-    if gains.mean() > 0 if is_unsettled(kept) else better_than_chance(gains):
+    if gains.mean() > 0 if _evidence.is_unsettled(kept) else _evidence.better_than_chance(gains):
         return kept
     return Kept(0, best.loss, gains)
 
 
-def gains_over_pca(estimator, data: Data, index: np.ndarray) -> np.ndarray:
+def gains_of_rows(estimator, data: Data, index: np.ndarray) -> np.ndarray:
     """Give what the net saves of PCA's loss on each of the rows."""
     net = estimator.net_
     net.module_.float()
-    gains = _gains(estimator, _rows(estimator, data, index))
+    gains = gains_over_pca(net, _rows(estimator, data, index))
     net.rest(estimator._coordinates.dtype)
     return gains
-
-
-def _gains(estimator, rows: Rows) -> np.ndarray:
-    """Give the same of rows in coordinates, on whose principal axes PCA is a projection."""
-    net, criterion = estimator.net_, rows.criterion
-    gains = []
-    net.module_.eval()
-    with torch.inference_mode():
-        for t, target in net.get_iterator(rows, training=False):
-            pca = [criterion.rows(first(t, size), target.rows) for size in net.sizes]
-            gain = torch.stack(pca).mean(dim=0) - net.row_losses(t, target)
-            gains.append(gain if target.weight is None else gain * target.weight)
-    return torch.cat(gains).double().cpu().numpy()
-
-
-def better_than_chance(gains: np.ndarray, few: bool = False) -> bool:
-    """Whether rows show that a net is better than PCA, and not that it was lucky.
-
-    The mean gain has to exceed its standard error, the rule by which CART prefers the
-    simpler model (Breiman et al., 1984), and more than a few rows have to gain: a one-sided
-    signed-rank test (Wilcoxon, 1945). Few rows have to show more, on the scale that Benjamin
-    et al. (2018) propose for a claim that is new.
-    """
-    n_errors, level = STANDARD_ERRORS, SIGNIFICANCE
-    if few:
-        n_errors, level = STANDARD_ERRORS_OF_FEW, SIGNIFICANCE_OF_FEW
-    if len(gains) < 2 or not gains.mean() * math.sqrt(len(gains)) > n_errors * gains.std(ddof=1):
-        return False
-    return bool(stats.wilcoxon(gains, alternative="greater").pvalue < level)
-
-
-def is_unsettled(kept: Kept) -> bool:
-    """Whether the validation rows are too few to tell a gain over PCA from luck at once."""
-    return kept.epoch > 0 and kept.gains is not None and len(kept.gains) < VALIDATION_ROWS
-
-
-def rows_to_confirm(kept: Kept, train: np.ndarray, rng) -> np.ndarray:
-    """Give other rows to ask whether the net beats PCA, as many as the validation rows.
-
-    Those were already asked which epoch is best, and so flatter it.
-    """
-    assert kept.gains is not None
-    return np.sort(rng.choice(train, min(len(kept.gains), len(train) // 2), replace=False))
 
 
 def _rows(estimator, data: Data, index: np.ndarray) -> Rows:

@@ -23,7 +23,7 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sk_autoencoder import _components, _start, _training
+from sk_autoencoder import _components, _evidence, _start, _training
 from sk_autoencoder._coordinates import torch_dtype
 from sk_autoencoder._inference import Network
 from sk_autoencoder._module import ACTIVATIONS
@@ -656,14 +656,14 @@ class AutoencoderTransformer(
         kept, everything = outcome.kept, np.arange(len(data))
         refits = _training.refits(self, len(data)) and not outcome.stopped
         stopped = False
-        if _training.is_unsettled(kept):
+        if _evidence.is_unsettled(kept):
             gains = kept.gains
             if refits:
-                asked = _training.rows_to_confirm(kept, train, rng)
+                asked = _evidence.rows_to_confirm(kept, train, rng)
                 others = np.setdiff1d(everything, asked)
                 stopped = self._repeat(data, others, "confirm", kept.epoch, course, task, rng)
-                gains = np.append(gains, _training.gains_over_pca(self, data, asked))
-            if not stopped and not _training.better_than_chance(gains, few=True):
+                gains = np.append(gains, _training.gains_of_rows(self, data, asked))
+            if not stopped and not _evidence.better_than_chance(gains, few=True):
                 self.best_epoch_, self.validation_score_ = 0, self.pca_validation_score_
         is_pca = self.best_epoch_ == 0 and _start.starts_at_pca(self)
         if not stopped and (is_pca or refits):

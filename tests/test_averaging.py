@@ -9,7 +9,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from sk_autoencoder._averaging import HORIZON, WARM_UP, WeightAverage
-from sk_autoencoder._training import VALIDATION_ROWS, Kept, better_than_chance, is_unsettled
+from sk_autoencoder._evidence import ENOUGH_ROWS, Kept, better_than_chance, is_unsettled
 
 ALL_ROWS = {"early_stopping": False, "lr_schedule": "constant", "max_epochs": 3}
 
@@ -274,9 +274,9 @@ def test_no_gain_is_shown_by_no_rows_or_one_or_no_difference(gains, few):
 @pytest.mark.parametrize(
     ("epoch", "n_rows", "unsettled"),
     [
-        (3, VALIDATION_ROWS - 1, True),
-        (3, VALIDATION_ROWS, False),
-        (0, VALIDATION_ROWS - 1, False),
+        (3, ENOUGH_ROWS - 1, True),
+        (3, ENOUGH_ROWS, False),
+        (0, ENOUGH_ROWS - 1, False),
         (3, None, False),
     ],
     ids=["few rows", "enough rows", "the start is best", "no start at PCA"],
@@ -293,7 +293,7 @@ def test_few_validation_rows_are_asked_with_others_by_the_strict_rule(quick, X, 
         asked.append((len(gains), few))
         return False
 
-    monkeypatch.setattr("sk_autoencoder._training.better_than_chance", strict)
+    monkeypatch.setattr("sk_autoencoder._evidence.better_than_chance", strict)
     autoencoder = quick().fit(X)
     assert asked == [(80, True)]
     assert autoencoder.best_epoch_ == 0
@@ -307,6 +307,6 @@ def test_enough_validation_rows_are_asked_alone_by_the_lax_rule(quick, X, monkey
         asked.append((len(gains), few))
         return True
 
-    monkeypatch.setattr("sk_autoencoder._training.better_than_chance", lax)
+    monkeypatch.setattr("sk_autoencoder._evidence.better_than_chance", lax)
     assert quick().fit(np.vstack([X] * 3)).best_epoch_ > 0
-    assert asked == [(VALIDATION_ROWS, False)]
+    assert asked == [(ENOUGH_ROWS, False)]

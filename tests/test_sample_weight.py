@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from sk_autoencoder._training import gains_over_pca
+from sk_autoencoder._training import gains_of_rows
 from sk_autoencoder._validation import Data
 
 LOSSES = ["squared_error", "absolute_error", "binary_crossentropy", "poisson"]
@@ -179,7 +179,7 @@ def test_gains_over_pca_count_by_their_weights(quick, X):
     autoencoder = quick(early_stopping=False, max_epochs=10).fit(X)
     rows = np.arange(len(X))
     plain, weighted = (
-        gains_over_pca(autoencoder, Data(X, None, given), rows) for given in (None, weight)
+        gains_of_rows(autoencoder, Data(X, None, given), rows) for given in (None, weight)
     )
     assert np.abs(plain).max() > 0.01
     np.testing.assert_allclose(weighted, plain * weight / weight.mean(), rtol=1e-5)
