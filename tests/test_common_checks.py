@@ -101,7 +101,10 @@ def with_array_api(monkeypatch):
 
 
 def expected_failed_checks(estimator):
-    trained = estimator.max_epochs != 0 and estimator.lr > 1e-6
+    judged = estimator.linear_shortcut and estimator.module is None and estimator.early_stopping
+    # Three epochs of so few rows do not leave PCA behind, which weighs rows as it repeats them.
+    stays_at_pca = judged and estimator.max_epochs == 3
+    trained = estimator.max_epochs != 0 and estimator.lr > 1e-6 and not stays_at_pca
     return TRAINED_IS_NOT_EQUIVALENT if trained else {}
 
 
