@@ -20,7 +20,7 @@ ENOUGH_ROWS = 100
 # likely as many gains by chance. Few rows have to show more: their own standard error is
 # uncertain, and which epoch is best was asked of them.
 STANDARD_ERRORS, SIGNIFICANCE = 1.0, 0.05
-STANDARD_ERRORS_OF_FEW, SIGNIFICANCE_OF_FEW = 2.0, 0.005
+STANDARD_ERRORS_OF_FEW, SIGNIFICANCE_OF_FEW = 2.0, 0.001
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,7 @@ def better_than_chance(gains: np.ndarray, few: bool = False) -> bool:
 
     The mean gain has to exceed its standard error, the rule by which CART prefers the
     simpler model (Breiman et al., 1984), and more than a few rows have to gain: a one-sided
-    signed-rank test (Wilcoxon, 1945). Few rows have to show more, on the scale that Benjamin
-    et al. (2018) propose for a claim that is new.
+    signed-rank test (Wilcoxon, 1945). Few rows have to show more of both.
     """
     n_errors, level = STANDARD_ERRORS, SIGNIFICANCE
     if few:

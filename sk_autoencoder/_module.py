@@ -148,9 +148,13 @@ def _stack(widths: list[int], activation: str, generator) -> nn.Sequential:
 
 
 def _linear(n_in: int, n_out: int, generator, bias: bool = True) -> nn.Linear:
-    """Give a linear layer that starts as torch's own does, from a generator of the caller's."""
+    """Give a linear layer whose outputs start as large as its inputs (LeCun et al., 1998).
+
+    Torch's own start makes them smaller from layer to layer: a deep stack then begins almost
+    linear, and may never leave PCA behind.
+    """
     layer: nn.Linear = nn.utils.skip_init(nn.Linear, n_in, n_out, bias=bias, dtype=torch.float32)
-    bound = n_in**-0.5
+    bound = (3 / n_in) ** 0.5
     for parameter in layer.parameters():
         nn.init.uniform_(parameter, -bound, bound, generator=generator)
     return layer

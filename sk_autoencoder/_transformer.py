@@ -57,7 +57,7 @@ class AutoencoderTransformer(
     than chance would: if the mean gain exceeds its standard error [3]_ and more than a few
     rows gain (Wilcoxon's signed-rank test at 5 %). Fewer than 100 validation rows are not
     trusted alone: as many others are asked too, after a training without them, and have to
-    show two standard errors and pass at 0.5 %. Else the result is PCA, fitted on all rows.
+    show two standard errors and pass at 0.1 %. Else the result is PCA, fitted on all rows.
 
     Parameters
     ----------
