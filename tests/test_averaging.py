@@ -262,11 +262,11 @@ def test_few_rows_have_to_show_two_standard_errors_whatever_their_ranks():
     assert not better_than_chance(gains, few=True)
 
 
-def test_few_rows_have_to_pass_the_signed_rank_test_at_half_a_percent():
-    # All of seven gains by chance: 1 in 128; all of eight: 1 in 256.
-    assert better_than_chance(np.arange(10.0, 17))
-    assert not better_than_chance(np.arange(10.0, 17), few=True)
-    assert better_than_chance(np.arange(10.0, 18), few=True)
+def test_few_rows_have_to_pass_the_signed_rank_test_at_one_in_a_thousand():
+    # All of nine gains by chance: 1 in 512; all of ten: 1 in 1024.
+    assert better_than_chance(np.arange(10.0, 19))
+    assert not better_than_chance(np.arange(10.0, 19), few=True)
+    assert better_than_chance(np.arange(10.0, 20), few=True)
 
 
 @pytest.mark.parametrize("few", [True, False])

@@ -101,9 +101,8 @@ def with_array_api(monkeypatch):
 
 
 def expected_failed_checks(estimator):
-    judged = estimator.linear_shortcut and estimator.module is None and estimator.early_stopping
-    # Three epochs of so few rows do not leave PCA behind, which weighs rows as it repeats them.
-    stays_at_pca = judged and estimator.max_epochs == 3
+    # Validated, but not confirmed: a few rows do not leave PCA, which weighs as it repeats.
+    stays_at_pca = estimator.refit is False
     trained = estimator.max_epochs != 0 and estimator.lr > 1e-6 and not stays_at_pca
     return TRAINED_IS_NOT_EQUIVALENT if trained else {}
 

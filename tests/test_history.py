@@ -15,7 +15,7 @@ WAVERING = {
     "lr_schedule": "constant",
     "average": False,
     "refit": False,
-    "random_state": 4,
+    "random_state": 5,
 }
 
 

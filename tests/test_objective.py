@@ -233,7 +233,7 @@ def test_where_nothing_beats_pca_the_result_is_pca_on_all_rows(quick, loss, shap
 def test_a_gain_by_chance_is_not_taken_for_one(quick, loss):
     lucky = 0
     for seed in range(5):
-        X = np.random.RandomState(seed).standard_normal((300, 20))
+        X = np.random.RandomState(seed).standard_normal((150, 20))
         params = {"lr": 0.1, "batch_size": "auto", "max_epochs": 5, "random_state": seed}
         autoencoder = quick(loss=loss, **params).fit(X)
         assert autoencoder.best_epoch_ == 0
