@@ -23,7 +23,7 @@ from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 
-from benchmarks.quality import load
+from benchmarks.quality import load, sizes_of_tables
 from sk_autoencoder import AutoencoderTransformer
 from sk_autoencoder._gaps import fit_axes
 
@@ -81,12 +81,8 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="where to write the rows")
     options = parser.parse_args()
 
-    cases = []
-    for path in sorted(options.tables.glob("*.npz")):
-        n_features = np.load(path)["X"].shape[1]
-        sizes = sorted({max(1, n_features // 4), max(1, n_features // 2)})
-        if any(part in path.stem for part in options.only):
-            cases += [(path, p, k, s) for p in SHARES for k in sizes for s in options.seeds]
+    pairs = sizes_of_tables(options.tables, options.only)
+    cases = [(path, p, k, s) for path, k in pairs for p in SHARES for s in options.seeds]
     rows = Parallel(n_jobs=2)(delayed(compare)(*case, options.linear) for case in cases)
 
     results = pd.DataFrame(rows)

@@ -40,6 +40,17 @@ def load(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return scaler.transform(train), scaler.transform(test)
 
 
+def sizes_of_tables(folder: Path, only: list[str]) -> list[tuple[Path, int]]:
+    """Pairs of a table whose name has one of the parts, and a number of components."""
+    pairs = []
+    for path in sorted(folder.glob("*.npz")):
+        n_features = np.load(path)["X"].shape[1]
+        if any(part in path.stem for part in only):
+            sizes = sorted({max(1, n_features // 4), max(1, n_features // 2)})
+            pairs += [(path, k) for k in sizes]
+    return pairs
+
+
 def compare(path: Path, n_components: int, seed: int, params: dict) -> dict:
     """Explained variance of the held-out rows of one table at one size of the code."""
     train, test = load(path)
@@ -71,12 +82,8 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="where to write the rows")
     options = parser.parse_args()
 
-    cases = []
-    for path in sorted(options.tables.glob("*.npz")):
-        n_features = np.load(path)["X"].shape[1]
-        sizes = sorted({max(1, n_features // 4), max(1, n_features // 2)})
-        if any(part in path.stem for part in options.only):
-            cases += [(path, k, seed) for k in sizes for seed in options.seeds]
+    pairs = sizes_of_tables(options.tables, options.only)
+    cases = [(*pair, seed) for pair in pairs for seed in options.seeds]
     params = json.loads(options.params)
     rows = Parallel(n_jobs=2)(delayed(compare)(*case, params) for case in cases)
 
