@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from sklearn.utils import gen_batches
 
 from sk_autoencoder._batches import as_dense, rows_a_block
 from sk_autoencoder._objective import Criterion, Objective, cell_losses
@@ -22,17 +23,13 @@ def pca_and_mean(
 
     `fill` closes the gaps of a block of rows.
     """
-    X, weight = data.X, data.weight
     if criterion.output is None:
-        pairs = [axes.leading(size).loss_and_variance(X, index, weight) for size in sizes]
+        pairs = [axes.leading(size).loss_and_variance(data.X, index, data.weight) for size in sizes]
         return float(np.mean([loss for loss, _ in pairs])), pairs[-1][1]
     totals = np.zeros(2)
     n_cells = 0.0
-    step = rows_a_block(axes.n_features)
-    for start in range(0, len(index), step):
-        rows = index[start : start + step]
-        x = as_dense(X[rows]).astype(np.float64)
-        share = (~np.isnan(x)) * (1.0 if weight is None else weight[rows, None])
+    for x, weight in _blocks(data, index):
+        share = ~np.isnan(x) * weight
         mean, *reconstructions = _reconstructions(axes, fill(x), sizes)
         losses = [_cells(criterion.objective, back, x) for back in reconstructions]
         totals[0] += (np.mean(losses, axis=0) * share).sum()
@@ -62,16 +59,20 @@ def best_slope(
 def _loss_with_slope(axes, data: Data, index, objective: Objective, slope: float, fill) -> float:
     """Sum of the weighted losses of the cells, infinite where one of them is not finite."""
     assert objective.link is not None
-    X, weight = data.X, data.weight
     total = 0.0
-    step = rows_a_block(axes.n_features)
-    for start in range(0, len(index), step):
-        rows = index[start : start + step]
-        x = as_dense(X[rows]).astype(np.float64)
+    for x, weight in _blocks(data, index):
         mean, pca = _reconstructions(axes, fill(x), [len(axes.components)])
         losses = _cells_of_output(objective, objective.link.inverse(mean) + slope * (pca - mean), x)
-        total += (losses * (1.0 if weight is None else weight[rows, None])).sum()
+        total += (losses * weight).sum()
     return float(np.nan_to_num(total, nan=np.inf))
+
+
+def _blocks(data: Data, index: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray | float]]:
+    """Give some rows in float64, a few at a time, and their weights as a column."""
+    for block in gen_batches(len(index), rows_a_block(data.X.shape[1])):
+        rows = index[block]
+        weight = 1.0 if data.weight is None else data.weight[rows, None]
+        yield as_dense(data.X[rows]).astype(np.float64), weight
 
 
 def _reconstructions(axes: PrincipalAxes, x: np.ndarray, sizes) -> Iterator[np.ndarray]:
