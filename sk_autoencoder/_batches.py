@@ -114,7 +114,7 @@ class Rows(Dataset):
             if self.criterion.output is not None:
                 x = as_tensor(as_dense(block), device)
                 shift_free = self.criterion.objective.shift_free
-                target = (x - self.coordinates.mean if shift_free else x).float()
+                target = (self.coordinates.centre(x) if shift_free else x).float()
             return self.coordinates.read(block).float(), target, weight
 
     def _share_of_known(self) -> np.ndarray:

@@ -22,7 +22,7 @@ class Coordinates(nn.Module):
     Parameters
     ----------
     mean : ndarray of shape (n_features,)
-        The origin, kept in float64: a large offset is subtracted before anything is rounded.
+        The origin, float64.
     scale : float
         The length in X of one unit of the coordinates.
     components : ndarray of shape (n_axes, n_features) or None
@@ -40,6 +40,8 @@ class Coordinates(nn.Module):
 
     mean: torch.Tensor
     components: torch.Tensor | None
+    _origin: torch.Tensor
+    _remainder: torch.Tensor
     fill: Callable[[np.ndarray], np.ndarray]
 
     def __init__(self, mean, scale, components=None, *, mean_square=1.0, dtype=torch.float64):
@@ -50,6 +52,10 @@ class Coordinates(nn.Module):
         self.n_features = len(mean)
         self.n_axes = self.n_features if components is None else len(components)
         self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float64).clone())
+        # In two parts that sum to it, so that rows of 32 bits lose no digits to a large offset
+        # although nothing is computed in 64: the first difference is exact near the mean.
+        self.register_buffer("_origin", self.mean.to(dtype))
+        self.register_buffer("_remainder", (self.mean - self._origin.double()).to(dtype))
         if components is not None:
             components = torch.as_tensor(components).to(dtype, copy=True)
         self.register_buffer("components", components)
@@ -72,21 +78,23 @@ class Coordinates(nn.Module):
         return as_tensor((rotated / self.scale).astype(block.dtype), self.mean.device)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Coordinates of the rows of X, in their dtype."""
-        centred = ((x - self.mean) / self.scale).to(x.dtype)  # (batch, n_features)
-        if self.components is None:
-            return centred
-        return centred @ self.components.T  # (batch, n_axes)
+        """Coordinates of the rows of X."""
+        t = self.centre(x).div_(self.scale)  # (batch, n_features)
+        return t if self.components is None else t @ self.components.T  # (batch, n_axes)
+
+    def centre(self, x: torch.Tensor) -> torch.Tensor:
+        """Rows of X less their mean."""
+        return (x - self._origin).sub_(self._remainder)
 
     def inverse(self, t: torch.Tensor) -> torch.Tensor:
-        """Rows of X with the coordinates t, in their dtype."""
-        # In float64, so that a large offset costs no digits before the last rounding.
-        return (self.deviation(t) + self.mean).to(t.dtype)  # (batch, n_features)
+        """Rows of X with the coordinates t."""
+        return self.deviation(t).add_(self._remainder).add_(self._origin)  # (batch, n_features)
 
     def deviation(self, t: torch.Tensor) -> torch.Tensor:
         """Give the same without the mean."""
-        centred = t if self.components is None else t @ self.components
-        return centred * self.scale
+        if self.components is None:
+            return t * self.scale
+        return (t @ self.components).mul_(self.scale)
 
     def outside(self, block) -> torch.Tensor:
         """Squared distance of each row to the axes, of shape (batch,), float64."""
