@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from skorch.utils import to_tensor
 
 from sk_autoencoder._averaging import WeightAverage
 from sk_autoencoder._nested import Prefixes, first
+from sk_autoencoder._objective import Target
 
 # Of the schedule: the share of the steps in which the rate rises, and where it begins and ends.
 RISE = 0.3
@@ -24,16 +26,35 @@ LAST = 1 / 250_000
 OWN_CALLBACKS = frozenset({"best_epoch", "early_stopping", "epoch_timer", "print_log"})
 
 
+class Pass(NamedTuple):
+    """A batch on its way through the module, as penalties see it.
+
+    `z` is what the encoder gives, before nested components shorten it.
+    """
+
+    t: torch.Tensor  # (batch, n_inputs)
+    z: torch.Tensor  # (batch, n_components)
+    reconstruction: torch.Tensor  # (batch, n_inputs)
+    target: Target
+
+
+Penalty = Callable[[Any, Pass], torch.Tensor]  # of the module and a batch, a number
+
+
 class AutoencoderNet(NeuralNet):
     """A skorch `NeuralNet` whose target is its input.
 
     It is given a pair of `Rows`, the training and the validation part (or None), where
     skorch takes X. Losses in `history` are in the units of X. `sizes` are those of the code
     that are validated, one unless components are nested; `prefixes` shortens codes in
-    training, None where they are not nested. Above `largest_loss` a fit has diverged.
+    training, None where they are not nested. `penalties`, each with its weight, are added to
+    the loss of a batch; a weight counts `unit_loss`, the loss of the mean of X alone. Above
+    `largest_loss` a fit has diverged.
     """
 
     prefixes: Prefixes | None = None
+    penalties: tuple[tuple[float, Penalty], ...] = ()
+    unit_loss: float = 1.0
     sizes: tuple[int, ...] = ()
     largest_loss = math.inf
     rates_: Iterator[float] | None = None
@@ -68,13 +89,36 @@ class AutoencoderNet(NeuralNet):
                 self.stop_asked_ = True
 
     def infer(self, x, **fit_params):
-        z = self.module_.encode(to_tensor(x, device=self.device))
-        if self.prefixes is not None and self.module_.training:
-            z = self.prefixes.shorten(z)
-        return self.module_.decode(z)
+        return self.pass_through(to_tensor(x, device=self.device), None).reconstruction
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         return self.criterion_(y_pred, y_true)
+
+    def pass_through(self, t, target) -> Pass:
+        """Send a batch through the module."""
+        z = self.module_.encode(t)
+        code = z
+        if self.prefixes is not None and self.module_.training:
+            code = self.prefixes.shorten(z)
+        return Pass(t, z, self.module_.decode(code), target)
+
+    def batch_loss(self, t, target) -> tuple[torch.Tensor, Pass]:
+        """Give what a training step makes small: the loss of a batch, and its penalties."""
+        batch = self.pass_through(t, target)
+        loss = self.criterion_(batch.reconstruction, target)
+        return (loss + self.penalty(batch) if self.penalties else loss), batch
+
+    def penalty(self, batch: Pass) -> torch.Tensor:
+        """Sum of the penalties of a batch, by their weights."""
+        terms = [weight * penalty(self.module_, batch) for weight, penalty in self.penalties]
+        return self.unit_loss * torch.stack(terms).sum()
+
+    def train_step_single(self, batch, **fit_params):
+        """Compute the gradients of a batch, as skorch's own method does."""
+        self._set_training(True)
+        loss, passed = self.batch_loss(*batch)
+        loss.backward()
+        return {"loss": loss, "y_pred": passed.reconstruction}
 
     def row_losses(self, t, target) -> torch.Tensor:
         """Loss of each row with the present weights, of shape (batch,).
@@ -128,7 +172,7 @@ class AutoencoderNet(NeuralNet):
         optimizer, average, losses, sizes = self.optimizer_, self.average_, [], []
         for t, target in iterator:
             optimizer.zero_grad()
-            loss = self.criterion_(self.infer(t), target)
+            loss, _ = self.batch_loss(t, target)
             loss.backward()
             self._next_lr()
             optimizer.step()
@@ -164,6 +208,9 @@ class AutoencoderNet(NeuralNet):
                 of_rows = self.row_losses(t, target).double()
                 weight = 1.0 if target.weight is None else target.weight
                 losses.append((of_rows * weight).mean())
+            if self.penalties:
+                with torch.no_grad():
+                    losses[-1] = losses[-1] + self.penalty(self.pass_through(t, target))
             sizes.append(len(t))
             if watched:
                 self._note_batch("valid", losses[-1], sizes[-1])

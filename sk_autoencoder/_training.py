@@ -135,13 +135,18 @@ def yardstick(estimator, data: Data, index: np.ndarray) -> tuple[float, float]:
 
 
 def set_bounds(estimator, data: Data, index: np.ndarray) -> float:
-    """Tell the net above which loss a fit has diverged; give the loss of PCA on these rows."""
+    """Tell the net how large its losses can be; give the loss of PCA on these rows.
+
+    That is the loss of the mean of X, which penalties count in, and one that none exceeds
+    unless the fit diverges.
+    """
     net, axes, coordinates = estimator.net_, estimator._axes, estimator._coordinates
     if net.criterion_.output is None:
         pca = float(np.mean([axes.leading(size).training_loss() for size in net.sizes]))
         mean = axes.total_variance / axes.n_features
     else:
         pca, mean = yardstick(estimator, data, index)
+    net.unit_loss = mean if net.criterion_.output is not None else mean / coordinates.unit
     net.largest_loss = BLOWN_UP * max(mean, coordinates.mean_square * coordinates.unit)
     return pca
 

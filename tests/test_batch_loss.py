@@ -1,0 +1,58 @@
+"""The loss of a training batch: made in one place, whoever looks on."""
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import Callback
+
+from sk_autoencoder import _start
+
+
+def squares_of_codes(module, batch):
+    return batch.z.square().mean()
+
+
+@pytest.fixture
+def penalize(monkeypatch):
+    """Give a function that makes each net that is built from now on have penalties."""
+    build = _start.build_net
+
+    def set_penalties(*penalties):
+        def build_penalized(*args):
+            net = build(*args)
+            net.penalties = penalties
+            return net
+
+        monkeypatch.setattr(_start, "build_net", build_penalized)
+
+    return set_penalties
+
+
+def test_a_watched_training_and_a_lean_one_make_the_same_steps(quick, X, penalize):
+    penalize((0.5, squares_of_codes))
+    lean, watched = (
+        quick(callbacks=callbacks, early_stopping=False).fit(X)
+        for callbacks in (None, [Callback()])
+    )
+    np.testing.assert_array_equal(lean.transform(X), watched.transform(X))
+    assert list(lean.history_["train_loss"]) == list(watched.history_["train_loss"])
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
+def test_a_penalty_counts_in_losses_of_the_mean(quick, X, penalize, loss):
+    mean_loss = {
+        "squared_error": np.square(X - X.mean(axis=0)).mean(),
+        "absolute_error": np.abs(X - X.mean(axis=0)).mean(),
+    }[loss]
+    params = {"loss": loss, "early_stopping": False, "max_epochs": 1, "lr": 1e-9}
+    plain = quick(**params).fit(X).history_["train_loss"].iloc[-1]
+    penalize((3.0, lambda module, batch: torch.tensor(0.5)))
+    penalized = quick(**params).fit(X).history_["train_loss"].iloc[-1]
+    assert penalized - plain == pytest.approx(1.5 * mean_loss, rel=1e-4)
+
+
+def test_validation_losses_hold_the_penalties(quick, X, penalize):
+    plain = quick(max_epochs=1, refit=False).fit(X).history_["valid_loss"].iloc[-1]
+    penalize((2.0, squares_of_codes))
+    penalized = quick(max_epochs=1, refit=False).fit(X).history_["valid_loss"].iloc[-1]
+    assert penalized > 1.2 * plain
