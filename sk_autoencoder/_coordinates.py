@@ -127,7 +127,10 @@ def _squared_distance(block, mean: torch.Tensor) -> torch.Tensor:
 
 def as_tensor(block: np.ndarray, device: torch.device) -> torch.Tensor:
     """Rows as a tensor that shares their memory where torch can take it."""
-    return torch.from_numpy(np.require(block, requirements=["C", "W"])).to(device)
+    x = torch.from_numpy(np.require(block, requirements=["C", "W"]))
+    on_cuda = device.type == "cuda"
+    # From pinned memory, so that a GPU is sent rows while it computes.
+    return (x.pin_memory() if on_cuda else x).to(device, non_blocking=on_cuda)
 
 
 def torch_dtype(dtype: np.dtype) -> torch.dtype:

@@ -49,7 +49,8 @@ class AutoencoderNet(NeuralNet):
     that are validated, one unless components are nested; `prefixes` shortens codes in
     training, None where they are not nested. `penalties`, each with its weight, are added to
     the loss of a batch; a weight counts `unit_loss`, the loss of the mean of X alone. Above
-    `largest_loss` a fit has diverged.
+    `largest_loss` a fit has diverged. In training the module computes in `autocast_dtype`,
+    None for that of its weights, and by `compiled_` methods where there are any.
     """
 
     prefixes: Prefixes | None = None
@@ -57,6 +58,8 @@ class AutoencoderNet(NeuralNet):
     unit_loss: float = 1.0
     sizes: tuple[int, ...] = ()
     largest_loss = math.inf
+    autocast_dtype: torch.dtype | None = None
+    compiled_: tuple[Callable, Callable] | None = None
     rates_: Iterator[float] | None = None
     average_: WeightAverage | None = None
     stop_asked_ = False
@@ -96,11 +99,28 @@ class AutoencoderNet(NeuralNet):
 
     def pass_through(self, t, target) -> Pass:
         """Send a batch through the module."""
-        z = self.module_.encode(t)
-        code = z
+        if self.autocast_dtype is None or not self.module_.training:
+            z, reconstruction = self._round_trip(t)
+        else:
+            # The weights stay in float32, and so does the loss.
+            with torch.autocast(torch.device(self.device).type, self.autocast_dtype):
+                z, reconstruction = self._round_trip(t)
+            z, reconstruction = z.float(), reconstruction.float()
+        return Pass(t, z, reconstruction, target)
+
+    def _round_trip(self, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Codes and reconstructions of a batch; in training nested codes are shortened."""
+        encode, decode = self.compiled_ or (self.module_.encode, self.module_.decode)
+        z = encode(t)
         if self.prefixes is not None and self.module_.training:
-            code = self.prefixes.shorten(z)
-        return Pass(t, z, self.module_.decode(code), target)
+            return z, decode(self.prefixes.shorten(z))
+        return z, decode(z)
+
+    def compile_module(self) -> None:
+        """Let torch compile the module for the training to come."""
+        # Batches differ by a row, for which nothing is to be compiled anew.
+        encode, decode = self.module_.encode, self.module_.decode
+        self.compiled_ = torch.compile(encode, dynamic=True), torch.compile(decode, dynamic=True)
 
     def batch_loss(self, t, target) -> tuple[torch.Tensor, Pass]:
         """Give what a training step makes small: the loss of a batch, and its penalties."""
@@ -234,7 +254,7 @@ class AutoencoderNet(NeuralNet):
 
     def rest(self, dtype: torch.dtype) -> None:
         """End training: inference mode, in the dtype of X, without a schedule."""
-        self.rates_ = self.average_ = None
+        self.rates_ = self.average_ = self.compiled_ = self.autocast_dtype = None
         self.module_.eval().to(dtype)
 
     def schedule(self, name: str, n_steps: int) -> None:
@@ -266,7 +286,7 @@ class AutoencoderNet(NeuralNet):
             self.optimizer_.load_state_dict(optimizer)
             self.module_.to(dtype)
             self.iterator_train__rng.set_state(shuffling)
-            self.rates_ = self.average_ = None
+            self.rates_ = self.average_ = self.compiled_ = None
             del self.history[n_epochs:]
             raise
 

@@ -10,6 +10,7 @@ from functools import cache
 from numbers import Integral
 
 import numpy as np
+import torch
 from sklearn.model_selection import train_test_split
 from skorch.callbacks import EarlyStopping
 from skorch.utils import noop
@@ -20,7 +21,8 @@ from sk_autoencoder._averaging import WeightAverage
 from sk_autoencoder._batches import Rows
 from sk_autoencoder._coordinates import torch_dtype
 from sk_autoencoder._evidence import ENOUGH_ROWS, Kept, gains_over_pca
-from sk_autoencoder._net import AutoencoderNet, BestEpoch
+from sk_autoencoder._net import BestEpoch
+from sk_autoencoder._precision import choose_precision, tf32
 from sk_autoencoder._start import local_torch_generator, starts_at_pca
 from sk_autoencoder._validation import Data, check_callbacks
 from sk_autoencoder._yardstick import pca_and_mean
@@ -159,8 +161,10 @@ def train(estimator, data: Data, parts, course: Course, start_epoch: int, task) 
     """
     net = estimator.net_
     rows = tuple(None if index is None else _rows(estimator, data, index) for index in parts)
-    with net.unchanged_on_error(), _enough_threads(net, course.batch_size):
+    with net.unchanged_on_error(), _quick_products(estimator, course.batch_size):
         net.module_.float()
+        if estimator.compile:
+            net.compile_module()
         net.batch_size, net.lr = course.batch_size, estimator.lr
         net.verbose = int(estimator.verbose) if course.last is None else 0
         valid = rows[1]
@@ -257,14 +261,25 @@ def _batch_size(estimator, n_rows: int) -> int:
 
 
 @contextmanager
-def _enough_threads(net: AutoencoderNet, batch_size: int) -> Iterator[None]:
+def _quick_products(estimator, batch_size: int) -> Iterator[None]:
+    """Multiply in the precision and with the threads that suit the batches of a training."""
+    net = estimator.net_
+    n_products = batch_size * sum(weight.numel() for weight in net.module_.parameters())
+    left = estimator._axes.share_left()
+    precision = choose_precision(estimator.precision, torch.device(net.device), left, n_products)
+    net.autocast_dtype = torch.bfloat16 if precision == "bfloat16" else None
+    with tf32(precision == "tf32"), _enough_threads(n_products):
+        yield
+
+
+@contextmanager
+def _enough_threads(n_products: int) -> Iterator[None]:
     """Leave small batches to one thread: waiting for a second would take most of the time.
 
     OpenMP, which torch runs on, counts its threads for each calling thread apart, so that
     fits in other threads and the pools of NumPy stay as they are.
     """
-    n_weights = sum(parameter.numel() for parameter in net.module_.parameters())
-    if n_weights * batch_size >= THREADED_BATCH:
+    if n_products >= THREADED_BATCH:
         yield
         return
     with _openmp().limit(limits=1):

@@ -28,6 +28,7 @@ from sk_autoencoder._coordinates import torch_dtype
 from sk_autoencoder._inference import Network
 from sk_autoencoder._module import ACTIVATIONS
 from sk_autoencoder._objective import OBJECTIVES, find_objective
+from sk_autoencoder._precision import PRECISIONS
 from sk_autoencoder._principal_axes import explained_variance
 from sk_autoencoder._validation import (
     check_codes,
@@ -160,6 +161,18 @@ class AutoencoderTransformer(
         Device to train and to compute on, such as "cpu" or "cuda:0". "auto" takes a CUDA
         GPU where there is one.
 
+    precision : {"auto", "bfloat16", "float32", "tf32"}, default="float32"
+        How exactly the module multiplies matrices in training. Its weights, the losses and
+        all that follows a training are not concerned. "bfloat16" keeps 8 binary digits of each
+        number, through torch's autocast; "tf32" keeps 11, on CUDA GPUs. "auto" takes bfloat16
+        where the device multiplies in it, the net is large, and PCA leaves at least a
+        hundredth of the variance, next to which the rounding is nothing; else, where those
+        two hold, TF32 on CUDA; else float32.
+
+    compile : bool, default=False
+        Whether to train with the module compiled by `torch.compile`. That takes a C++
+        compiler, and tens of seconds at the start of the first training in a process.
+
     callbacks : list, default=None
         Callbacks of skorch, or (name, callback) pairs. `history` of the net that they are
         given has the losses in the units of X. Callbacks of scikit-learn are set with
@@ -283,6 +296,8 @@ class AutoencoderTransformer(
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "device": [str],
+        "precision": [StrOptions(set(PRECISIONS))],
+        "compile": ["boolean"],
         "callbacks": [list, tuple, None],
         "net_params": [dict, None],
         "warm_start": ["boolean"],
@@ -314,6 +329,8 @@ class AutoencoderTransformer(
         n_iter_no_change=100,
         tol=1e-4,
         device="auto",
+        precision="float32",
+        compile=False,
         callbacks=None,
         net_params=None,
         warm_start=False,
@@ -341,6 +358,8 @@ class AutoencoderTransformer(
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.device = device
+        self.precision = precision
+        self.compile = compile
         self.callbacks = callbacks
         self.net_params = net_params
         self.warm_start = warm_start
