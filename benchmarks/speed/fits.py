@@ -16,7 +16,7 @@ def ask(case: Case, rivals: list[str], rounds: int, epochs: int, peak: float) ->
     X = case.load()
     print(
         f"\nfit of {case.name}: {len(X)} x {case.n_features}, "
-        f"{'-'.join(map(str, case.widths))}, batch {case.batch_size}, {epochs} epochs"
+        f"{'-'.join(map(str, case.widths))}, batch {case.batch_size}, epochs: {epochs}"
     )
     contenders = [OURS, *rivals]
     few = X[: WARM_UP_BATCHES * case.batch_size]

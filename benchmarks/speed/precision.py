@@ -18,7 +18,7 @@ LARGEST_ERROR_RATIO = 1.02
 
 def ask(case: Case, test: np.ndarray, rounds: int, epochs: int) -> Answer:
     """Fit in both precisions, and compare times and test errors."""
-    print(f"\nprecision, fit of {case.name}, {epochs} epochs")
+    print(f"\nprecision, fit of {case.name}, epochs: {epochs}")
     if "precision" not in AutoencoderTransformer().get_params():
         print("  this version of the estimator has no parameter precision: left out")
         return Answer()
