@@ -32,7 +32,7 @@ class Bar:
         verdict = "holds" if self.holds else "missed"
         side = "at least" if self.at_least else "at most"
         unit = f" {self.unit}" if self.unit else ""
-        return f"{verdict:<6}  {self.what}: {self.figure:.3g}{unit}, {side} {self.limit:.3g}{unit}"
+        return f"{verdict:<6}  {self.what}: {self.figure:.4g}{unit}, {side} {self.limit:.4g}{unit}"
 
 
 @dataclass(frozen=True)
