@@ -37,7 +37,7 @@ bench: $(READY)
 	$(BIN)/python -m pytest benchmarks && exit $$missed
 
 clean:
-	rm -rf $(VENV) build dist htmlcov .coverage report.png speed.png speed.json
+	rm -rf $(VENV) .benchmarks build dist htmlcov .coverage report.png speed.png speed.json
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
