@@ -14,7 +14,9 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
 from skorch.utils import to_tensor
 
+from sk_autoencoder._adam import quick_step
 from sk_autoencoder._averaging import WeightAverage
+from sk_autoencoder._backprop import Backprop, is_plain
 from sk_autoencoder._nested import Prefixes, first
 from sk_autoencoder._objective import Target
 
@@ -189,18 +191,31 @@ class AutoencoderNet(NeuralNet):
     def _train(self, iterator) -> float:
         """Take a step on each batch, with nothing in between; the loss is read once at the end."""
         self._set_training(True)
-        optimizer, average, losses, sizes = self.optimizer_, self.average_, [], []
+        gradients = Backprop(self.module_) if self._is_plain() else self._gradients
+        take_step, average = quick_step(self.optimizer_), self.average_
+        losses, sizes = [], []
         for t, target in iterator:
-            optimizer.zero_grad()
-            loss, _ = self.batch_loss(t, target)
-            loss.backward()
+            losses.append(gradients(t, target))
             self._next_lr()
-            optimizer.step()
+            take_step()
             if average is not None:
                 average.update()
-            losses.append(loss.detach())
             sizes.append(len(t))
         return _mean(losses, sizes)
+
+    def _gradients(self, t, target) -> torch.Tensor:
+        """Compute the gradients of a batch, and give its loss."""
+        self.optimizer_.zero_grad()
+        loss, _ = self.batch_loss(t, target)
+        loss.backward()
+        return loss.detach()
+
+    def _is_plain(self) -> bool:
+        """Whether the loss is the squared error of a plain stack, and nothing besides."""
+        others = self.prefixes, self.penalties, self.autocast_dtype, self.compiled_
+        if any(others) or self.criterion_.output is not None:
+            return False
+        return is_plain(self.module_)
 
     def _train_watched(self, iterator, step_fn) -> float:
         """Take skorch's steps, each of them noted and told to callbacks."""
