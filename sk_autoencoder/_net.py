@@ -193,15 +193,14 @@ class AutoencoderNet(NeuralNet):
         self._set_training(True)
         gradients = Backprop(self.module_) if self._is_plain() else self._gradients
         take_step, average = quick_step(self.optimizer_), self.average_
-        losses, sizes = [], []
+        mean = _Mean(self.device)
         for t, target in iterator:
-            losses.append(gradients(t, target))
+            mean.add(gradients(t, target), len(t))
             self._next_lr()
             take_step()
             if average is not None:
                 average.update()
-            sizes.append(len(t))
-        return _mean(losses, sizes)
+        return mean.value()
 
     def _gradients(self, t, target) -> torch.Tensor:
         """Compute the gradients of a batch, and give its loss."""
@@ -219,39 +218,39 @@ class AutoencoderNet(NeuralNet):
 
     def _train_watched(self, iterator, step_fn) -> float:
         """Take skorch's steps, each of them noted and told to callbacks."""
-        losses, sizes = [], []
+        mean = _Mean(self.device)
         for batch in iterator:
             self._next_lr()
             self.notify("on_batch_begin", batch=batch, training=True)
             step = step_fn(batch)
             if self.average_ is not None:
                 self.average_.update()
-            losses.append(step["loss"].detach())
-            sizes.append(len(batch[0]))
-            self._note_batch("train", losses[-1], sizes[-1])
+            loss, size = step["loss"].detach(), len(batch[0])
+            mean.add(loss, size)
+            self._note_batch("train", loss, size)
             self.notify("on_batch_end", batch=batch, training=True, **step)
-        return _mean(losses, sizes)
+        return mean.value()
 
     def loss(self, rows, *, watched=False) -> float:
         """Mean loss of the present weights on a `Rows`, in the units of X."""
         self._set_training(False)
-        losses, sizes = [], []
+        mean = _Mean(self.device)
         for t, target in self.get_iterator(rows, training=False):
             if watched:
                 self.notify("on_batch_begin", batch=(t, target), training=False)
             with torch.inference_mode():
                 of_rows = self.row_losses(t, target).double()
                 weight = 1.0 if target.weight is None else target.weight
-                losses.append((of_rows * weight).mean())
+                loss = (of_rows * weight).mean()
             if self.penalties:
                 with torch.no_grad():
-                    losses[-1] = losses[-1] + self.penalty(self.pass_through(t, target))
-            sizes.append(len(t))
+                    loss = loss + self.penalty(self.pass_through(t, target))
+            mean.add(loss, len(t))
             if watched:
-                self._note_batch("valid", losses[-1], sizes[-1])
-                step = {"loss": losses[-1], "y_pred": self.evaluation_step((t, target))}
+                self._note_batch("valid", loss, len(t))
+                step = {"loss": loss, "y_pred": self.evaluation_step((t, target))}
                 self.notify("on_batch_end", batch=(t, target), training=False, **step)
-        return rows.in_units_of_X(_mean(losses, sizes))
+        return rows.in_units_of_X(mean.value())
 
     def _note_batch(self, prefix: str, loss: torch.Tensor, size: int) -> None:
         self.history.record_batch(f"{prefix}_loss", loss.item())
@@ -339,10 +338,23 @@ class BestEpoch(Callback):
         del self.weights_
 
 
-def _mean(losses: list[torch.Tensor], sizes: list[int]) -> float:
-    """Mean loss of the rows of batches with the given mean losses."""
-    weights = torch.tensor(sizes, dtype=torch.float64, device=losses[0].device)
-    return (torch.stack(losses).double() @ weights / sum(sizes)).item()
+class _Mean:
+    """Mean loss of the rows of batches, summed where the losses are.
+
+    No loss is kept: each would pin the memory beside it, which then grows with every step.
+    """
+
+    def __init__(self, device):
+        self.total = torch.zeros((), dtype=torch.float64, device=device)
+        self.n_rows = 0
+
+    @torch.no_grad()
+    def add(self, loss: torch.Tensor, n_rows: int) -> None:
+        self.total.add_(loss, alpha=n_rows)
+        self.n_rows += n_rows
+
+    def value(self) -> float:
+        return self.total.item() / self.n_rows
 
 
 def _one_cycle(n_steps: int) -> np.ndarray:
