@@ -58,37 +58,46 @@ class Backprop:
     ----------
     module : StackedAutoencoder
         One that `is_plain`.
+    dtype : torch.dtype, default=None
+        What matrices are multiplied in; None for the dtype of the weights. These, the loss and
+        the gradients stay in theirs.
     """
 
-    def __init__(self, module: StackedAutoencoder):
+    def __init__(self, module: StackedAutoencoder, dtype: torch.dtype | None = None):
+        self.dtype = dtype
         self.encoder, self.decoder = _Layers(module.encoder), _Layers(module.decoder)
         self.shortcuts = module.encoder_shortcut, module.decoder_shortcut
         for parameter in module.parameters():
             parameter.grad = torch.empty_like(parameter)
 
     @torch.no_grad()
-    def __call__(self, x: Tensor, target: Target) -> Tensor:
+    def __call__(self, t: Tensor, target: Target) -> Tensor:
         into, out = self.shortcuts
+        x = t.to(self.dtype)
         z = self.encoder.forward(x)  # (batch, n_components)
         if into is not None:
-            z = z.addmm_(x, into.weight.t())
+            a = into.weight.to(self.dtype)
+            z = z.addmm_(x, a.t())
         y = self.decoder.forward(z)  # (batch, n_inputs)
         if out is not None:
-            y = y.addmm_(z, out.weight.t())
-        error = y.sub_(target.rows)
-        loss = error.square()
-        g = error.mul_(2 / y.numel())
+            b = out.weight.to(self.dtype)
+            y = y.addmm_(z, b.t())
+        error = y.to(t.dtype).sub_(target.rows)
+        squares = error.square()
+        error.mul_(2 / error.numel())
         if target.weight is not None:
             weight = target.weight[:, None]
-            loss, g = loss.mul_(weight), g.mul_(weight)
+            squares.mul_(weight)
+            error.mul_(weight)
+        g = error.to(self.dtype)
         gz = self.decoder.backward(g)
         if out is not None:
-            torch.mm(g.t(), z, out=out.weight.grad)
-            gz = gz.addmm_(g, out.weight)
+            _product(g.t(), z, out.weight.grad)
+            gz = gz.addmm_(g, b)
         self.encoder.backward(gz, for_input=False)
         if into is not None:
-            torch.mm(gz.t(), x, out=into.weight.grad)
-        return loss.mean()
+            _product(gz.t(), x, into.weight.grad)
+        return squares.mean()
 
 
 class _Layers:
@@ -101,22 +110,35 @@ class _Layers:
 
     def forward(self, x: Tensor) -> Tensor:
         """Output of the stack; what the way back needs is kept until then."""
+        self.weights = [layer.weight.to(x.dtype) for layer in self.linear]
         self.inputs, self.sums = [x], []
-        *hidden, last = self.linear
-        for layer, activation in zip(hidden, self.activations, strict=True):
-            self.sums.append(torch.addmm(layer.bias, self.inputs[-1], layer.weight.t()))
-            self.inputs.append(activation(self.sums[-1]))
-        return torch.addmm(last.bias, self.inputs[-1], last.weight.t())
+        for layer, weight, activation in zip(
+            self.linear, self.weights, [*self.activations, None], strict=True
+        ):
+            x = torch.addmm(layer.bias.to(x.dtype), x, weight.t())
+            if activation is not None:
+                self.sums.append(x)
+                x = activation(x)
+                self.inputs.append(x)
+        return x
 
     def backward(self, g: Tensor, for_input: bool = True) -> Tensor:
         """Set the gradients of the stack; give that by its input, where it is asked for."""
         for i in reversed(range(len(self.linear))):
             layer, x = self.linear[i], self.inputs[i]
-            torch.mm(g.t(), x, out=layer.weight.grad)
+            _product(g.t(), x, layer.weight.grad)
             torch.sum(g, 0, out=layer.bias.grad)
             if i > 0:
-                g = self.derivatives[i - 1](g @ layer.weight, self.sums[i - 1], x)
+                g = self.derivatives[i - 1](g @ self.weights[i], self.sums[i - 1], x)
             elif for_input:
-                g = g @ layer.weight
-        self.inputs, self.sums = [], []
+                g = g @ self.weights[0]
+        del self.weights, self.inputs, self.sums
         return g
+
+
+def _product(a: Tensor, b: Tensor, out: Tensor) -> None:
+    """Multiply two matrices into a third, which may have more digits."""
+    if a.dtype == out.dtype:
+        torch.mm(a, b, out=out)
+    else:
+        out.copy_(a @ b)

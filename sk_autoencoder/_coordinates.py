@@ -41,7 +41,8 @@ class Coordinates(nn.Module):
     mean: torch.Tensor
     components: torch.Tensor | None
     _origin: torch.Tensor
-    _remainder: torch.Tensor
+    _remainder: torch.Tensor | None
+    _shift: torch.Tensor
     fill: Callable[[np.ndarray], np.ndarray]
 
     def __init__(self, mean, scale, components=None, *, mean_square=1.0, dtype=torch.float64):
@@ -55,7 +56,10 @@ class Coordinates(nn.Module):
         # In two parts that sum to it, so that rows of 32 bits lose no digits to a large offset
         # although nothing is computed in 64: the first difference is exact near the mean.
         self.register_buffer("_origin", self.mean.to(dtype))
-        self.register_buffer("_remainder", (self.mean - self._origin.double()).to(dtype))
+        remainder = (self.mean - self._origin.double()).to(dtype)
+        matters = remainder.abs().max() > torch.finfo(dtype).eps / 4 * scale
+        self.register_buffer("_remainder", remainder if matters else None)
+        self.register_buffer("_shift", (-self.mean / scale).to(dtype))
         if components is not None:
             components = torch.as_tensor(components).to(dtype, copy=True)
         self.register_buffer("components", components)
@@ -79,16 +83,21 @@ class Coordinates(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Coordinates of the rows of X."""
-        t = self.centre(x).div_(self.scale)  # (batch, n_features)
+        if self._remainder is None:
+            t = torch.add(self._shift, x, alpha=1 / self.scale)  # (batch, n_features)
+        else:
+            t = self.centre(x).mul_(1 / self.scale)
         return t if self.components is None else t @ self.components.T  # (batch, n_axes)
 
     def centre(self, x: torch.Tensor) -> torch.Tensor:
         """Rows of X less their mean."""
-        return (x - self._origin).sub_(self._remainder)
+        centred = x - self._origin
+        return centred if self._remainder is None else centred.sub_(self._remainder)
 
     def inverse(self, t: torch.Tensor) -> torch.Tensor:
         """Rows of X with the coordinates t."""
-        return self.deviation(t).add_(self._remainder).add_(self._origin)  # (batch, n_features)
+        x = self.deviation(t)  # (batch, n_features)
+        return (x if self._remainder is None else x.add_(self._remainder)).add_(self._origin)
 
     def deviation(self, t: torch.Tensor) -> torch.Tensor:
         """Give the same without the mean."""
@@ -127,7 +136,9 @@ def _squared_distance(block, mean: torch.Tensor) -> torch.Tensor:
 
 def as_tensor(block: np.ndarray, device: torch.device) -> torch.Tensor:
     """Rows as a tensor that shares their memory where torch can take it."""
-    x = torch.from_numpy(np.require(block, requirements=["C", "W"]))
+    if not (block.flags.c_contiguous and block.flags.writeable):
+        block = block.copy(order="C")
+    x = torch.from_numpy(block)
     on_cuda = device.type == "cuda"
     # From pinned memory, so that a GPU is sent rows while it computes.
     return (x.pin_memory() if on_cuda else x).to(device, non_blocking=on_cuda)

@@ -191,7 +191,8 @@ class AutoencoderNet(NeuralNet):
     def _train(self, iterator) -> float:
         """Take a step on each batch, with nothing in between; the loss is read once at the end."""
         self._set_training(True)
-        gradients = Backprop(self.module_) if self._is_plain() else self._gradients
+        plain = self._is_plain()
+        gradients = Backprop(self.module_, self.autocast_dtype) if plain else self._gradients
         take_step, average = quick_step(self.optimizer_), self.average_
         mean = _Mean(self.device)
         for t, target in iterator:
@@ -211,7 +212,7 @@ class AutoencoderNet(NeuralNet):
 
     def _is_plain(self) -> bool:
         """Whether the loss is the squared error of a plain stack, and nothing besides."""
-        others = self.prefixes, self.penalties, self.autocast_dtype, self.compiled_
+        others = self.prefixes, self.penalties, self.compiled_
         if any(others) or self.criterion_.output is not None:
             return False
         return is_plain(self.module_)

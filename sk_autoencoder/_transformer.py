@@ -478,8 +478,8 @@ class AutoencoderTransformer(
             Their codes, in the units and in the floating dtype of X.
         """
         check_is_fitted(self)
-        X = check_X(self, X, reset=False)
-        return self._network(X.dtype).encode(X)
+        X, gaps = check_X(self, X, reset=False)
+        return self._network(X.dtype, gaps=gaps).encode(X)
 
     def inverse_transform(self, X):
         """Decode codes to rows in the space of the training data.
@@ -515,8 +515,9 @@ class AutoencoderTransformer(
             the container that `inverse_transform` gives.
         """
         check_is_fitted(self)
-        rows = check_X(self, X, reset=False)
-        return like_output(self, self._network(rows.dtype).reconstruct(rows), X)
+        rows, gaps = check_X(self, X, reset=False)
+        network = self._network(rows.dtype, gaps=gaps)
+        return like_output(self, network.reconstruct(rows), X)
 
     def reconstruction_error(self, X, *, per_feature=False):
         """Squared error of the reconstruction of X.
@@ -534,8 +535,8 @@ class AutoencoderTransformer(
             Squared errors in the squared units of X, float64.
         """
         check_is_fitted(self)
-        X = check_X(self, X, reset=False)
-        network = self._network(X.dtype)
+        X, gaps = check_X(self, X, reset=False)
+        network = self._network(X.dtype, gaps=gaps)
         return network.squared_error(X) if per_feature else network.mean_squared_error(X)
 
     def score_samples(self, X):
@@ -573,7 +574,7 @@ class AutoencoderTransformer(
         """
         check_is_fitted(self)
         data = check_data(self, X, None, sample_weight, reset=False)
-        network = self._network(data.X.dtype, whiten=False)
+        network = self._network(data.X.dtype, gaps=data.gaps, whiten=False)
         return _components.explained(network, data, self.mean_)
 
     @property
@@ -598,8 +599,8 @@ class AutoencoderTransformer(
     def _n_features_out(self):
         return self.n_components_
 
-    def _network(self, dtype, *, whiten=True):
-        """Give the module, between its frames, for rows of a dtype."""
+    def _network(self, dtype, *, gaps=False, whiten=True):
+        """Give the module, between its frames, for rows of a dtype, which may have gaps."""
         coordinates, output, module = self._coordinates, self._output, self.net_.module_
         dtype = torch_dtype(dtype)
         if coordinates.dtype != dtype:
@@ -612,6 +613,7 @@ class AutoencoderTransformer(
             module,
             self._width,
             self.n_components_,
+            gaps=gaps,
             activation=None if link is None else link.activation,
             whitening=self._whitening if whiten else None,
         )
@@ -715,7 +717,7 @@ class AutoencoderTransformer(
 
         That share is measured on `rows`, which are the validation rows where there are any.
         """
-        network = self._network(data.X.dtype, whiten=False)
+        network = self._network(data.X.dtype, gaps=data.gaps, whiten=False)
         mean, covariance = _components.moments(network, data)
         if self.nested:
             share = _components.explained_by_each(network, data, rows, self.mean_)
