@@ -65,6 +65,8 @@ NETWORK_PARAMS = (
     "nested",
     "module",
     "loss",
+    "corruption",
+    "corruption_level",
     "optimizer",
     "weight_decay",
     "device",

@@ -19,11 +19,12 @@ from sk_autoencoder import _evidence
 from sk_autoencoder._averaging import WeightAverage
 from sk_autoencoder._batches import Rows
 from sk_autoencoder._coordinates import torch_dtype
+from sk_autoencoder._corruption import CorruptedRows
 from sk_autoencoder._evidence import ENOUGH_ROWS, Kept, gains_over_pca
 from sk_autoencoder._net import AutoencoderNet, BestEpoch
 from sk_autoencoder._start import local_torch_generator, starts_at_pca
 from sk_autoencoder._validation import Data, check_callbacks
-from sk_autoencoder._yardstick import pca_and_mean
+from sk_autoencoder._yardstick import pca_and_mean, pca_of_corrupted
 
 LR_SCHEDULES = ("one_cycle", "constant")
 
@@ -128,10 +129,18 @@ def refits(estimator, n_samples: int) -> bool:
 
 
 def yardstick(estimator, data: Data, index: np.ndarray) -> tuple[float, float]:
-    """Mean loss of some rows with PCA, and with the mean alone."""
+    """Mean loss of some rows, corrupted if asked for, with PCA, and with the mean alone."""
     net = estimator.net_
     fill = estimator._coordinates.fill
-    return pca_and_mean(estimator._axes, data, index, net.criterion_, net.sizes, fill)
+    pca, mean = pca_and_mean(estimator._axes, data, index, net.criterion_, net.sizes, fill)
+    return pca if estimator._noise is None else _corrupted_pca(estimator, data, index), mean
+
+
+def _corrupted_pca(estimator, data: Data, index: np.ndarray) -> float:
+    """Mean loss of PCA of corrupted rows: the yardstick of denoising."""
+    rows = _rows(estimator, data, index, fixed=True)
+    assert isinstance(rows, CorruptedRows)
+    return pca_of_corrupted(estimator._axes, rows, estimator.net_.sizes)
 
 
 def set_bounds(estimator, data: Data, index: np.ndarray) -> float:
@@ -144,6 +153,8 @@ def set_bounds(estimator, data: Data, index: np.ndarray) -> float:
     if net.criterion_.output is None:
         pca = float(np.mean([axes.leading(size).training_loss() for size in net.sizes]))
         mean = axes.total_variance / axes.n_features
+        if estimator._noise is not None:
+            pca = _corrupted_pca(estimator, data, index)
     else:
         pca, mean = yardstick(estimator, data, index)
     net.unit_loss = mean if net.criterion_.output is not None else mean / coordinates.unit
@@ -158,7 +169,10 @@ def train(estimator, data: Data, parts, course: Course, start_epoch: int, task) 
     Each epoch is a subtask of `task`.
     """
     net = estimator.net_
-    rows = tuple(None if index is None else _rows(estimator, data, index) for index in parts)
+    rows = tuple(
+        None if index is None else _rows(estimator, data, index, fixed=is_valid)
+        for index, is_valid in zip(parts, (False, True), strict=True)
+    )
     with net.unchanged_on_error(), _enough_threads(net, course.batch_size):
         net.module_.float()
         net.batch_size, net.lr = course.batch_size, estimator.lr
@@ -207,7 +221,7 @@ def _run_epochs(estimator, rows, course: Course, data: Data, task) -> bool:
     return stopped
 
 
-def _keep(estimator, rows: Rows, best: BestEpoch, start_epoch: int) -> Kept:
+def _keep(estimator, rows: Rows | CorruptedRows, best: BestEpoch, start_epoch: int) -> Kept:
     """Keep the best epoch, or PCA where a start there is not told from it."""
     if start_epoch > 0 or not starts_at_pca(estimator):
         return Kept(best.epoch_, best.loss_)
@@ -222,17 +236,21 @@ def gains_of_rows(estimator, data: Data, index: np.ndarray) -> np.ndarray:
     """Give what the net saves of PCA's loss on each of the rows."""
     net = estimator.net_
     net.module_.float()
-    gains = gains_over_pca(net, _rows(estimator, data, index))
+    gains = gains_over_pca(net, _rows(estimator, data, index, fixed=True))
     net.rest(estimator._coordinates.dtype)
     return gains
 
 
-def _rows(estimator, data: Data, index: np.ndarray) -> Rows:
-    """Give rows of X in the network's coordinates, whatever dtype these had in the first fit."""
+def _rows(estimator, data: Data, index: np.ndarray, *, fixed: bool) -> Rows | CorruptedRows:
+    """Give rows of X in the network's coordinates, whatever dtype these had in the first fit.
+
+    Where they are corrupted, `fixed` rows are so in the same way each time.
+    """
     coordinates = estimator._coordinates
     if coordinates.dtype != torch_dtype(data.X.dtype):
         coordinates = coordinates.astype(torch_dtype(data.X.dtype))
-    return Rows(data.X, index, coordinates, estimator.net_.criterion_, data.weight)
+    rows = Rows(data.X, index, coordinates, estimator.net_.criterion_, data.weight)
+    return rows if estimator._noise is None else CorruptedRows(rows, estimator._noise, fixed=fixed)
 
 
 def _callbacks(estimator, best: BestEpoch | None) -> list:

@@ -25,6 +25,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_autoencoder import _components, _evidence, _start, _training
 from sk_autoencoder._coordinates import torch_dtype
+from sk_autoencoder._corruption import CORRUPTIONS, noise_of
 from sk_autoencoder._inference import Network
 from sk_autoencoder._module import ACTIVATIONS
 from sk_autoencoder._objective import OBJECTIVES, find_objective
@@ -107,6 +108,21 @@ class AutoencoderTransformer(
         from 0 on, an exponential; with these two the network starts near PCA but not at it.
         A callable is given reconstruction and X as tensors of shape (batch, n_features), and
         gives the loss of each cell in that shape.
+
+    corruption : {"gaussian", "masking", "salt_and_pepper", "swap"} or callable, default=None
+        What is done to the rows before they are encoded, anew in each step of the training,
+        while the target stays clean: the denoising autoencoder [6]_. "gaussian" adds normal
+        noise; "masking" sets cells to the mean of their feature, which is zero for the
+        network; "salt_and_pepper" sets them to the least or to the greatest training value of
+        their feature; "swap" takes them from the same feature of other rows of the batch. A
+        callable is given rows of X, a tensor of shape (batch, n_features) in their floating
+        dtype, and the torch.Generator to draw from, and gives corrupted rows in that shape.
+        Gaps are filled before. The validation rows are corrupted once and for all, PCA's
+        scores are those of PCA of corrupted rows, and the network has to beat these.
+
+    corruption_level : float, default=0.3
+        With "gaussian" the standard deviation of the noise, in the units of X; with the other
+        names the share of the cells, in [0, 1], that is corrupted. A callable has its own.
 
     optimizer : {"adam", "adamw", "rmsprop", "sgd"} or callable, default="adamw"
         Optimizer, by name or as a class of torch. "sgd" has a Nesterov momentum of 0.9.
@@ -206,8 +222,9 @@ class AutoencoderTransformer(
     history_ : pandas.DataFrame
         A row an epoch: "epoch", "train_loss", "valid_loss" with `early_stopping`, "dur" in
         seconds, and what callbacks record. Losses are means of `loss` over the cells of X: by
-        default mean squared errors in its squared units. Row 0 is PCA with as many
-        components, fitted on the training rows.
+        default mean squared errors in its squared units, and with `corruption` errors of
+        what is made of corrupted rows. Row 0 is PCA with as many components, fitted on the
+        training rows.
 
     n_iter_ : int
         Number of epochs that the last call of `fit` or `partial_fit` trained for.
@@ -222,7 +239,8 @@ class AutoencoderTransformer(
         rows.
 
     pca_validation_score_ : float or None
-        The same for PCA, fitted on the training rows.
+        The same for PCA, fitted on the training rows. With `corruption` both are scores of
+        what is made of corrupted validation rows.
 
     n_features_in_ : int
         Number of features seen during `fit`.
@@ -247,6 +265,8 @@ class AutoencoderTransformer(
        dropout. ICML.
     .. [5] Polyak and Juditsky (1992). Acceleration of stochastic approximation by averaging.
        SIAM Journal on Control and Optimization 30(4), 838-855.
+    .. [6] Vincent, Larochelle, Lajoie, Bengio and Manzagol (2010). Stacked denoising
+       autoencoders. Journal of Machine Learning Research 11, 3371-3408.
 
     Examples
     --------
@@ -270,6 +290,8 @@ class AutoencoderTransformer(
         "whiten": ["boolean"],
         "module": [torch.nn.Module, callable, None],
         "loss": [StrOptions(set(OBJECTIVES)), callable],
+        "corruption": [StrOptions(set(CORRUPTIONS)), callable, None],
+        "corruption_level": [Interval(Real, 0, None, closed="left")],
         "optimizer": [StrOptions(set(_start.OPTIMIZERS)), callable],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions(set(_training.LR_SCHEDULES))],
@@ -301,6 +323,8 @@ class AutoencoderTransformer(
         whiten=False,
         module=None,
         loss="squared_error",
+        corruption=None,
+        corruption_level=0.3,
         optimizer="adamw",
         lr=5e-3,
         lr_schedule="one_cycle",
@@ -328,6 +352,8 @@ class AutoencoderTransformer(
         self.whiten = whiten
         self.module = module
         self.loss = loss
+        self.corruption = corruption
+        self.corruption_level = corruption_level
         self.optimizer = optimizer
         self.lr = lr
         self.lr_schedule = lr_schedule
@@ -621,6 +647,7 @@ class AutoencoderTransformer(
         self._coordinates.fill = partial(filling.fill, components=self._axes.components)
         self._output = _start.choose_output(self, axes, self._coordinates, data, rows)
         self._whitening = None
+        self._noise = noise_of(self, axes.mean, data, rows, rng)
         self.net_ = _start.build_net(self, data.gaps, rng)
         self._network_params = _start.network_params(self)
         loss = _training.set_bounds(self, data, rows)

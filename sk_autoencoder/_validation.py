@@ -25,6 +25,7 @@ PRIVATE_STATE = (
     "_axes",
     "_coordinates",
     "_network_params",
+    "_noise",
     "_output",
     "_saw_all_rows",
     "_whitening",
