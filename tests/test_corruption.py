@@ -33,7 +33,7 @@ def parts_of(autoencoder, X, *, fixed):
     rows = _training._rows(autoencoder, data, np.arange(len(X)), fixed=fixed)
     coordinates = autoencoder._coordinates
     for t, target in rows.batches(np.arange(len(X)), 3):
-        clean, seen = (coordinates.inverse(part.double()) for part in (target.rows, t))
+        clean, seen = (coordinates.inverse(part.to(coordinates.dtype)) for part in (target.rows, t))
         yield clean.numpy(), seen.numpy()
 
 
