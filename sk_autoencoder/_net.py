@@ -197,8 +197,8 @@ class AutoencoderNet(NeuralNet):
             self.notify("on_batch_end", batch=batch, training=True, **step)
         return _mean(losses, sizes)
 
-    def loss(self, rows, *, watched=False) -> float:
-        """Mean loss of the present weights on a `Rows`, in the units of X."""
+    def loss(self, rows, *, watched=False, penalized=True) -> float:
+        """Mean loss of the present weights on a `Rows`, in the units of X, with its penalties."""
         self._set_training(False)
         losses, sizes = [], []
         for t, target in self.get_iterator(rows, training=False):
@@ -208,7 +208,7 @@ class AutoencoderNet(NeuralNet):
                 of_rows = self.row_losses(t, target).double()
                 weight = 1.0 if target.weight is None else target.weight
                 losses.append((of_rows * weight).mean())
-            if self.penalties:
+            if self.penalties and penalized:
                 with torch.no_grad():
                     losses[-1] = losses[-1] + self.penalty(self.pass_through(t, target))
             sizes.append(len(t))

@@ -21,6 +21,7 @@ from sk_autoencoder._module import StackedAutoencoder, auto_hidden_layer_sizes, 
 from sk_autoencoder._nested import Prefixes, validated_sizes
 from sk_autoencoder._net import AutoencoderNet
 from sk_autoencoder._objective import LEAST_MEAN, Criterion, find_objective
+from sk_autoencoder._penalties import penalties_of
 from sk_autoencoder._principal_axes import PrincipalAxes
 from sk_autoencoder._validation import Data, check_hidden_layer_sizes
 from sk_autoencoder._yardstick import best_slope
@@ -67,6 +68,11 @@ NETWORK_PARAMS = (
     "loss",
     "corruption",
     "corruption_level",
+    "sparsity_penalty",
+    "sparsity",
+    "sparsity_target",
+    "contractive_penalty",
+    "orthogonality_penalty",
     "optimizer",
     "weight_decay",
     "device",
@@ -208,6 +214,7 @@ def build_net(estimator, gaps: bool, rng) -> AutoencoderNet:
                 **net_params,
             }
         ).initialize()
+    net.penalties = penalties_of(estimator, seed)
     net.sizes = (estimator._width,)
     if estimator.nested:
         net.sizes = validated_sizes(estimator._width)

@@ -222,7 +222,12 @@ def _run_epochs(estimator, rows, course: Course, data: Data, task) -> bool:
 
 
 def _keep(estimator, rows: Rows | CorruptedRows, best: BestEpoch, start_epoch: int) -> Kept:
-    """Keep the best epoch, or PCA where a start there is not told from it."""
+    """Keep the best epoch, or PCA where a start there is not told from it.
+
+    With penalties the epochs are not compared with PCA, which does not make those small.
+    """
+    if estimator.net_.penalties:
+        return Kept(best.epoch_, estimator.net_.loss(rows, penalized=False))
     if start_epoch > 0 or not starts_at_pca(estimator):
         return Kept(best.epoch_, best.loss_)
     gains = gains_over_pca(estimator.net_, rows)

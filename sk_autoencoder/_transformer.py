@@ -29,6 +29,7 @@ from sk_autoencoder._corruption import CORRUPTIONS, noise_of
 from sk_autoencoder._inference import Network
 from sk_autoencoder._module import ACTIVATIONS
 from sk_autoencoder._objective import OBJECTIVES, find_objective
+from sk_autoencoder._penalties import SPARSITIES
 from sk_autoencoder._principal_axes import explained_variance
 from sk_autoencoder._validation import (
     check_codes,
@@ -123,6 +124,30 @@ class AutoencoderTransformer(
     corruption_level : float, default=0.3
         With "gaussian" the standard deviation of the noise, in the units of X; with the other
         names the share of the cells, in [0, 1], that is corrupted. A callable has its own.
+
+    sparsity_penalty : float, default=0.0
+        Weight of a penalty that makes components zero or nearly so in most rows. This and the
+        two weights below count in losses of the mean of X (by default, its variance), and the
+        code in the units of the network's frame, in which the features have a mean variance
+        of 1. With any of the three, the losses in `history_` hold the penalties, and the epoch
+        with the smallest sum is kept, whether or not PCA reconstructs better.
+
+    sparsity : {"l1", "kl"}, default="l1"
+        The penalty: "l1" is the mean of the absolute values of the components; "kl" the
+        Kullback-Leibler divergence of `sparsity_target` from the mean activities
+        ``z**2 / (1 + z**2)`` of the components over a batch [7]_. Used with
+        `sparsity_penalty`.
+
+    sparsity_target : float, default=0.05
+        Mean activity of a component that "kl" aims at, in (0, 1).
+
+    contractive_penalty : float, default=0.0
+        Weight of the mean squared derivative of the components by the input, which is 1 for
+        PCA: the contractive autoencoder [8]_, whose codes change little where rows do. It is
+        estimated from one random projection of the Jacobian a row and step [9]_.
+
+    orthogonality_penalty : float, default=0.0
+        Weight of the mean squared correlation of pairs of components over a batch [10]_.
 
     optimizer : {"adam", "adamw", "rmsprop", "sgd"} or callable, default="adamw"
         Optimizer, by name or as a class of torch. "sgd" has a Nesterov momentum of 0.9.
@@ -224,7 +249,7 @@ class AutoencoderTransformer(
         seconds, and what callbacks record. Losses are means of `loss` over the cells of X: by
         default mean squared errors in its squared units, and with `corruption` errors of
         what is made of corrupted rows. Row 0 is PCA with as many components, fitted on the
-        training rows.
+        training rows, without penalties.
 
     n_iter_ : int
         Number of epochs that the last call of `fit` or `partial_fit` trained for.
@@ -267,6 +292,14 @@ class AutoencoderTransformer(
        SIAM Journal on Control and Optimization 30(4), 838-855.
     .. [6] Vincent, Larochelle, Lajoie, Bengio and Manzagol (2010). Stacked denoising
        autoencoders. Journal of Machine Learning Research 11, 3371-3408.
+    .. [7] Ng (2011). Sparse autoencoder. CS294A lecture notes, Stanford University.
+    .. [8] Rifai, Vincent, Muller, Glorot and Bengio (2011). Contractive auto-encoders:
+       explicit invariance during feature extraction. ICML.
+    .. [9] Hutchinson (1990). A stochastic estimator of the trace of the influence matrix for
+       Laplacian smoothing splines. Communications in Statistics - Simulation and
+       Computation 19(2), 433-450.
+    .. [10] Cogswell, Ahmed, Girshick, Zitnick and Batra (2016). Reducing overfitting in deep
+       networks by decorrelating representations. ICLR.
 
     Examples
     --------
@@ -292,6 +325,11 @@ class AutoencoderTransformer(
         "loss": [StrOptions(set(OBJECTIVES)), callable],
         "corruption": [StrOptions(set(CORRUPTIONS)), callable, None],
         "corruption_level": [Interval(Real, 0, None, closed="left")],
+        "sparsity_penalty": [Interval(Real, 0, None, closed="left")],
+        "sparsity": [StrOptions(set(SPARSITIES))],
+        "sparsity_target": [Interval(Real, 0, 1, closed="neither")],
+        "contractive_penalty": [Interval(Real, 0, None, closed="left")],
+        "orthogonality_penalty": [Interval(Real, 0, None, closed="left")],
         "optimizer": [StrOptions(set(_start.OPTIMIZERS)), callable],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions(set(_training.LR_SCHEDULES))],
@@ -325,6 +363,11 @@ class AutoencoderTransformer(
         loss="squared_error",
         corruption=None,
         corruption_level=0.3,
+        sparsity_penalty=0.0,
+        sparsity="l1",
+        sparsity_target=0.05,
+        contractive_penalty=0.0,
+        orthogonality_penalty=0.0,
         optimizer="adamw",
         lr=5e-3,
         lr_schedule="one_cycle",
@@ -354,6 +397,11 @@ class AutoencoderTransformer(
         self.loss = loss
         self.corruption = corruption
         self.corruption_level = corruption_level
+        self.sparsity_penalty = sparsity_penalty
+        self.sparsity = sparsity
+        self.sparsity_target = sparsity_target
+        self.contractive_penalty = contractive_penalty
+        self.orthogonality_penalty = orthogonality_penalty
         self.optimizer = optimizer
         self.lr = lr
         self.lr_schedule = lr_schedule
