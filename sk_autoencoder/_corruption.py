@@ -71,7 +71,7 @@ def _swap(x: Tensor, level: float, generator: Generator, _) -> Tensor:
 
 
 def _uniform(x: Tensor, generator: Generator) -> Tensor:
-    return torch.rand(x.shape, generator=generator).to(x.device)
+    return torch.rand(x.shape, dtype=torch.float32, generator=generator).to(x.device)
 
 
 CORRUPTIONS = {

@@ -64,6 +64,10 @@ NETWORK_PARAMS = (
     "activation",
     "linear_shortcut",
     "nested",
+    "dropout",
+    "normalization",
+    "tied_weights",
+    "pretrain",
     "module",
     "loss",
     "corruption",
@@ -284,6 +288,9 @@ def _module(estimator, coordinates: Coordinates, seed: int):
         activation=estimator.activation,
         linear_shortcut=estimator.linear_shortcut,
         generator=torch.Generator().manual_seed(seed),
+        dropout=estimator.dropout,
+        normalization=estimator.normalization,
+        tied_weights=estimator.tied_weights,
     )
 
 

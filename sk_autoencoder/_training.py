@@ -18,10 +18,12 @@ from threadpoolctl import ThreadpoolController
 from sk_autoencoder import _evidence
 from sk_autoencoder._averaging import WeightAverage
 from sk_autoencoder._batches import Rows
+from sk_autoencoder._combinations import gives_wide_codes_meaning
 from sk_autoencoder._coordinates import torch_dtype
 from sk_autoencoder._corruption import CorruptedRows
 from sk_autoencoder._evidence import ENOUGH_ROWS, Kept, gains_over_pca
 from sk_autoencoder._net import AutoencoderNet, BestEpoch
+from sk_autoencoder._pretraining import pretrain_layerwise
 from sk_autoencoder._start import local_torch_generator, starts_at_pca
 from sk_autoencoder._validation import Data, check_callbacks
 from sk_autoencoder._yardstick import pca_and_mean, pca_of_corrupted
@@ -71,7 +73,7 @@ def split_rows(estimator, n_samples: int, rng) -> tuple[np.ndarray, np.ndarray |
     """Give the indices of the training rows and, for early stopping, of the validation rows.
 
     A start at PCA needs more training rows than components: with fewer, PCA reconstructs
-    them exactly, and no row is set aside.
+    them exactly, and no row is set aside, unless more than that is asked for.
     """
     rows = np.arange(n_samples)
     if not estimator.early_stopping:
@@ -88,7 +90,8 @@ def split_rows(estimator, n_samples: int, rng) -> tuple[np.ndarray, np.ndarray |
         )
     train, valid = train_test_split(rows, test_size=n_valid, random_state=rng)
     share = not isinstance(estimator.n_components, Integral)
-    if starts_at_pca(estimator) and not share and len(train) <= estimator.n_components:
+    may_copy = starts_at_pca(estimator) and not gives_wide_codes_meaning(estimator)
+    if may_copy and not share and len(train) <= estimator.n_components:
         return rows, None
     return np.sort(train), np.sort(valid)
 
@@ -108,7 +111,9 @@ def plan(estimator, train: np.ndarray, valid: np.ndarray | None) -> Course:
         n_epochs = min(max(math.ceil(AUTO_STEPS / n_batches), least), most)
     if estimator._axes.constant or (estimator.early_stopping and valid is None):
         n_epochs = 0
+    # The statistics of batch normalization are not those of averaged weights.
     averages = estimator.average and estimator.module is None
+    averages = averages and estimator.normalization != "batch"
     return Course(n_epochs, batch_size, estimator.lr_schedule, averages)
 
 
@@ -141,6 +146,14 @@ def _corrupted_pca(estimator, data: Data, index: np.ndarray) -> float:
     rows = _rows(estimator, data, index, fixed=True)
     assert isinstance(rows, CorruptedRows)
     return pca_of_corrupted(estimator._axes, rows, estimator.net_.sizes)
+
+
+def pretrain(estimator, data: Data, index: np.ndarray, rng) -> None:
+    """Train the layers of a net that starts from random weights one by one."""
+    rows = Rows(data.X, index, estimator._coordinates, estimator.net_.criterion_, data.weight)
+    batch_size, seed = _batch_size(estimator, len(index)), int(rng.randint(2**31))
+    with _enough_threads(estimator.net_, batch_size):
+        pretrain_layerwise(estimator.net_.module_, rows, batch_size, seed)
 
 
 def set_bounds(estimator, data: Data, index: np.ndarray) -> float:
@@ -274,9 +287,17 @@ def _callbacks(estimator, best: BestEpoch | None) -> list:
 def _batch_size(estimator, n_rows: int) -> int:
     """Give the batch size asked for, or the power of two that gives some 16 batches an epoch."""
     if estimator.batch_size != "auto":
-        return min(estimator.batch_size, n_rows)
-    least, most = BATCH_SIZES
-    return min(max(2 ** round(math.log2(n_rows / BATCHES_PER_EPOCH)), least), most)
+        size = min(estimator.batch_size, n_rows)
+    else:
+        least, most = BATCH_SIZES
+        size = min(max(2 ** round(math.log2(n_rows / BATCHES_PER_EPOCH)), least), most)
+    if estimator.normalization == "batch" and n_rows // math.ceil(n_rows / size) < 2:
+        raise ValueError(
+            f"normalization='batch' needs two rows in each batch, but {n_rows} rows in batches of "
+            f"at most {size} leave one alone. Raise batch_size, pass more rows, or use "
+            "normalization='layer'."
+        )
+    return size
 
 
 @contextmanager

@@ -24,10 +24,11 @@ from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sk_autoencoder import _components, _evidence, _start, _training
+from sk_autoencoder._combinations import check_combinations, gives_wide_codes_meaning
 from sk_autoencoder._coordinates import torch_dtype
 from sk_autoencoder._corruption import CORRUPTIONS, noise_of
 from sk_autoencoder._inference import Network
-from sk_autoencoder._module import ACTIVATIONS
+from sk_autoencoder._layers import ACTIVATIONS, NORMALIZATIONS
 from sk_autoencoder._objective import OBJECTIVES, find_objective
 from sk_autoencoder._penalties import SPARSITIES
 from sk_autoencoder._principal_axes import explained_variance
@@ -64,9 +65,11 @@ class AutoencoderTransformer(
     Parameters
     ----------
     n_components : int or float, default=2
-        Width of the code, at most ``min(n_samples, n_features)``. A float in (0, 1) asks for
-        the fewest components that explain that share of the variance: with `nested`, of the
-        validation rows; without, as many as PCA needs for it.
+        Width of the code, at most ``min(n_samples, n_features)``; with `corruption`,
+        `sparsity_penalty` or `contractive_penalty`, which keep a wide code from being a copy
+        of X, it may be more. A float in (0, 1) asks for the fewest components that explain
+        that share of the variance: with `nested`, of the validation rows; without, as many as
+        PCA needs for it.
 
     hidden_layer_sizes : "auto" or sequence of int, default="auto"
         Widths of the encoder's hidden layers; the decoder has them in reverse. "auto" takes
@@ -93,13 +96,32 @@ class AutoencoderTransformer(
         correlation on the training rows. Whitened components are made of their own and the
         ones before them.
 
+    dropout : float, default=0.0
+        Share of the hidden units that are zero in a step of the training, in [0, 1); never
+        units of the code or of the output [11]_.
+
+    normalization : {"batch", "layer"}, default=None
+        Normalization between each hidden layer and its activation, over the batch [12]_ or
+        over the units of a row [13]_; never of the code. With "batch" weights are not
+        averaged, since their average has other statistics.
+
+    tied_weights : bool, default=False
+        Whether the decoder's weights are the transposes of the encoder's, so that it has
+        biases alone to learn [6]_.
+
+    pretrain : {"layerwise"}, default=None
+        How a stack that starts from random weights, with ``linear_shortcut=False``, is
+        trained beforehand: "layerwise" trains each layer of the encoder and its mirror, for
+        500 steps, to reconstruct what the layers below give [14]_.
+
     module : torch.nn.Module or callable, default=None
         A network of your own in place of the stacked autoencoder: a module, which is copied
         before it is trained, or a class or function that makes one. It needs the methods
         `encode`, from a float32 tensor of shape (batch, n_features) to one of shape (batch,
         n_components), and `decode`, the way back. It is
         given the rows of X as they are, not centred and not scaled; `hidden_layer_sizes`,
-        `activation` and `linear_shortcut` are not used.
+        `activation` and `linear_shortcut` are not used, and `dropout`, `normalization`,
+        `tied_weights` and `pretrain` are refused.
 
     loss : {"squared_error", "absolute_error", "huber", "binary_crossentropy", "poisson"} or \
             callable, default="squared_error"
@@ -300,6 +322,14 @@ class AutoencoderTransformer(
        Computation 19(2), 433-450.
     .. [10] Cogswell, Ahmed, Girshick, Zitnick and Batra (2016). Reducing overfitting in deep
        networks by decorrelating representations. ICLR.
+    .. [11] Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov (2014). Dropout: a
+       simple way to prevent neural networks from overfitting. Journal of Machine Learning
+       Research 15, 1929-1958.
+    .. [12] Ioffe and Szegedy (2015). Batch normalization: accelerating deep network training
+       by reducing internal covariate shift. ICML.
+    .. [13] Ba, Kiros and Hinton (2016). Layer normalization. arXiv:1607.06450.
+    .. [14] Bengio, Lamblin, Popovici and Larochelle (2007). Greedy layer-wise training of
+       deep networks. NeurIPS.
 
     Examples
     --------
@@ -321,6 +351,10 @@ class AutoencoderTransformer(
         "linear_shortcut": ["boolean"],
         "nested": ["boolean"],
         "whiten": ["boolean"],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "normalization": [StrOptions(set(NORMALIZATIONS)), None],
+        "tied_weights": ["boolean"],
+        "pretrain": [StrOptions({"layerwise"}), None],
         "module": [torch.nn.Module, callable, None],
         "loss": [StrOptions(set(OBJECTIVES)), callable],
         "corruption": [StrOptions(set(CORRUPTIONS)), callable, None],
@@ -359,6 +393,10 @@ class AutoencoderTransformer(
         linear_shortcut=True,
         nested=False,
         whiten=False,
+        dropout=0.0,
+        normalization=None,
+        tied_weights=False,
+        pretrain=None,
         module=None,
         loss="squared_error",
         corruption=None,
@@ -393,6 +431,10 @@ class AutoencoderTransformer(
         self.linear_shortcut = linear_shortcut
         self.nested = nested
         self.whiten = whiten
+        self.dropout = dropout
+        self.normalization = normalization
+        self.tied_weights = tied_weights
+        self.pretrain = pretrain
         self.module = module
         self.loss = loss
         self.corruption = corruption
@@ -460,7 +502,9 @@ class AutoencoderTransformer(
                     UserWarning,
                     stacklevel=3,  # behind the decorator
                 )
-            check_n_components(self.n_components, *data.X.shape)
+            check_n_components(
+                self.n_components, *data.X.shape, wide=gives_wide_codes_meaning(self)
+            )
             train, valid = _training.split_rows(self, len(data), rng)
             if not resume:
                 self._start(data, train, rng)
@@ -508,7 +552,9 @@ class AutoencoderTransformer(
             data, rng = self._check(X, y, sample_weight, resume)
             rows = np.arange(len(data))
             if not resume:
-                check_n_components(self.n_components, *data.X.shape)
+                check_n_components(
+                    self.n_components, *data.X.shape, wide=gives_wide_codes_meaning(self)
+                )
                 self._start(data, rows, rng)
                 self._saw_all_rows = False
             task = self._init_callback_context(task_name="partial_fit", max_subtasks=1)
@@ -673,6 +719,7 @@ class AutoencoderTransformer(
 
     def _check(self, X, y, sample_weight, resume):
         """Give checked data and a random source."""
+        check_combinations(self)
         data = check_data(self, X, y, sample_weight, reset=not resume)
         if resume:
             check_unchanged(self._network_params, _start.network_params(self))
@@ -698,6 +745,8 @@ class AutoencoderTransformer(
         self._noise = noise_of(self, axes.mean, data, rows, rng)
         self.net_ = _start.build_net(self, data.gaps, rng)
         self._network_params = _start.network_params(self)
+        if self.pretrain == "layerwise":
+            _training.pretrain(self, data, rows, rng)
         loss = _training.set_bounds(self, data, rows)
         row = {"epoch": 0, "train_loss": loss, "dur": time.perf_counter() - began}
         self.history_ = pd.DataFrame([row])
