@@ -91,13 +91,6 @@ class Rows(Dataset):
             return loss
         return loss * self.coordinates.unit + self.tail
 
-    def targets_in_X(self, target: Target) -> torch.Tensor:
-        """Rows of X that the rows of a target stand for, less what lies outside of the axes."""
-        if self.criterion.output is None:
-            return self.coordinates.inverse(target.rows.double())
-        x = target.rows.double()
-        return x + self.coordinates.mean if self.criterion.objective.shift_free else x
-
     def _row_bytes(self) -> int:
         cells = self.coordinates.n_features if self.criterion.output is not None else 0
         return 4 * (self.coordinates.n_axes + cells)

@@ -117,11 +117,6 @@ PENALTIES: dict[str, Callable[..., Penalty]] = {
 }
 
 
-def is_penalized(estimator) -> bool:
-    """Whether any penalty is asked for."""
-    return any(getattr(estimator, name) > 0 for name in PENALTIES)
-
-
 def penalties_of(estimator, seed: int) -> tuple[tuple[float, Penalty], ...]:
     """Give the penalties that the estimator's parameters describe, each with its weight."""
     return tuple(

@@ -488,8 +488,9 @@ class AutoencoderTransformer(
         ------
         ValueError
             If X is not a real matrix, has an infinite cell or a feature without any known
-            one, if `n_components` exceeds what X allows, if `loss` does not suit X, or if
-            the fit diverges. What was fitted before is kept.
+            one, if `n_components` exceeds what X allows, if `loss` does not suit X, if
+            parameters make no sense together, or if the fit diverges. What was fitted before is
+            kept.
         """
         with unchanged_on_error(self):
             resume = self.warm_start and hasattr(self, "net_")

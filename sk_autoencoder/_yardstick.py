@@ -11,7 +11,7 @@ from sklearn.utils import gen_batches
 from sk_autoencoder._batches import Batches, as_dense, rows_a_block
 from sk_autoencoder._corruption import CorruptedRows
 from sk_autoencoder._nested import first
-from sk_autoencoder._objective import Criterion, Objective, cell_losses
+from sk_autoencoder._objective import Criterion, Objective, Target, cell_losses
 from sk_autoencoder._principal_axes import PrincipalAxes
 from sk_autoencoder._validation import Data
 
@@ -51,7 +51,7 @@ def pca_of_corrupted(axes: PrincipalAxes, rows: CorruptedRows, sizes) -> float:
         if on_axes:
             losses = [criterion.rows(first(t, size), target.rows) for size in sizes]
         else:
-            x = rows.rows.targets_in_X(target).double().cpu().numpy()
+            x = _clean(rows, target)
             corrupted = coordinates.inverse(t.to(coordinates.dtype)).double().cpu().numpy()
             _, *backs = _reconstructions(axes, corrupted, sizes)
             cells = [_cells(criterion.objective, back, x) for back in backs]
@@ -60,6 +60,16 @@ def pca_of_corrupted(axes: PrincipalAxes, rows: CorruptedRows, sizes) -> float:
         total += (of_rows if target.weight is None else of_rows * target.weight.cpu()).sum().item()
     mean = total / len(rows)
     return rows.in_units_of_X(mean) if on_axes else mean
+
+
+def _clean(rows: CorruptedRows, target: Target) -> np.ndarray:
+    """Rows of X that a target stands for, in a frame that is not rotated."""
+    coordinates, x = rows.rows.coordinates, target.rows.double()
+    if rows.criterion.output is None:
+        x = coordinates.inverse(x)
+    elif rows.criterion.objective.shift_free:
+        x = x + coordinates.mean
+    return x.cpu().numpy()
 
 
 def best_slope(

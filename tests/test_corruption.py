@@ -166,6 +166,26 @@ def test_the_yardstick_is_the_same_in_all_frames(quick, X):
     np.testing.assert_allclose(at_pca.history_["train_loss"], by_cells.history_["train_loss"])
 
 
+@pytest.mark.parametrize("kind", ["plain", "float32", "gaps", "sparse"])
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "binary_crossentropy"])
+@pytest.mark.parametrize("linear_shortcut", [True, False])
+def test_the_yardstick_of_rows_that_are_left_clean_is_that_of_pca(
+    quick, X, kind, loss, linear_shortcut
+):
+    X = (X - X.min()) / np.ptp(X)
+    if kind == "gaps":
+        X = np.where(np.random.RandomState(0).uniform(size=X.shape) < 0.1, np.nan, X)
+    rows = {"float32": X.astype(np.float32), "sparse": sparse.csr_array(X)}.get(kind, X)
+    weight = np.random.RandomState(0).randint(1, 4, len(X))
+    params = {"loss": loss, "linear_shortcut": linear_shortcut, "nested": True, "max_epochs": 0}
+    plain, denoising = (
+        quick(3, corruption=name, corruption_level=0.0, **params).fit(rows, sample_weight=weight)
+        for name in (None, "masking")
+    )
+    for name in ("train_loss", "valid_loss"):
+        np.testing.assert_allclose(denoising.history_[name], plain.history_[name], rtol=1e-4)
+
+
 def test_rows_in_which_nothing_can_be_learned_are_left_to_pca():
     X = np.random.RandomState(0).standard_normal((300, 8))
     noisy = {"corruption": "gaussian", "corruption_level": 0.1, "max_epochs": 3}
