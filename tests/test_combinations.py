@@ -112,4 +112,5 @@ def test_a_wide_denoising_code_beats_all_of_pca(quick):
 
 def test_few_rows_may_have_a_code_wider_than_they_are_many(quick, X):
     autoencoder = quick(9, corruption="gaussian").fit(X[:8])
+    assert autoencoder.n_iter_ > 0
     assert autoencoder.transform(X).shape == (120, 9)

@@ -1,5 +1,7 @@
 """Layerwise pretraining: a better start than random weights, found layer by layer."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from scipy import sparse
 from sklearn.datasets import load_digits
 
 from sk_autoencoder import _pretraining
+from sk_autoencoder._batches import Rows
 from sk_autoencoder._layers import blocks
 
 STACK = {"linear_shortcut": False, "early_stopping": False, "pretrain": "layerwise"}
@@ -87,12 +90,17 @@ def test_pretraining_takes_gaps_weights_and_sparse_rows(quick, X):
 
 
 def test_weights_count_in_pretraining(quick, X):
-    params = STACK | {"max_epochs": 0}
-    heavy = np.where(X[:, 0] > 0, 100.0, 0.01)
-    weighted = quick(**params).fit(X, sample_weight=heavy)
-    plain = quick(**params).fit(X)
-    chosen = X[:, 0] > 0
-    errors = [np.square(m.reconstruct(X[chosen]) - X[chosen]).mean() for m in (weighted, plain)]
+    fitted = quick(max_epochs=0, linear_shortcut=False, early_stopping=False).fit(X)
+    coordinates, criterion = fitted._coordinates, fitted.net_.criterion_
+    t, chosen = coordinates.read(X).float(), X[:, 0] > 0
+    errors = []
+    for weight in (np.where(chosen, 100.0, 0.01), None):
+        module = copy.deepcopy(fitted.net_.module_).float()
+        rows = Rows(X, np.arange(len(X)), coordinates, criterion, weight)
+        _pretraining.pretrain_layerwise(module, rows, 8, seed=0)
+        down, up = blocks(module.encoder)[0], blocks(module.decoder)[-1]
+        with torch.no_grad():
+            errors.append((up(down(t)) - t)[torch.from_numpy(chosen)].square().mean().item())
     assert errors[0] < errors[1]
 
 
