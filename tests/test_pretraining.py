@@ -89,8 +89,10 @@ def test_pretraining_takes_gaps_weights_and_sparse_rows(quick, X):
         assert np.isfinite(codes).all()
 
 
-def test_weights_count_in_pretraining(quick, X):
-    fitted = quick(max_epochs=0, linear_shortcut=False, early_stopping=False).fit(X)
+def test_weights_count_in_pretraining(quick, X, monkeypatch):
+    monkeypatch.setattr(_pretraining, "N_STEPS", 400)
+    narrow = {"hidden_layer_sizes": (2,), "activation": "identity", "max_epochs": 0}
+    fitted = quick(linear_shortcut=False, early_stopping=False, **narrow).fit(X)
     coordinates, criterion = fitted._coordinates, fitted.net_.criterion_
     t, chosen = coordinates.read(X).float(), X[:, 0] > 0
     errors = []
@@ -101,7 +103,7 @@ def test_weights_count_in_pretraining(quick, X):
         down, up = blocks(module.encoder)[0], blocks(module.decoder)[-1]
         with torch.no_grad():
             errors.append((up(down(t)) - t)[torch.from_numpy(chosen)].square().mean().item())
-    assert errors[0] < errors[1]
+    assert errors[0] < 0.9 * errors[1]
 
 
 def test_a_fit_that_goes_on_is_not_pretrained_again(quick, X, monkeypatch):
