@@ -232,8 +232,8 @@ class AutoencoderNet(NeuralNet):
             self.notify("on_batch_end", batch=batch, training=True, **step)
         return mean.value()
 
-    def loss(self, rows, *, watched=False) -> float:
-        """Mean loss of the present weights on a `Rows`, in the units of X."""
+    def loss(self, rows, *, watched=False, penalized=True) -> float:
+        """Mean loss of the present weights on a `Rows`, in the units of X, with its penalties."""
         self._set_training(False)
         mean = _Mean(self.device)
         for t, target in self.get_iterator(rows, training=False):
@@ -243,7 +243,7 @@ class AutoencoderNet(NeuralNet):
                 of_rows = self.row_losses(t, target).double()
                 weight = 1.0 if target.weight is None else target.weight
                 loss = (of_rows * weight).mean()
-            if self.penalties:
+            if self.penalties and penalized:
                 with torch.no_grad():
                     loss = loss + self.penalty(self.pass_through(t, target))
             mean.add(loss, len(t))

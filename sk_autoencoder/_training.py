@@ -19,13 +19,16 @@ from threadpoolctl import ThreadpoolController
 from sk_autoencoder import _evidence
 from sk_autoencoder._averaging import WeightAverage
 from sk_autoencoder._batches import Rows
+from sk_autoencoder._combinations import gives_wide_codes_meaning
 from sk_autoencoder._coordinates import torch_dtype
+from sk_autoencoder._corruption import CorruptedRows
 from sk_autoencoder._evidence import ENOUGH_ROWS, Kept, gains_over_pca
 from sk_autoencoder._net import BestEpoch
 from sk_autoencoder._precision import choose_precision, tf32
+from sk_autoencoder._pretraining import pretrain_layerwise
 from sk_autoencoder._start import local_torch_generator, starts_at_pca
 from sk_autoencoder._validation import Data, check_callbacks
-from sk_autoencoder._yardstick import pca_and_mean
+from sk_autoencoder._yardstick import pca_and_mean, pca_of_corrupted
 
 LR_SCHEDULES = ("one_cycle", "constant")
 
@@ -72,7 +75,7 @@ def split_rows(estimator, n_samples: int, rng) -> tuple[np.ndarray, np.ndarray |
     """Give the indices of the training rows and, for early stopping, of the validation rows.
 
     A start at PCA needs more training rows than components: with fewer, PCA reconstructs
-    them exactly, and no row is set aside.
+    them exactly, and no row is set aside, unless more than that is asked for.
     """
     rows = np.arange(n_samples)
     if not estimator.early_stopping:
@@ -89,7 +92,8 @@ def split_rows(estimator, n_samples: int, rng) -> tuple[np.ndarray, np.ndarray |
         )
     train, valid = train_test_split(rows, test_size=n_valid, random_state=rng)
     share = not isinstance(estimator.n_components, Integral)
-    if starts_at_pca(estimator) and not share and len(train) <= estimator.n_components:
+    may_copy = starts_at_pca(estimator) and not gives_wide_codes_meaning(estimator)
+    if may_copy and not share and len(train) <= estimator.n_components:
         return rows, None
     return np.sort(train), np.sort(valid)
 
@@ -109,7 +113,9 @@ def plan(estimator, train: np.ndarray, valid: np.ndarray | None) -> Course:
         n_epochs = min(max(math.ceil(AUTO_STEPS / n_batches), least), most)
     if estimator._axes.constant or (estimator.early_stopping and valid is None):
         n_epochs = 0
+    # The statistics of batch normalization are not those of averaged weights.
     averages = estimator.average and estimator.module is None
+    averages = averages and estimator.normalization != "batch"
     return Course(n_epochs, batch_size, estimator.lr_schedule, averages)
 
 
@@ -130,10 +136,26 @@ def refits(estimator, n_samples: int) -> bool:
 
 
 def yardstick(estimator, data: Data, index: np.ndarray) -> tuple[float, float]:
-    """Mean loss of some rows with PCA, and with the mean alone."""
+    """Mean loss of some rows, corrupted if asked for, with PCA, and with the mean alone."""
     net = estimator.net_
     fill = estimator._coordinates.fill
-    return pca_and_mean(estimator._axes, data, index, net.criterion_, net.sizes, fill)
+    pca, mean = pca_and_mean(estimator._axes, data, index, net.criterion_, net.sizes, fill)
+    return pca if estimator._noise is None else _corrupted_pca(estimator, data, index), mean
+
+
+def _corrupted_pca(estimator, data: Data, index: np.ndarray) -> float:
+    """Mean loss of PCA of corrupted rows: the yardstick of denoising."""
+    rows = _rows(estimator, data, index, fixed=True)
+    assert isinstance(rows, CorruptedRows)
+    return pca_of_corrupted(estimator._axes, rows, estimator.net_.sizes)
+
+
+def pretrain(estimator, data: Data, index: np.ndarray, rng) -> None:
+    """Train the layers of a net that starts from random weights one by one."""
+    rows = Rows(data.X, index, estimator._coordinates, estimator.net_.criterion_, data.weight)
+    batch_size, seed = _batch_size(estimator, len(index)), int(rng.randint(2**31))
+    with _quick_products(estimator, batch_size):
+        pretrain_layerwise(estimator.net_.module_, rows, batch_size, seed)
 
 
 def set_bounds(estimator, data: Data, index: np.ndarray) -> float:
@@ -146,6 +168,8 @@ def set_bounds(estimator, data: Data, index: np.ndarray) -> float:
     if net.criterion_.output is None:
         pca = float(np.mean([axes.leading(size).training_loss() for size in net.sizes]))
         mean = axes.total_variance / axes.n_features
+        if estimator._noise is not None:
+            pca = _corrupted_pca(estimator, data, index)
     else:
         pca, mean = yardstick(estimator, data, index)
     net.unit_loss = mean if net.criterion_.output is not None else mean / coordinates.unit
@@ -160,7 +184,10 @@ def train(estimator, data: Data, parts, course: Course, start_epoch: int, task) 
     Each epoch is a subtask of `task`.
     """
     net = estimator.net_
-    rows = tuple(None if index is None else _rows(estimator, data, index) for index in parts)
+    rows = tuple(
+        None if index is None else _rows(estimator, data, index, fixed=is_valid)
+        for index, is_valid in zip(parts, (False, True), strict=True)
+    )
     with net.unchanged_on_error(), _quick_products(estimator, course.batch_size):
         net.module_.float()
         if estimator.compile:
@@ -211,8 +238,13 @@ def _run_epochs(estimator, rows, course: Course, data: Data, task) -> bool:
     return stopped
 
 
-def _keep(estimator, rows: Rows, best: BestEpoch, start_epoch: int) -> Kept:
-    """Keep the best epoch, or PCA where a start there is not told from it."""
+def _keep(estimator, rows: Rows | CorruptedRows, best: BestEpoch, start_epoch: int) -> Kept:
+    """Keep the best epoch, or PCA where a start there is not told from it.
+
+    With penalties the epochs are not compared with PCA, which does not make those small.
+    """
+    if estimator.net_.penalties:
+        return Kept(best.epoch_, estimator.net_.loss(rows, penalized=False))
     if start_epoch > 0 or not starts_at_pca(estimator):
         return Kept(best.epoch_, best.loss_)
     gains = gains_over_pca(estimator.net_, rows)
@@ -226,17 +258,21 @@ def gains_of_rows(estimator, data: Data, index: np.ndarray) -> np.ndarray:
     """Give what the net saves of PCA's loss on each of the rows."""
     net = estimator.net_
     net.module_.float()
-    gains = gains_over_pca(net, _rows(estimator, data, index))
+    gains = gains_over_pca(net, _rows(estimator, data, index, fixed=True))
     net.rest(estimator._coordinates.dtype)
     return gains
 
 
-def _rows(estimator, data: Data, index: np.ndarray) -> Rows:
-    """Give rows of X in the network's coordinates, whatever dtype these had in the first fit."""
+def _rows(estimator, data: Data, index: np.ndarray, *, fixed: bool) -> Rows | CorruptedRows:
+    """Give rows of X in the network's coordinates, whatever dtype these had in the first fit.
+
+    Where they are corrupted, `fixed` rows are so in the same way each time.
+    """
     coordinates = estimator._coordinates
     if coordinates.dtype != torch_dtype(data.X.dtype):
         coordinates = coordinates.astype(torch_dtype(data.X.dtype))
-    return Rows(data.X, index, coordinates, estimator.net_.criterion_, data.weight)
+    rows = Rows(data.X, index, coordinates, estimator.net_.criterion_, data.weight)
+    return rows if estimator._noise is None else CorruptedRows(rows, estimator._noise, fixed=fixed)
 
 
 def _callbacks(estimator, best: BestEpoch | None) -> list:
@@ -255,9 +291,17 @@ def _callbacks(estimator, best: BestEpoch | None) -> list:
 def _batch_size(estimator, n_rows: int) -> int:
     """Give the batch size asked for, or the power of two that gives some 16 batches an epoch."""
     if estimator.batch_size != "auto":
-        return min(estimator.batch_size, n_rows)
-    least, most = BATCH_SIZES
-    return min(max(2 ** round(math.log2(n_rows / BATCHES_PER_EPOCH)), least), most)
+        size = min(estimator.batch_size, n_rows)
+    else:
+        least, most = BATCH_SIZES
+        size = min(max(2 ** round(math.log2(n_rows / BATCHES_PER_EPOCH)), least), most)
+    if estimator.normalization == "batch" and n_rows // math.ceil(n_rows / size) < 2:
+        raise ValueError(
+            f"normalization='batch' needs two rows in each batch, but {n_rows} rows in batches of "
+            f"at most {size} leave one alone. Raise batch_size, pass more rows, or use "
+            "normalization='layer'."
+        )
+    return size
 
 
 @contextmanager

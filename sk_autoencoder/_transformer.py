@@ -24,10 +24,13 @@ from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sk_autoencoder import _components, _evidence, _start, _training
+from sk_autoencoder._combinations import check_combinations, gives_wide_codes_meaning
 from sk_autoencoder._coordinates import torch_dtype
+from sk_autoencoder._corruption import CORRUPTIONS, noise_of
 from sk_autoencoder._inference import Network
-from sk_autoencoder._module import ACTIVATIONS
+from sk_autoencoder._layers import ACTIVATIONS, NORMALIZATIONS
 from sk_autoencoder._objective import OBJECTIVES, find_objective
+from sk_autoencoder._penalties import SPARSITIES
 from sk_autoencoder._precision import PRECISIONS
 from sk_autoencoder._principal_axes import explained_variance
 from sk_autoencoder._validation import (
@@ -63,9 +66,11 @@ class AutoencoderTransformer(
     Parameters
     ----------
     n_components : int or float, default=2
-        Width of the code, at most ``min(n_samples, n_features)``. A float in (0, 1) asks for
-        the fewest components that explain that share of the variance: with `nested`, of the
-        validation rows; without, as many as PCA needs for it.
+        Width of the code, at most ``min(n_samples, n_features)``; with `corruption`,
+        `sparsity_penalty` or `contractive_penalty`, which keep a wide code from being a copy
+        of X, it may be more. A float in (0, 1) asks for the fewest components that explain
+        that share of the variance: with `nested`, of the validation rows; without, as many as
+        PCA needs for it.
 
     hidden_layer_sizes : "auto" or sequence of int, default="auto"
         Widths of the encoder's hidden layers; the decoder has them in reverse. "auto" takes
@@ -92,13 +97,32 @@ class AutoencoderTransformer(
         correlation on the training rows. Whitened components are made of their own and the
         ones before them.
 
+    dropout : float, default=0.0
+        Share of the hidden units that are zero in a step of the training, in [0, 1); never
+        units of the code or of the output [11]_.
+
+    normalization : {"batch", "layer"}, default=None
+        Normalization between each hidden layer and its activation, over the batch [12]_ or
+        over the units of a row [13]_; never of the code. With "batch" weights are not
+        averaged, since their average has other statistics.
+
+    tied_weights : bool, default=False
+        Whether the decoder's weights are the transposes of the encoder's, so that it has
+        biases alone to learn [6]_.
+
+    pretrain : {"layerwise"}, default=None
+        How a stack that starts from random weights, with ``linear_shortcut=False``, is
+        trained beforehand: "layerwise" trains each layer of the encoder and its mirror, for
+        500 steps, to reconstruct what the layers below give [14]_.
+
     module : torch.nn.Module or callable, default=None
         A network of your own in place of the stacked autoencoder: a module, which is copied
         before it is trained, or a class or function that makes one. It needs the methods
         `encode`, from a float32 tensor of shape (batch, n_features) to one of shape (batch,
         n_components), and `decode`, the way back. It is
         given the rows of X as they are, not centred and not scaled; `hidden_layer_sizes`,
-        `activation` and `linear_shortcut` are not used.
+        `activation` and `linear_shortcut` are not used, and `dropout`, `normalization`,
+        `tied_weights` and `pretrain` are refused.
 
     loss : {"squared_error", "absolute_error", "huber", "binary_crossentropy", "poisson"} or \
             callable, default="squared_error"
@@ -108,6 +132,45 @@ class AutoencoderTransformer(
         from 0 on, an exponential; with these two the network starts near PCA but not at it.
         A callable is given reconstruction and X as tensors of shape (batch, n_features), and
         gives the loss of each cell in that shape.
+
+    corruption : {"gaussian", "masking", "salt_and_pepper", "swap"} or callable, default=None
+        What is done to the rows before they are encoded, anew in each step of the training,
+        while the target stays clean: the denoising autoencoder [6]_. "gaussian" adds normal
+        noise; "masking" sets cells to the mean of their feature, which is zero for the
+        network; "salt_and_pepper" sets them to the least or to the greatest training value of
+        their feature; "swap" takes them from the same feature of other rows of the batch. A
+        callable is given rows of X, a tensor of shape (batch, n_features) in their floating
+        dtype, and the torch.Generator to draw from, and gives corrupted rows in that shape.
+        Gaps are filled before. The validation rows are corrupted once and for all, PCA's
+        scores are those of PCA of corrupted rows, and the network has to beat these.
+
+    corruption_level : float, default=0.3
+        With "gaussian" the standard deviation of the noise, in the units of X; with the other
+        names the share of the cells, in [0, 1], that is corrupted. A callable has its own.
+
+    sparsity_penalty : float, default=0.0
+        Weight of a penalty that makes components zero or nearly so in most rows. This and the
+        two weights below count in losses of the mean of X (by default, its variance), and the
+        code in the units of the network's frame, in which the features have a mean variance
+        of 1. With any of the three, the losses in `history_` hold the penalties, and the epoch
+        with the smallest sum is kept, whether or not PCA reconstructs better.
+
+    sparsity : {"l1", "kl"}, default="l1"
+        The penalty: "l1" is the mean of the absolute values of the components; "kl" the
+        Kullback-Leibler divergence of `sparsity_target` from the mean activities
+        ``z**2 / (1 + z**2)`` of the components over a batch [7]_. Used with
+        `sparsity_penalty`.
+
+    sparsity_target : float, default=0.05
+        Mean activity of a component that "kl" aims at, in (0, 1).
+
+    contractive_penalty : float, default=0.0
+        Weight of the mean squared derivative of the components by the input, which is 1 for
+        PCA: the contractive autoencoder [8]_, whose codes change little where rows do. It is
+        estimated from one random projection of the Jacobian a row and step [9]_.
+
+    orthogonality_penalty : float, default=0.0
+        Weight of the mean squared correlation of pairs of components over a batch [10]_.
 
     optimizer : {"adam", "adamw", "rmsprop", "sgd"} or callable, default="adamw"
         Optimizer, by name or as a class of torch. "sgd" has a Nesterov momentum of 0.9.
@@ -219,8 +282,9 @@ class AutoencoderTransformer(
     history_ : pandas.DataFrame
         A row an epoch: "epoch", "train_loss", "valid_loss" with `early_stopping`, "dur" in
         seconds, and what callbacks record. Losses are means of `loss` over the cells of X: by
-        default mean squared errors in its squared units. Row 0 is PCA with as many
-        components, fitted on the training rows.
+        default mean squared errors in its squared units, and with `corruption` errors of
+        what is made of corrupted rows. Row 0 is PCA with as many components, fitted on the
+        training rows, without penalties.
 
     n_iter_ : int
         Number of epochs that the last call of `fit` or `partial_fit` trained for.
@@ -235,7 +299,8 @@ class AutoencoderTransformer(
         rows.
 
     pca_validation_score_ : float or None
-        The same for PCA, fitted on the training rows.
+        The same for PCA, fitted on the training rows. With `corruption` both are scores of
+        what is made of corrupted validation rows.
 
     n_features_in_ : int
         Number of features seen during `fit`.
@@ -260,6 +325,24 @@ class AutoencoderTransformer(
        dropout. ICML.
     .. [5] Polyak and Juditsky (1992). Acceleration of stochastic approximation by averaging.
        SIAM Journal on Control and Optimization 30(4), 838-855.
+    .. [6] Vincent, Larochelle, Lajoie, Bengio and Manzagol (2010). Stacked denoising
+       autoencoders. Journal of Machine Learning Research 11, 3371-3408.
+    .. [7] Ng (2011). Sparse autoencoder. CS294A lecture notes, Stanford University.
+    .. [8] Rifai, Vincent, Muller, Glorot and Bengio (2011). Contractive auto-encoders:
+       explicit invariance during feature extraction. ICML.
+    .. [9] Hutchinson (1990). A stochastic estimator of the trace of the influence matrix for
+       Laplacian smoothing splines. Communications in Statistics - Simulation and
+       Computation 19(2), 433-450.
+    .. [10] Cogswell, Ahmed, Girshick, Zitnick and Batra (2016). Reducing overfitting in deep
+       networks by decorrelating representations. ICLR.
+    .. [11] Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov (2014). Dropout: a
+       simple way to prevent neural networks from overfitting. Journal of Machine Learning
+       Research 15, 1929-1958.
+    .. [12] Ioffe and Szegedy (2015). Batch normalization: accelerating deep network training
+       by reducing internal covariate shift. ICML.
+    .. [13] Ba, Kiros and Hinton (2016). Layer normalization. arXiv:1607.06450.
+    .. [14] Bengio, Lamblin, Popovici and Larochelle (2007). Greedy layer-wise training of
+       deep networks. NeurIPS.
 
     Examples
     --------
@@ -281,8 +364,19 @@ class AutoencoderTransformer(
         "linear_shortcut": ["boolean"],
         "nested": ["boolean"],
         "whiten": ["boolean"],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "normalization": [StrOptions(set(NORMALIZATIONS)), None],
+        "tied_weights": ["boolean"],
+        "pretrain": [StrOptions({"layerwise"}), None],
         "module": [torch.nn.Module, callable, None],
         "loss": [StrOptions(set(OBJECTIVES)), callable],
+        "corruption": [StrOptions(set(CORRUPTIONS)), callable, None],
+        "corruption_level": [Interval(Real, 0, None, closed="left")],
+        "sparsity_penalty": [Interval(Real, 0, None, closed="left")],
+        "sparsity": [StrOptions(set(SPARSITIES))],
+        "sparsity_target": [Interval(Real, 0, 1, closed="neither")],
+        "contractive_penalty": [Interval(Real, 0, None, closed="left")],
+        "orthogonality_penalty": [Interval(Real, 0, None, closed="left")],
         "optimizer": [StrOptions(set(_start.OPTIMIZERS)), callable],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions(set(_training.LR_SCHEDULES))],
@@ -314,8 +408,19 @@ class AutoencoderTransformer(
         linear_shortcut=True,
         nested=False,
         whiten=False,
+        dropout=0.0,
+        normalization=None,
+        tied_weights=False,
+        pretrain=None,
         module=None,
         loss="squared_error",
+        corruption=None,
+        corruption_level=0.3,
+        sparsity_penalty=0.0,
+        sparsity="l1",
+        sparsity_target=0.05,
+        contractive_penalty=0.0,
+        orthogonality_penalty=0.0,
         optimizer="adamw",
         lr=5e-3,
         lr_schedule="one_cycle",
@@ -343,8 +448,19 @@ class AutoencoderTransformer(
         self.linear_shortcut = linear_shortcut
         self.nested = nested
         self.whiten = whiten
+        self.dropout = dropout
+        self.normalization = normalization
+        self.tied_weights = tied_weights
+        self.pretrain = pretrain
         self.module = module
         self.loss = loss
+        self.corruption = corruption
+        self.corruption_level = corruption_level
+        self.sparsity_penalty = sparsity_penalty
+        self.sparsity = sparsity
+        self.sparsity_target = sparsity_target
+        self.contractive_penalty = contractive_penalty
+        self.orthogonality_penalty = orthogonality_penalty
         self.optimizer = optimizer
         self.lr = lr
         self.lr_schedule = lr_schedule
@@ -391,8 +507,9 @@ class AutoencoderTransformer(
         ------
         ValueError
             If X is not a real matrix, has an infinite cell or a feature without any known
-            one, if `n_components` exceeds what X allows, if `loss` does not suit X, or if
-            the fit diverges. What was fitted before is kept.
+            one, if `n_components` exceeds what X allows, if `loss` does not suit X, if
+            parameters make no sense together, or if the fit diverges. What was fitted before is
+            kept.
         """
         with unchanged_on_error(self):
             resume = self.warm_start and hasattr(self, "net_")
@@ -405,7 +522,9 @@ class AutoencoderTransformer(
                     UserWarning,
                     stacklevel=3,  # behind the decorator
                 )
-            check_n_components(self.n_components, *data.X.shape)
+            check_n_components(
+                self.n_components, *data.X.shape, wide=gives_wide_codes_meaning(self)
+            )
             train, valid = _training.split_rows(self, len(data), rng)
             if not resume:
                 self._start(data, train, rng)
@@ -453,7 +572,9 @@ class AutoencoderTransformer(
             data, rng = self._check(X, y, sample_weight, resume)
             rows = np.arange(len(data))
             if not resume:
-                check_n_components(self.n_components, *data.X.shape)
+                check_n_components(
+                    self.n_components, *data.X.shape, wide=gives_wide_codes_meaning(self)
+                )
                 self._start(data, rows, rng)
                 self._saw_all_rows = False
             task = self._init_callback_context(task_name="partial_fit", max_subtasks=1)
@@ -620,6 +741,7 @@ class AutoencoderTransformer(
 
     def _check(self, X, y, sample_weight, resume):
         """Give checked data and a random source."""
+        check_combinations(self)
         data = check_data(self, X, y, sample_weight, reset=not resume)
         if resume:
             check_unchanged(self._network_params, _start.network_params(self))
@@ -642,8 +764,11 @@ class AutoencoderTransformer(
         self._coordinates.fill = partial(filling.fill, components=self._axes.components)
         self._output = _start.choose_output(self, axes, self._coordinates, data, rows)
         self._whitening = None
+        self._noise = noise_of(self, axes.mean, data, rows, rng)
         self.net_ = _start.build_net(self, data.gaps, rng)
         self._network_params = _start.network_params(self)
+        if self.pretrain == "layerwise":
+            _training.pretrain(self, data, rows, rng)
         loss = _training.set_bounds(self, data, rows)
         row = {"epoch": 0, "train_loss": loss, "dur": time.perf_counter() - began}
         self.history_ = pd.DataFrame([row])

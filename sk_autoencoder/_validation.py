@@ -26,6 +26,7 @@ PRIVATE_STATE = (
     "_axes",
     "_coordinates",
     "_network_params",
+    "_noise",
     "_output",
     "_saw_all_rows",
     "_whitening",
@@ -173,15 +174,16 @@ def _has_gaps(X) -> bool:
     return not sparse.issparse(X) and not _has_finite_sum(X) and bool(np.isnan(X).any())
 
 
-def check_n_components(n_components, n_samples: int, n_features: int) -> None:
-    """Refuse more components than there are features or rows, as PCA does."""
+def check_n_components(n_components, n_samples: int, n_features: int, *, wide: bool) -> None:
+    """Refuse more components than there are features or rows, as PCA does, unless told not to."""
     if isinstance(n_components, bool):
         raise TypeError(f"n_components={n_components} is a bool. Pass a whole number from 1 on.")
-    if n_components > min(n_samples, n_features):
+    if n_components > min(n_samples, n_features) and not wide:
         raise ValueError(
             f"n_components={n_components} must be at most min(n_samples, n_features)="
             f"{min(n_samples, n_features)}, with n_samples={n_samples} and "
-            f"n_features={n_features}. Lower n_components, or pass more data."
+            f"n_features={n_features}. Lower n_components, pass more data, or give a wider code a "
+            "meaning: with corruption, sparsity_penalty or contractive_penalty."
         )
 
 
