@@ -246,7 +246,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=DTYPES, reset=False)
-        return self._contributions(X, self.neighbors_.kneighbors(X, return_distance=False))
+        return self._contributions(X, self._find(X, self.n_neighbors_))
 
     def _fresh_autoencoder(self, X: np.ndarray, rng) -> Any:
         """Give an unfitted copy of the autoencoder, or the one that is taken by default."""
@@ -280,14 +280,19 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         Without it they are judged by the same rule as in `predict`, so that `contamination`
         is the share of them that it calls outliers.
         """
-        if not self.novelty or len(kept) == 1:
-            return self.score_samples(X)
-        n_found = min(self.n_neighbors_ + 1, len(kept))
-        found = self.neighbors_.kneighbors(X, n_found, return_distance=False)
-        own = kept[found] == np.arange(len(X))[:, None]
-        own[~own.any(axis=1), -1] = True  # without its own among them, a row leaves the last
-        found = found[~own].reshape(len(X), n_found - 1)
+        if self.novelty and len(kept) > 1:
+            n_found = min(self.n_neighbors_ + 1, len(kept))
+            found = self._find(X, n_found)
+            own = kept[found] == np.arange(len(X))[:, None]
+            own[~own.any(axis=1), -1] = True  # without its own among them, a row leaves the last
+            found = found[~own].reshape(len(X), n_found - 1)
+        else:
+            found = self._find(X, self.n_neighbors_)
         return -self._contributions(X, found).sum(axis=1)
+
+    def _find(self, X: np.ndarray, n_neighbors: int) -> np.ndarray:
+        """Give the indices of the references nearest to each row of X, (n_samples, n_neighbors)."""
+        return self.neighbors_.kneighbors(X, n_neighbors, return_distance=False)
 
     def _contributions(self, X: np.ndarray, found: np.ndarray) -> np.ndarray:
         """Mean squared difference of each cell of X from the references found for its row."""
