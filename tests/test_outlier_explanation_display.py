@@ -40,7 +40,11 @@ def test_the_rest_of_the_features_share_a_column(most, last):
     display = OutlierExplanationDisplay(CONTRIBUTIONS).plot(max_features=most)
     assert columns(display)[-1] == last
     assert len(columns(display)) == most + 1
-    np.testing.assert_allclose(display.image_.get_array().sum(axis=1), 1)
+    cells = display.image_.get_array()
+    np.testing.assert_allclose(cells.data.sum(axis=1), 1)
+    assert cells.mask.tolist() == [[False] * most + [True]] * 3
+    assert display.image_.norm.vmax == cells.data[:, :most].max()
+    assert {text.get_color() for text in display.text_[:, -1]} == {"black"}
 
 
 def test_a_score_of_zero_has_no_shares():

@@ -10,7 +10,7 @@ from sklearn.utils.validation import _get_feature_names, check_is_fitted
 
 from sk_autoencoder._displays._axes import check_matplotlib, new_axes
 
-LEGIBLE_ON_DARK = 0.5
+DARKEST_UNDER_BLACK = 0.5
 
 
 class OutlierExplanationDisplay:
@@ -39,7 +39,7 @@ class OutlierExplanationDisplay:
         Figure that holds the axes.
 
     image_ : matplotlib AxesImage
-        The cells of the table.
+        The cells of the table, masked where they have no colour.
 
     text_ : ndarray of matplotlib Text, of shape (n_rows, n_columns)
         The shares written into the cells, in percent.
@@ -96,7 +96,7 @@ class OutlierExplanationDisplay:
 
         max_features : int, default=10
             The most features to give a column, those with the highest shares on average.
-            The rest share a last one.
+            The rest share a last one, which has no colour.
 
         feature_names : array-like of str of shape (n_features,), default=None
             Names of the features. None takes those of X, or else "x0", "x1" and so on.
@@ -140,7 +140,7 @@ class OutlierExplanationDisplay:
         ----------
         max_features : int, default=10
             The most features to give a column, those with the highest shares on average.
-            The rest share a last one.
+            The rest share a last one, which has no colour.
 
         cmap : str or matplotlib Colormap, default=None
             Colours of the cells, from a share of 0 on; None takes "Blues".
@@ -161,8 +161,11 @@ class OutlierExplanationDisplay:
         names, shares = self._columns(max_features)
         self.ax_ = ax = new_axes(ax, f"{type(self).__name__}.plot")
         self.figure_ = ax.figure
-        self.image_ = ax.imshow(shares, cmap=cmap or "Blues", vmin=0, aspect="auto")
-        self._write(shares)
+        # A sum over many features would outshine what each of the others has.
+        is_sum = np.broadcast_to(np.arange(len(names)) >= max_features, shares.shape)
+        cells = np.ma.array(shares, mask=is_sum)
+        self.image_ = ax.imshow(cells, cmap=cmap or "Blues", vmin=0, aspect="auto")
+        self._write(shares, is_sum)
         n_rows = len(shares)
         rows = _check_names(self.row_names, range(n_rows), n_rows, "row_names")
         ax.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
@@ -194,12 +197,12 @@ class OutlierExplanationDisplay:
             table = np.column_stack([table, shares[:, others].sum(axis=1)])
         return columns, table
 
-    def _write(self, shares: np.ndarray) -> None:
+    def _write(self, shares: np.ndarray, is_sum: np.ndarray) -> None:
         """Write the shares into the cells, light on dark colours."""
         self.text_ = np.empty(shares.shape, dtype=object)
         for place, share in np.ndenumerate(shares):
             luminance = self.image_.to_rgba(share)[:3] @ np.array([0.299, 0.587, 0.114])
-            color = "black" if luminance > LEGIBLE_ON_DARK else "white"
+            color = "black" if is_sum[place] or luminance > DARKEST_UNDER_BLACK else "white"
             self.text_[place] = self.ax_.text(
                 *place[::-1], f"{100 * share:.0f}", ha="center", va="center", color=color
             )
