@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sk_autoencoder._transformer import AutoencoderTransformer
 from sk_autoencoder._validation import DTYPES, check_random_source, unchanged_on_error
 
-# So few epochs that what is rare in the training rows is not learnt.
+# Scores of 50 epochs told anomalies no better.
 EPOCHS = 10
 
 SHARE_OF_NEIGHBORS = 0.1
@@ -42,6 +42,11 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
     other, and the distance is averaged over a tenth of the reconstructions, more than lie
     near a few anomalies. Where they are clean, `novelty=True`, the nearest one alone tells
     best. Columns of different units want a `StandardScaler` in front.
+
+    On the tables of ADBench most of what this gains over the error comes from the distance:
+    measured from the rows themselves, with ``autoencoder=FunctionTransformer()``, it tells
+    anomalies almost as well. The network leaves out of the references what it takes for
+    noise.
 
     Parameters
     ----------
