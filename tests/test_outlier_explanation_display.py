@@ -30,6 +30,7 @@ def test_cells_are_shares_of_the_row_and_the_highest_column_comes_first():
         ["100", "0", "0"],
         ["0", "50", "50"],
     ]
+    assert [text.get_position() for text in display.text_[1]] == [(0, 1), (1, 1), (2, 1)]
     assert columns(display) == ["x0", "x2", "x1"]
     assert rows(display) == ["0", "1", "2"]
     assert drawn_apart(display.ax_)

@@ -6,7 +6,7 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, validate_params
-from sklearn.utils.validation import _get_feature_names, check_is_fitted
+from sklearn.utils.validation import _get_feature_names
 
 from sk_autoencoder._displays._axes import check_matplotlib, new_axes
 
@@ -123,7 +123,6 @@ class OutlierExplanationDisplay:
                 f"{type(estimator).__name__} has no method explain. Pass a fitted "
                 "AutoencoderOutlierDetector."
             )
-        check_is_fitted(estimator)
         contributions = estimator.explain(X)
         oddest = np.argsort(-contributions.sum(axis=1), kind="stable")[:n_rows]
         display = cls(
