@@ -297,6 +297,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
 
     def _find(self, X: np.ndarray, n_neighbors: int) -> np.ndarray:
         """Give the indices of the references nearest to each row of X, (n_samples, n_neighbors)."""
+        # In the dtype of the references, for which scikit-learn has a search of little memory.
+        X = X.astype(np.float64, copy=False)
         return self.neighbors_.kneighbors(X, n_neighbors, return_distance=False)
 
     def _contributions(self, X: np.ndarray, found: np.ndarray) -> np.ndarray:
