@@ -10,16 +10,20 @@ if TYPE_CHECKING:
     from sk_autoencoder._displays import (
         CodesDisplay,
         ComparisonDisplay,
+        OutlierExplanationDisplay,
         ReconstructionCurveDisplay,
         ReconstructionDisplay,
         TrainingCurveDisplay,
     )
+    from sk_autoencoder._outlier import AutoencoderOutlierDetector
     from sk_autoencoder._transformer import AutoencoderTransformer
 
 __all__ = [
+    "AutoencoderOutlierDetector",
     "AutoencoderTransformer",
     "CodesDisplay",
     "ComparisonDisplay",
+    "OutlierExplanationDisplay",
     "ReconstructionCurveDisplay",
     "ReconstructionDisplay",
     "TrainingCurveDisplay",
@@ -28,9 +32,11 @@ __all__ = [
 __version__ = "0.1.0"
 
 _ROOMS = {
+    "AutoencoderOutlierDetector": "_outlier",
     "AutoencoderTransformer": "_transformer",
     "CodesDisplay": "_displays",
     "ComparisonDisplay": "_displays",
+    "OutlierExplanationDisplay": "_displays",
     "ReconstructionCurveDisplay": "_displays",
     "ReconstructionDisplay": "_displays",
     "TrainingCurveDisplay": "_displays",

@@ -8,7 +8,7 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 from torch import nn
 
-from sk_autoencoder import AutoencoderTransformer
+from sk_autoencoder import AutoencoderOutlierDetector, AutoencoderTransformer
 
 
 class PooledAutoencoder(nn.Module):
@@ -42,6 +42,14 @@ CONFIGURATIONS = {
     # As a class: a copied instance of a torch module has another hash, which a check compares.
     "no refit": AutoencoderTransformer(max_epochs=3, refit=False),
     "own module": AutoencoderTransformer(1, max_epochs=3, module=PooledAutoencoder),
+}
+
+DETECTORS = {
+    "defaults": AutoencoderOutlierDetector(),
+    "novelty": AutoencoderOutlierDetector(novelty=True),
+    "given share of outliers": AutoencoderOutlierDetector(contamination=0.1),
+    "few references": AutoencoderOutlierDetector(max_samples=8, n_neighbors=3),
+    "given autoencoder": AutoencoderOutlierDetector(AutoencoderTransformer(1, max_epochs=2)),
 }
 
 # In `estimator_checks`, but not among those that `check_estimator` runs on a transformer.
@@ -141,3 +149,26 @@ def test_no_tag_leaves_a_check_out(configuration):
         and not any(kind in name for kind in OTHER_KINDS)
     }
     assert left_out - run == set(OTHER_CHECKS_NOT_RUN)
+
+
+@parametrize_with_checks(list(DETECTORS.values()))
+def test_common_check_of_a_detector_passes_and_is_not_skipped(estimator, check):
+    try:
+        check(estimator)
+    except SkipTest as reason:
+        pytest.fail(f"skipped: {reason}")
+
+
+@pytest.mark.filterwarnings("ignore:X (does not have valid|has) feature names:UserWarning")
+@pytest.mark.parametrize("configuration", DETECTORS)
+@pytest.mark.parametrize(
+    "check", ["check_dataframe_column_names_consistency", "check_param_validation"]
+)
+def test_check_of_a_detector_called_by_hand_passes(check, configuration):
+    getattr(estimator_checks, check)("AutoencoderOutlierDetector", DETECTORS[configuration])
+
+
+def test_no_check_of_outlier_detectors_is_left_out():
+    run = {name_of(check) for _, check in estimator_checks_generator(DETECTORS["defaults"])}
+    checks = {name for name in vars(estimator_checks) if name.startswith("check_outlier")}
+    assert checks - run == {"check_outlier_corruption"}  # which the others call

@@ -11,6 +11,7 @@ import sk_autoencoder
 from sk_autoencoder import (
     CodesDisplay,
     ComparisonDisplay,
+    OutlierExplanationDisplay,
     ReconstructionCurveDisplay,
     ReconstructionDisplay,
     TrainingCurveDisplay,
@@ -32,6 +33,7 @@ HISTORY = pd.DataFrame({"epoch": [0, 1], "train_loss": [2.0, 1.0]})
 DISPLAYS = [
     CodesDisplay(ROWS),
     ComparisonDisplay(TABLE),
+    OutlierExplanationDisplay(ROWS),
     ReconstructionCurveDisplay(TABLE.rename(columns={"method": "label"})),
     ReconstructionDisplay(ROWS, [ROWS], ["copy"], image_shape=(2, 3)),
     TrainingCurveDisplay(HISTORY),
@@ -40,6 +42,9 @@ DISPLAYS = [
 MAKERS = {
     "CodesDisplay.from_estimator": lambda: CodesDisplay.from_estimator(None, ROWS),
     "ComparisonDisplay.from_data": lambda: ComparisonDisplay.from_data(ROWS),
+    "OutlierExplanationDisplay.from_estimator": (
+        lambda: OutlierExplanationDisplay.from_estimator(None, ROWS)
+    ),
     "ReconstructionCurveDisplay.from_estimators": (
         lambda: ReconstructionCurveDisplay.from_estimators([], ROWS)
     ),

@@ -50,9 +50,11 @@ def documented_default(name):
 
 def test_public_names_are_pinned():
     assert sk_autoencoder.__all__ == [
+        "AutoencoderOutlierDetector",
         "AutoencoderTransformer",
         "CodesDisplay",
         "ComparisonDisplay",
+        "OutlierExplanationDisplay",
         "ReconstructionCurveDisplay",
         "ReconstructionDisplay",
         "TrainingCurveDisplay",

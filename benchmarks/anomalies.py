@@ -1,0 +1,193 @@
+"""ROC-AUC of anomaly scores: AutoencoderOutlierDetector and its rivals, with their defaults.
+
+    python -m benchmarks.anomalies TABLES [--seeds 0 1 2] [--json results.json]
+
+TABLES is a folder of the classical data sets of ADBench (Han et al., NeurIPS 2022), each an
+`.npz` file with an `X` and a `y` in which 1 is an anomaly. For each seed a table is cut to at
+most 4000 rows, and left out with fewer than three anomalies among these. "contaminated" fits
+and scores all rows, "novelty" fits half of the normal rows and scores the rest; both
+standardise with the mean and deviation of the rows to fit.
+
+Two methods are no rivals but say what the parts of the detector's score are worth: the error
+of its autoencoder alone, and the distance from the rows themselves, without a network. Two
+rivals need PyOD, and are left out where it is not installed. The exit code is 1 where the
+detector misses a bar or is not ahead of all rivals in the mean over tables and seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.covariance import EllipticEnvelope
+from sklearn.decomposition import PCA
+from sklearn.ensemble import IsolationForest
+from sklearn.metrics import roc_auc_score
+from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from sk_autoencoder import AutoencoderOutlierDetector
+
+MOST_ROWS = 4000
+LEAST_ANOMALIES = 3
+BARS = {"contaminated": 0.775, "novelty": 0.865}
+
+OURS = "AutoencoderOutlierDetector"
+PARTS = ("its error alone", "without a network")
+
+
+def load(path: Path, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give the rows of a table, cut, and whether each is an anomaly."""
+    table = np.load(path)
+    X, y = table["X"].astype(np.float64), table["y"] == 1
+    if len(X) > MOST_ROWS:
+        kept = np.random.RandomState(seed).choice(len(X), MOST_ROWS, replace=False)
+        X, y = X[kept], y[kept]
+    return X, y
+
+
+def split(y: np.ndarray, regime: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give the indices of the rows to fit and of those to score."""
+    everything = np.arange(len(y))
+    if regime == "contaminated":
+        return everything, everything
+    normal = np.random.RandomState(seed).permutation(np.flatnonzero(~y))
+    train = normal[: len(normal) // 2]
+    return train, np.setdiff1d(everything, train)
+
+
+def rivals(novelty: bool, seed: int) -> dict[str, Callable]:
+    """Functions that fit some rows and give a score of others, higher for what is normal."""
+
+    def fitted(estimator):
+        return lambda train, test: estimator.fit(train).score_samples(test)
+
+    def local_outlier_factor(train, test):
+        if novelty:
+            return LocalOutlierFactor(novelty=True).fit(train).score_samples(test)
+        return LocalOutlierFactor().fit(train).negative_outlier_factor_
+
+    def fifth_neighbor(train, test):
+        neighbors = NearestNeighbors(n_neighbors=5).fit(train)
+        return -neighbors.kneighbors(test if novelty else None)[0][:, -1]
+
+    def probabilistic_pca(train, test):
+        return PCA(-(-train.shape[1] // 2)).fit(train).score_samples(test)
+
+    methods = {
+        "IsolationForest": fitted(IsolationForest(random_state=seed)),
+        "EllipticEnvelope": fitted(EllipticEnvelope(random_state=seed)),
+        "LocalOutlierFactor": local_outlier_factor,
+        "5th neighbour": fifth_neighbor,
+        "probabilistic PCA": probabilistic_pca,
+    }
+    return methods | pyod_rivals(seed)
+
+
+def pyod_rivals(seed: int) -> dict[str, Callable]:
+    """Give those of PyOD, if it is installed."""
+    try:
+        from pyod.models import pca
+        from pyod.models.auto_encoder import AutoEncoder
+    except ImportError:
+        return {}
+
+    def pyod_pca(train, test):
+        # By default it takes all components, and divides by the variances of those without any.
+        rank = int(np.linalg.matrix_rank(train))
+        detector = pca.PCA(n_components=rank, random_state=seed).fit(train)
+        return -detector.decision_function(test)
+
+    def pyod_autoencoder(train, test):
+        detector = AutoEncoder(random_state=seed, verbose=0).fit(train)
+        return -detector.decision_function(test)
+
+    return {"PyOD PCA": pyod_pca, "PyOD AutoEncoder": pyod_autoencoder}
+
+
+def scores(train: np.ndarray, test: np.ndarray, novelty: bool, seed: int) -> Iterator:
+    """Give the name, the scores of the rows to score, and the seconds, of each method."""
+
+    def timed(name, method):
+        began = time.perf_counter()
+        return name, method(train, test), time.perf_counter() - began
+
+    ours = AutoencoderOutlierDetector(novelty=novelty, random_state=seed)
+    rows = AutoencoderOutlierDetector(FunctionTransformer(), novelty=novelty, random_state=seed)
+    yield timed(OURS, lambda train, test: ours.fit(train).score_samples(test))
+    yield timed(PARTS[0], lambda _, test: ours.autoencoder_.score_samples(test))
+    yield timed(PARTS[1], lambda train, test: rows.fit(train).score_samples(test))
+    for name, method in rivals(novelty, seed).items():
+        yield timed(name, method)
+
+
+def measure(path: Path, seed: int) -> Iterator[dict]:
+    """Give the ROC-AUC of each method on a table, in both regimes."""
+    X, y = load(path, seed)
+    if y.sum() < LEAST_ANOMALIES:
+        return
+    for regime in BARS:
+        train, test = split(y, regime, seed)
+        scaler = StandardScaler().fit(X[train])
+        fitted, scored = scaler.transform(X[train]), scaler.transform(X[test])
+        for name, score, seconds in scores(fitted, scored, regime == "novelty", seed):
+            row = {"table": path.stem, "seed": seed, "regime": regime, "method": name}
+            yield row | {"auc": roc_auc_score(~y[test], score), "seconds": seconds}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("tables", type=Path, help="a folder of .npz files")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--only", nargs="+", default=[""], help="parts of tables' names")
+    parser.add_argument("--json", type=Path, help="where to write the rows")
+    options = parser.parse_args()
+
+    # Rivals warn of covariances that are singular, and of much else.
+    warnings.simplefilter("ignore")
+    if not pyod_rivals(seed=0):
+        print("skipped: PyOD's PCA and AutoEncoder, since pyod is not installed\n")
+    paths = sorted(options.tables.glob("*.npz"))
+    paths = [path for path in paths if any(part in path.stem for part in options.only)]
+    results = pd.DataFrame(
+        row for seed in options.seeds for path in paths for row in measure(path, seed)
+    )
+    if options.json:
+        results.to_json(options.json, orient="records", indent=1)
+    return report(results)
+
+
+def report(results: pd.DataFrame) -> int:
+    """Print the means of tables, seeds and methods, and give 1 where a bar is missed."""
+    methods = list(dict.fromkeys(results["method"]))
+    missed = False
+    for regime, bar in BARS.items():
+        ours = results[results["regime"] == regime]
+        by_table, by_seed = (
+            ours.pivot_table(index=index, columns="method", values="auc")[methods].T
+            for index in ("table", "seed")
+        )
+        means = ours.groupby("method")[["auc", "seconds"]].mean().loc[methods]
+        mean = means["auc"]
+        summary = by_seed.add_prefix("seed ").join(means.rename(columns={"auc": "mean"}))
+        print(f"{regime}, ROC-AUC, {ours['table'].nunique()} tables")
+        print(by_table.T.to_string(float_format=lambda value: f"{value:.3f}"), "\n")
+        print(summary.to_string(float_format=lambda value: f"{value:.4f}"), "\n")
+        best = mean.drop([OURS, *PARTS]).max()
+        passed = mean[OURS] >= bar and mean[OURS] > best
+        print(
+            f"{regime}: {mean[OURS]:.4f}; bar {bar}, best rival {best:.4f}: "
+            f"{'passed' if passed else 'MISSED'}\n"
+        )
+        missed |= not passed
+    return int(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,293 @@
+"""AutoencoderOutlierDetector: its scores, its threshold, and what each feature adds."""
+
+import inspect
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpydoc.docscrape import ClassDoc
+from sklearn.base import clone, is_outlier_detector
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import pairwise_distances
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.utils._param_validation import InvalidParameterError
+
+from sk_autoencoder import AutoencoderOutlierDetector, AutoencoderTransformer
+
+DOC = ClassDoc(AutoencoderOutlierDetector)
+SIGNATURE = inspect.signature(AutoencoderOutlierDetector).parameters
+
+
+@pytest.fixture
+def make(quick):
+    """Give a function that makes a detector that fits in an instant."""
+
+    def make_detector(**params):
+        autoencoder = quick(max_epochs=1, early_stopping=False)
+        return AutoencoderOutlierDetector(autoencoder, random_state=0, **params)
+
+    return make_detector
+
+
+@pytest.fixture
+def X_odd(X):
+    """Rows near a surface, and behind them five which are near it no more."""
+    odd = X[:5].copy()
+    odd[:, 1] += 6
+    return np.concatenate([X, odd])
+
+
+def squared_distances(X, references, n_neighbors):
+    """Mean of the smallest squared distances, from all of them."""
+    distances = np.sort(pairwise_distances(X, references, metric="sqeuclidean"), axis=1)
+    return distances[:, :n_neighbors].mean(axis=1)
+
+
+@pytest.mark.parametrize("novelty", [False, True])
+def test_a_score_is_minus_the_mean_squared_distance_of_the_nearest_reconstructions(
+    make, X, X_new, novelty
+):
+    detector = make(novelty=novelty).fit(X)
+
+    references = detector.autoencoder_.reconstruct(X)
+    n_neighbors = 1 if novelty else 12
+    assert detector.n_neighbors_ == n_neighbors
+    np.testing.assert_allclose(detector.references_, references, atol=1e-12)
+    np.testing.assert_allclose(
+        -detector.score_samples(X_new), squared_distances(X_new, references, n_neighbors)
+    )
+
+
+def test_what_features_add_sums_to_the_score_and_is_never_negative(make, X, X_new, monkeypatch):
+    detector = make().fit(X)
+
+    contributions = detector.explain(X_new)
+    monkeypatch.setattr("sk_autoencoder._outlier.LARGEST_BLOCK", 7 * 12 * 6)
+
+    assert contributions.shape == X_new.shape
+    assert contributions.dtype == np.float64
+    assert (contributions >= 0).all()
+    np.testing.assert_array_equal(contributions.sum(axis=1), -detector.score_samples(X_new))
+    np.testing.assert_array_equal(detector.explain(X_new), contributions)
+
+
+def test_the_feature_that_is_wrong_adds_the_most(make, X_odd):
+    contributions = make().fit(X_odd).explain(X_odd[-5:])
+    assert (contributions.argmax(axis=1) == 1).all()
+    assert (contributions[:, 1] > 0.5 * contributions.sum(axis=1)).all()
+
+
+@pytest.mark.parametrize("novelty", [False, True])
+def test_rows_off_the_surface_are_outliers(make, X, X_odd, novelty):
+    detector = make(novelty=novelty).fit(X if novelty else X_odd)
+
+    labels = detector.predict(X_odd)
+
+    assert is_outlier_detector(detector)
+    assert set(labels) == {-1, 1}
+    assert (labels[-5:] == -1).all()
+    assert (labels[:-5] == 1).mean() > 0.9
+
+
+def test_rows_on_the_surface_but_far_from_others_are_outliers(X):
+    # PCA with as many components as features reconstructs whatever comes.
+    detector = AutoencoderOutlierDetector(PCA(6)).fit(X)
+    assert (detector.predict(X + 20) == -1).all()
+
+
+def test_the_decision_is_the_score_from_the_threshold_on(make, X, X_new):
+    detector = make().fit(X)
+    decision = detector.decision_function(X_new)
+    np.testing.assert_array_equal(decision, detector.score_samples(X_new) - detector.offset_)
+    np.testing.assert_array_equal(detector.predict(X_new), np.where(decision < 0, -1, 1))
+
+
+def test_contamination_is_the_share_of_training_rows_called_outliers(make, X):
+    labels = make(contamination=0.15).fit_predict(X)
+    assert (labels == -1).sum() == 18
+
+
+def test_the_threshold_is_tukeys_fence_of_the_distances(make, X):
+    detector = make().fit(X)
+    lower, upper = np.percentile(np.sqrt(-detector.score_samples(X)), [25, 75])
+    assert detector.offset_ == pytest.approx(-((upper + 1.5 * (upper - lower)) ** 2))
+
+
+@pytest.mark.parametrize(("max_samples", "n_neighbors"), [(4096, "auto"), (60, 4), (3, 3)])
+def test_with_novelty_the_threshold_comes_from_other_rows_than_ones_own(
+    make, X, max_samples, n_neighbors
+):
+    detector = make(
+        novelty=True, contamination=0.1, max_samples=max_samples, n_neighbors=n_neighbors
+    ).fit(X)
+
+    references, k = detector.references_, detector.n_neighbors_
+    scores = []
+    for row, own in zip(X, detector.autoencoder_.reconstruct(X), strict=True):
+        others = references[np.abs(references - own).max(axis=1) > 0]
+        scores.append(-squared_distances(row[None], others, k)[0])
+    if k < len(references):
+        assert detector.offset_ == pytest.approx(np.percentile(scores, 10))
+    else:  # a row that is not kept has no own to leave out, and does without its farthest
+        assert np.percentile(scores, 10) < detector.offset_ < 0
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({}, 12),
+        ({"max_samples": 80}, 8),
+        ({"max_samples": 20}, 5),
+        ({"max_samples": 3}, 3),
+        ({"novelty": True}, 1),
+        ({"n_neighbors": 7}, 7),
+        ({"n_neighbors": 7, "novelty": True}, 7),
+        ({"n_neighbors": 0.25}, 30),
+        ({"n_neighbors": 1.0}, 120),
+        ({"n_neighbors": 1e-9}, 1),
+    ],
+)
+def test_as_many_neighbours_as_asked_for(make, X, params, expected):
+    assert make(**params).fit(X).n_neighbors_ == expected
+
+
+def test_more_neighbours_than_rows_are_refused_and_nothing_is_lost(make, X, X_new):
+    detector = make().fit(X)
+    scores = detector.score_samples(X_new)
+    detector.set_params(n_neighbors=121)
+    with pytest.raises(ValueError, match=r"n_neighbors=121 is more than the 120 training rows"):
+        detector.fit(X[:, :5], None)  # with 120 rows, of other features
+    np.testing.assert_array_equal(detector.score_samples(X_new), scores)
+
+
+def test_of_many_rows_some_are_drawn_and_kept(make, X):
+    detectors = [make(max_samples=30).set_params(random_state=seed).fit(X) for seed in (0, 0, 1)]
+
+    kept = [detector.references_ for detector in detectors]
+
+    assert all(rows.shape == (30, 6) for rows in kept)
+    np.testing.assert_array_equal(kept[0], kept[1])
+    assert not np.array_equal(kept[0], kept[2])
+    reconstructions = detectors[0].autoencoder_.reconstruct(X)
+    assert (pairwise_distances(kept[0], reconstructions).min(axis=1) < 1e-6).all()
+
+
+def test_the_autoencoder_is_copied_before_it_is_fitted(quick, X):
+    autoencoder = quick(max_epochs=1)
+    detector = AutoencoderOutlierDetector(autoencoder).fit(X)
+    assert not hasattr(autoencoder, "net_")
+    assert detector.autoencoder_ is not autoencoder
+    assert detector.autoencoder_.get_params() == autoencoder.get_params()
+
+
+def test_an_autoencoder_without_a_random_state_is_given_one(quick, X, X_new):
+    def scores(own, seed):
+        autoencoder = quick(max_epochs=1, early_stopping=False, random_state=own)
+        detector = AutoencoderOutlierDetector(autoencoder, random_state=seed)
+        return detector.fit(X).score_samples(X_new)
+
+    np.testing.assert_array_equal(scores(None, 0), scores(None, 0))
+    assert not np.array_equal(scores(None, 0), scores(None, 1))
+    np.testing.assert_array_equal(scores(3, 0), scores(3, 1))
+
+
+@pytest.mark.parametrize(
+    ("shape", "n_components"), [((30, 6), 3), ((30, 5), 3), ((30, 1), 1), ((4, 20), 4)]
+)
+def test_by_default_the_code_is_half_as_wide_as_the_rows(shape, n_components):
+    X = np.random.RandomState(0).standard_normal(shape)
+    autoencoder = AutoencoderOutlierDetector(random_state=0).fit(X).autoencoder_
+    assert isinstance(autoencoder, AutoencoderTransformer)
+    assert autoencoder.n_components_ == n_components
+    assert autoencoder.n_iter_ == 10
+
+
+@pytest.mark.parametrize(
+    "transformer",
+    [PCA(2), FunctionTransformer(), make_pipeline(StandardScaler(), PCA(2))],
+    ids=["PCA", "rows themselves", "pipeline"],
+)
+def test_another_transformer_may_stand_for_the_autoencoder(transformer, X, X_new):
+    detector = AutoencoderOutlierDetector(transformer, n_neighbors=3).fit(X)
+    fitted = clone(transformer).fit(X)
+    references = fitted.inverse_transform(fitted.transform(X))
+    np.testing.assert_allclose(
+        -detector.score_samples(X_new), squared_distances(X_new, references, 3)
+    )
+
+
+def test_a_dataframe_is_read_without_warnings_and_its_names_are_kept(make, X, X_new):
+    frame, frame_new = (pd.DataFrame(rows, columns=list("abcdef")) for rows in (X, X_new))
+    detector = make().fit(frame)
+    assert detector.feature_names_in_.tolist() == list("abcdef")
+    np.testing.assert_array_equal(
+        detector.score_samples(frame_new), make().fit(X).score_samples(X_new)
+    )
+
+
+def test_constant_rows_are_inliers():
+    X = np.ones((20, 3))
+    detector = AutoencoderOutlierDetector(random_state=0).fit(X)
+    assert (detector.predict(X) == 1).all()
+    assert (detector.predict(X + 1) == -1).all()
+
+
+def test_the_random_state_of_numpy_is_neither_read_nor_moved(make, X):
+    np.random.seed(0)
+    before = np.random.get_state()[1].copy()
+    make(max_samples=30).set_params(random_state=None).fit(X)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)
+
+
+@pytest.mark.parametrize("method", ["predict", "decision_function", "score_samples", "explain"])
+def test_a_detector_is_fitted_first(make, X, method):
+    with pytest.raises(NotFittedError):
+        getattr(make(), method)(X)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"autoencoder": LogisticRegression()},
+        {"autoencoder": 3},
+        {"n_neighbors": 0},
+        {"n_neighbors": 1.5},
+        {"max_samples": 0},
+        {"novelty": "yes"},
+        {"contamination": 0},
+        {"contamination": 0.6},
+        {"random_state": "seed"},
+    ],
+)
+def test_parameters_out_of_range_are_refused(params, X):
+    with pytest.raises(InvalidParameterError, match=next(iter(params))):
+        AutoencoderOutlierDetector(**params).fit(X)
+
+
+def test_parameters_of_the_autoencoder_are_checked_too(quick, X):
+    with pytest.raises(InvalidParameterError, match="'lr' parameter of AutoencoderTransformer"):
+        AutoencoderOutlierDetector(quick(lr=-1)).fit(X)
+
+
+def test_gaps_are_refused(make, X):
+    X[0, 0] = np.nan
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        make().fit(X)
+
+
+def test_the_documented_parameters_are_those_of_the_signature():
+    documented = {p.name: p.type.partition("default=")[2] for p in DOC["Parameters"]}
+    assert list(documented) == list(SIGNATURE)
+    assert {name: eval(default, {}) for name, default in documented.items()} == {
+        name: parameter.default for name, parameter in SIGNATURE.items()
+    }
+    assert list(AutoencoderOutlierDetector._parameter_constraints) == list(SIGNATURE)
+
+
+def test_the_documented_attributes_are_those_that_a_fit_sets(make, X):
+    detector = make().fit(pd.DataFrame(X, columns=list("abcdef")))
+    fitted = {name for name in vars(detector) if name[0] != "_" and name.endswith("_")}
+    assert fitted == {attribute.name for attribute in DOC["Attributes"]}
