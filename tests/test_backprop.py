@@ -10,7 +10,8 @@ from torch import nn
 from sk_autoencoder import AutoencoderTransformer
 from sk_autoencoder._adam import quick_step
 from sk_autoencoder._backprop import Backprop, is_plain
-from sk_autoencoder._module import ACTIVATIONS, StackedAutoencoder
+from sk_autoencoder._layers import ACTIVATIONS
+from sk_autoencoder._module import StackedAutoencoder
 from sk_autoencoder._objective import Criterion, Target
 
 
