@@ -16,6 +16,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sk_autoencoder import AutoencoderTransformer
+
 NAMES = ["a", "b", "c", "d", "e", "f"]
 
 
@@ -172,3 +174,21 @@ def test_a_stored_estimator_does_not_hold_its_training_data(quick):
     X = np.random.RandomState(0).standard_normal((20_000, 20))
     autoencoder = quick(max_epochs=1, hidden_layer_sizes=(4,)).fit(X)
     assert len(pickle.dumps(autoencoder)) < X.nbytes / 20
+
+
+def test_a_pipeline_with_a_cache_fits_the_transformer_once(quick, X, tmp_path, monkeypatch):
+    calls = []
+    fit = AutoencoderTransformer.fit
+
+    def counted(self, X, y=None, **params):
+        calls.append(len(X))
+        return fit(self, X, y, **params)
+
+    monkeypatch.setattr(AutoencoderTransformer, "fit", counted)
+    y = X[:, 0] > 0
+    pipeline = make_pipeline(quick(), LogisticRegression(), memory=str(tmp_path))
+    first = pipeline.fit(X, y).predict_proba(X)
+    pipeline.set_params(logisticregression__C=0.1).fit(X, y)
+    assert calls == [len(X)]
+    again = pipeline.set_params(logisticregression__C=1.0).fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(again, first)

@@ -13,6 +13,8 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_info
 from torch import nn
 
+from sk_autoencoder._training import _enough_threads
+
 
 class WithDropout(nn.Module):
     """A module that draws numbers when it is made and when it is trained."""
@@ -188,6 +190,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_info
 from sk_autoencoder import AutoencoderTransformer
+from sk_autoencoder._training import _enough_threads
 
 def pools():
     return [pool["num_threads"] for pool in threadpool_info()]
@@ -215,3 +218,15 @@ def test_one_estimator_transforms_in_threads(quick, X):
     )
     for ours, theirs in zip(threaded, expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize(("n_products", "expected"), [(2**25 - 1, 1), (2**25, 2)])
+def test_small_batches_train_with_one_thread(n_products, expected):
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with _enough_threads(n_products):
+            assert torch.get_num_threads() == expected
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(n_threads)
