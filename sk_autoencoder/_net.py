@@ -17,6 +17,7 @@ from skorch.utils import to_tensor
 from sk_autoencoder._averaging import WeightAverage
 from sk_autoencoder._nested import Prefixes, first
 from sk_autoencoder._objective import Target
+from sk_autoencoder._variational import Variational
 
 # Of the schedule: the share of the steps in which the rate rises, and where it begins and ends.
 RISE = 0.3
@@ -29,13 +30,14 @@ OWN_CALLBACKS = frozenset({"best_epoch", "early_stopping", "epoch_timer", "print
 class Pass(NamedTuple):
     """A batch on its way through the module, as penalties see it.
 
-    `z` is what the encoder gives, before nested components shorten it.
+    `z` is what the encoder gives, before nested components shorten it or noise is added to it.
     """
 
     t: torch.Tensor  # (batch, n_inputs)
     z: torch.Tensor  # (batch, n_components)
     reconstruction: torch.Tensor  # (batch, n_inputs)
     target: Target
+    divergence: torch.Tensor | None = None  # (batch,), of variational codes
 
 
 Penalty = Callable[[Any, Pass], torch.Tensor]  # of the module and a batch, a number
@@ -48,12 +50,14 @@ class AutoencoderNet(NeuralNet):
     skorch takes X. Losses in `history` are in the units of X. `sizes` are those of the code
     that are validated, one unless components are nested; `prefixes` shortens codes in
     training, None where they are not nested. `penalties`, each with its weight, are added to
-    the loss of a batch; a weight counts `unit_loss`, the loss of the mean of X alone. Above
+    the loss of a batch; a weight counts `unit_loss`, the loss of the mean of X alone.
+    `variational` draws codes around those of the encoder, and makes the loss a bound. Above
     `largest_loss` a fit has diverged.
     """
 
     prefixes: Prefixes | None = None
     penalties: tuple[tuple[float, Penalty], ...] = ()
+    variational: Variational | None = None
     unit_loss: float = 1.0
     sizes: tuple[int, ...] = ()
     largest_loss = math.inf
@@ -89,7 +93,7 @@ class AutoencoderNet(NeuralNet):
                 self.stop_asked_ = True
 
     def infer(self, x, **fit_params):
-        return self.pass_through(to_tensor(x, device=self.device), None).reconstruction
+        return self.module_.decode(self.module_.encode(to_tensor(x, device=self.device)))
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         return self.criterion_(y_pred, y_true)
@@ -97,15 +101,19 @@ class AutoencoderNet(NeuralNet):
     def pass_through(self, t, target) -> Pass:
         """Send a batch through the module."""
         z = self.module_.encode(t)
-        code = z
-        if self.prefixes is not None and self.module_.training:
+        code, divergence = z, None
+        if self.variational is not None:
+            code, divergence = self.variational.draw(self.module_, t, z)
+        elif self.prefixes is not None and self.module_.training:
             code = self.prefixes.shorten(z)
-        return Pass(t, z, self.module_.decode(code), target)
+        return Pass(t, z, self.module_.decode(code), target, divergence)
 
     def batch_loss(self, t, target) -> tuple[torch.Tensor, Pass]:
         """Give what a training step makes small: the loss of a batch, and its penalties."""
         batch = self.pass_through(t, target)
         loss = self.criterion_(batch.reconstruction, target)
+        if self.variational is not None:
+            loss = self.variational.bound(loss, batch.divergence, target.weight)
         return (loss + self.penalty(batch) if self.penalties else loss), batch
 
     def penalty(self, batch: Pass) -> torch.Tensor:
@@ -197,26 +205,42 @@ class AutoencoderNet(NeuralNet):
             self.notify("on_batch_end", batch=batch, training=True, **step)
         return _mean(losses, sizes)
 
-    def loss(self, rows, *, watched=False) -> float:
-        """Mean loss of the present weights on a `Rows`, in the units of X."""
+    def loss(self, rows, *, watched=False, whole=True) -> float:
+        """Mean loss of the present weights on a `Rows`, in the units of X.
+
+        That of the reconstruction alone, where it is not asked for as a `whole`.
+        """
         self._set_training(False)
         losses, sizes = [], []
         for t, target in self.get_iterator(rows, training=False):
             if watched:
                 self.notify("on_batch_begin", batch=(t, target), training=False)
-            with torch.inference_mode():
-                of_rows = self.row_losses(t, target).double()
-                weight = 1.0 if target.weight is None else target.weight
-                losses.append((of_rows * weight).mean())
-            if self.penalties:
-                with torch.no_grad():
-                    losses[-1] = losses[-1] + self.penalty(self.pass_through(t, target))
+            losses.append(self._loss_of_new(t, target, whole))
             sizes.append(len(t))
             if watched:
                 self._note_batch("valid", losses[-1], sizes[-1])
                 step = {"loss": losses[-1], "y_pred": self.evaluation_step((t, target))}
                 self.notify("on_batch_end", batch=(t, target), training=False, **step)
         return rows.in_units_of_X(_mean(losses, sizes))
+
+    def _loss_of_new(self, t, target, whole: bool) -> torch.Tensor:
+        """Mean loss of a batch that is not trained on."""
+        if whole and self.variational is not None:
+            with torch.no_grad():
+                return self.batch_loss(t, target)[0].double()
+        with torch.inference_mode():
+            of_rows = self.row_losses(t, target).double()
+            weight = 1.0 if target.weight is None else target.weight
+            loss = (of_rows * weight).mean()
+        if whole and self.penalties:
+            with torch.no_grad():
+                loss = loss + self.penalty(self.pass_through(t, target))
+        return loss
+
+    @property
+    def is_of_reconstruction(self) -> bool:
+        """Whether the loss is that of the reconstruction alone, as PCA's is."""
+        return self.variational is None and not self.penalties
 
     def _note_batch(self, prefix: str, loss: torch.Tensor, size: int) -> None:
         self.history.record_batch(f"{prefix}_loss", loss.item())

@@ -148,7 +148,24 @@ def set_bounds(estimator, data: Data, index: np.ndarray) -> float:
         pca, mean = yardstick(estimator, data, index)
     net.unit_loss = mean if net.criterion_.output is not None else mean / coordinates.unit
     net.largest_loss = BLOWN_UP * max(mean, coordinates.mean_square * coordinates.unit)
-    return pca
+    return pca if net.is_of_reconstruction else start_loss(estimator, data, index)
+
+
+def start_loss(estimator, data: Data, index: np.ndarray) -> float:
+    """Mean loss of some rows before the first step, with all that counts in it."""
+    net, rows = estimator.net_, _rows(estimator, data, index)
+    net.module_.float()
+    _set_tail(net, rows)
+    loss = net.loss(rows)
+    net.rest(estimator._coordinates.dtype)
+    return loss
+
+
+def _set_tail(net: AutoencoderNet, rows: Rows) -> None:
+    """Tell a bound what lies outside of the coordinates: what the least loss becomes in X."""
+    if net.variational is not None:
+        least = rows.in_units_of_X(0.0)
+        net.variational.tail = least / (rows.in_units_of_X(1.0) - least)
 
 
 def train(estimator, data: Data, parts, course: Course, start_epoch: int, task) -> Outcome:
@@ -161,6 +178,7 @@ def train(estimator, data: Data, parts, course: Course, start_epoch: int, task) 
     rows = tuple(None if index is None else _rows(estimator, data, index) for index in parts)
     with net.unchanged_on_error(), _enough_threads(net, course.batch_size):
         net.module_.float()
+        _set_tail(net, rows[0])
         net.batch_size, net.lr = course.batch_size, estimator.lr
         net.verbose = int(estimator.verbose) if course.last is None else 0
         valid = rows[1]
@@ -209,6 +227,8 @@ def _run_epochs(estimator, rows, course: Course, data: Data, task) -> bool:
 
 def _keep(estimator, rows: Rows, best: BestEpoch, start_epoch: int) -> Kept:
     """Keep the best epoch, or PCA where a start there is not told from it."""
+    if not estimator.net_.is_of_reconstruction:
+        return Kept(best.epoch_, estimator.net_.loss(rows, whole=False))
     if start_epoch > 0 or not starts_at_pca(estimator):
         return Kept(best.epoch_, best.loss_)
     gains = gains_over_pca(estimator.net_, rows)
@@ -232,7 +252,7 @@ def _rows(estimator, data: Data, index: np.ndarray) -> Rows:
     coordinates = estimator._coordinates
     if coordinates.dtype != torch_dtype(data.X.dtype):
         coordinates = coordinates.astype(torch_dtype(data.X.dtype))
-    return Rows(data.X, index, coordinates, estimator.net_.criterion_, data.weight)
+    return Rows(data.X, index, coordinates, estimator.net_.criterion_, data.weight, data.known)
 
 
 def _callbacks(estimator, best: BestEpoch | None) -> list:

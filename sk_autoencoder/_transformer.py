@@ -23,7 +23,15 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sk_autoencoder import _components, _evidence, _start, _training
+from sk_autoencoder import (
+    _components,
+    _evidence,
+    _sampling,
+    _start,
+    _supervised,
+    _training,
+    _variational,
+)
 from sk_autoencoder._coordinates import torch_dtype
 from sk_autoencoder._inference import Network
 from sk_autoencoder._module import ACTIVATIONS
@@ -107,6 +115,32 @@ class AutoencoderTransformer(
         from 0 on, an exponential; with these two the network starts near PCA but not at it.
         A callable is given reconstruction and X as tensors of shape (batch, n_features), and
         gives the loss of each cell in that shape.
+
+    variational : bool, default=False
+        Whether to train a variational autoencoder [6]_: codes are means of normal
+        distributions, held together by a prior from which `sample` draws, and `score_samples`
+        gives the evidence lower bound. It starts at probabilistic PCA [7]_, whose codes are
+        those of PCA, shrunken, and whose prior is normal with the variance of the components
+        beyond the noise, in the units of X (with `module` or without `linear_shortcut`, of
+        variance 1 in the units of X that the network has seen scaled). The variance of the
+        noise is always the one that suits the reconstructions best [8]_, so that there is
+        nothing to tune, and codes do not collapse to the prior. The losses in `history_` are
+        the bound as an error: the mean squared one times ``exp(2 * KL / n_features)``. The
+        epoch with the best bound is kept; there is no test against PCA. Needs the squared
+        error or the binary cross-entropy, and no `nested`.
+
+    kl_weight : float, default=1.0
+        Weight of the divergence from the prior in training: above 1 codes keep less, and
+        their components part more [9]_. Used with `variational`.
+
+    supervised_weight : float, default=0.0
+        Weight of a linear head that predicts y from the code, in training alone: its
+        cross-entropy where y holds classes, the squared error of the standardised y where it
+        holds continuous values, of one or several columns, told apart as scikit-learn's
+        `type_of_target` does. Whole numbers are classes. At 1 a head that knows nothing loses as
+        much as a reconstruction that knows nothing but the mean. Rows with the class -1, or with
+        NaN, have no label, and count for the reconstruction alone [10]_. The epoch with the
+        smallest sum is kept; there is no test against PCA. With 0, y is ignored.
 
     optimizer : {"adam", "adamw", "rmsprop", "sgd"} or callable, default="adamw"
         Optimizer, by name or as a class of torch. "sgd" has a Nesterov momentum of 0.9.
@@ -221,6 +255,11 @@ class AutoencoderTransformer(
         kept, or with another `loss`, of what the mean of X loses; None without validation
         rows.
 
+    noise_variance_ : float
+        Variance of the noise of a cell, in the squared units of X: the expected mean squared
+        error of the validation rows, or of the training rows where there are none, of at
+        most 1000 of them. Only with `variational` and the squared error.
+
     pca_validation_score_ : float or None
         The same for PCA, fitted on the training rows.
 
@@ -247,6 +286,15 @@ class AutoencoderTransformer(
        dropout. ICML.
     .. [5] Polyak and Juditsky (1992). Acceleration of stochastic approximation by averaging.
        SIAM Journal on Control and Optimization 30(4), 838-855.
+    .. [6] Kingma and Welling (2014). Auto-encoding variational Bayes. ICLR.
+    .. [7] Tipping and Bishop (1999). Probabilistic principal component analysis. Journal of
+       the Royal Statistical Society B 61(3), 611-622.
+    .. [8] Rybkin, Daniilidis and Levine (2021). Simple and effective VAE training with
+       calibrated decoders. ICML.
+    .. [9] Higgins et al. (2017). beta-VAE: learning basic visual concepts with a constrained
+       variational framework. ICLR.
+    .. [10] Le, Patterson and White (2018). Supervised autoencoders: improving generalization
+       performance with unsupervised regularizers. NeurIPS.
 
     Examples
     --------
@@ -270,6 +318,9 @@ class AutoencoderTransformer(
         "whiten": ["boolean"],
         "module": [torch.nn.Module, callable, None],
         "loss": [StrOptions(set(OBJECTIVES)), callable],
+        "variational": ["boolean"],
+        "kl_weight": [Interval(Real, 0, None, closed="left")],
+        "supervised_weight": [Interval(Real, 0, None, closed="left")],
         "optimizer": [StrOptions(set(_start.OPTIMIZERS)), callable],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions(set(_training.LR_SCHEDULES))],
@@ -301,6 +352,9 @@ class AutoencoderTransformer(
         whiten=False,
         module=None,
         loss="squared_error",
+        variational=False,
+        kl_weight=1.0,
+        supervised_weight=0.0,
         optimizer="adamw",
         lr=5e-3,
         lr_schedule="one_cycle",
@@ -328,6 +382,9 @@ class AutoencoderTransformer(
         self.whiten = whiten
         self.module = module
         self.loss = loss
+        self.variational = variational
+        self.kl_weight = kl_weight
+        self.supervised_weight = supervised_weight
         self.optimizer = optimizer
         self.lr = lr
         self.lr_schedule = lr_schedule
@@ -358,8 +415,8 @@ class AutoencoderTransformer(
             float64. Cells of an array may be missing (NaN): they are left out of the loss,
             and of the mean and axes. Of a sparse matrix only a few rows at a time are made
             dense.
-        y : Ignored
-            Not used, present for API consistency.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Classes or values for `supervised_weight`, else ignored.
         sample_weight : array-like of shape (n_samples,), default=None
             How much each row counts, 0 or more; None counts each as one.
 
@@ -394,16 +451,21 @@ class AutoencoderTransformer(
             if valid is not None:
                 yardstick = _training.yardstick(self, data, valid)
                 if not resume:
-                    self.history_.insert(2, "valid_loss", yardstick[0])
+                    start = yardstick[0]
+                    if not self.net_.is_of_reconstruction:
+                        start = _training.start_loss(self, data, valid)
+                    self.history_.insert(2, "valid_loss", start)
             course = _training.plan(self, train, valid)
             # Two more tasks than epochs: to confirm the gain, and to train on all rows.
             task = self._init_callback_context(max_subtasks=course.n_epochs + 2)
             task.call_on_fit_task_begin(estimator=self, X=data.X, y=data.y)
             outcome = self._train(data, train, valid, yardstick, course, task)
             self._saw_all_rows = valid is None
+            rows = np.arange(len(data)) if valid is None else valid
+            self._measure_noise(data, rows)
             if outcome.kept is not None and (not resume or outcome.kept.gains is not None):
                 self._settle(data, train, outcome, course, task, rng)
-            self._describe(data, np.arange(len(data)) if valid is None else valid)
+            self._describe(data, rows)
             task.call_on_fit_task_end(estimator=self, X=data.X, y=data.y)
         return self
 
@@ -419,8 +481,8 @@ class AutoencoderTransformer(
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data; at least two rows in the first call.
-        y : Ignored
-            Not used, present for API consistency.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Classes or values for `supervised_weight`, else ignored.
         sample_weight : array-like of shape (n_samples,), default=None
             How much each row counts, 0 or more; None counts each as one.
 
@@ -441,6 +503,7 @@ class AutoencoderTransformer(
             task.call_on_fit_task_begin(estimator=self, X=data.X, y=data.y)
             course = _training.plan_one_epoch(self, len(data))
             self._train(data, rows, None, None, course, task)
+            self._measure_noise(data, rows)
             self._describe(data, rows)
             task.call_on_fit_task_end(estimator=self, X=data.X, y=data.y)
         return self
@@ -522,6 +585,11 @@ class AutoencoderTransformer(
     def score_samples(self, X):
         """Say how normal each row of X is: minus its mean squared reconstruction error.
 
+        With `variational`, the evidence lower bound of the log-likelihood of its known cells,
+        with normal noise of variance `noise_variance_` around the reconstruction, or with the
+        cross-entropy that is the `loss`. Its mean over the code is taken at points that are
+        the same for each row. `kl_weight` counts in training alone.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -530,9 +598,51 @@ class AutoencoderTransformer(
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            Higher is more normal, in the squared units of X, float64.
+            Higher is more normal, float64: in the squared units of X, or the bound in nats.
         """
-        return -self.reconstruction_error(X)
+        if not self.variational:
+            return -self.reconstruction_error(X)
+        check_is_fitted(self)
+        X = check_X(self, X, reset=False)
+        noise = self.noise_variance_ if self.loss == "squared_error" else None
+        return _variational.bounds(self._network(X.dtype, whiten=False), X, noise)
+
+    def sample(self, n_samples=1, random_state=None):
+        """Generate new rows, like those of the training data.
+
+        Codes are drawn and decoded. With `variational` they come from the prior; without,
+        from a mixture of normal distributions that is fitted, when a sample is first asked
+        for, on the codes of at most 5000 rows of the last call of `fit` or `partial_fit`.
+        Of 1, 2, 4, ... 32 normal distributions it has as many as have the lowest Bayesian
+        information criterion [1]_.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        random_state : int, RandomState instance or None, default=None
+            Determines the rows; None draws from the operating system.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_features_in_)
+            The rows, in the units and the floating dtype of the training data and in the
+            container that `inverse_transform` gives. They are means, without the noise of
+            cells, and are not clipped to the range of the training data; with
+            ``loss="binary_crossentropy"`` or ``"poisson"`` they are in the range of the loss.
+
+        References
+        ----------
+        .. [1] Schwarz (1978). Estimating the dimension of a model. Annals of Statistics 6(2),
+           461-464.
+        """
+        check_is_fitted(self)
+        n_samples = _sampling.check_n_samples(n_samples)
+        dtype = np.float32 if self._coordinates.dtype == torch.float32 else np.float64
+        codes = self._sampler.sample(n_samples, check_random_source(random_state))
+        codes = codes[:, : self.n_components_].astype(dtype)
+        rows = self._network(dtype, whiten=False).decode(codes)
+        return like_output(self, rows, rows)
 
     def score(self, X, y=None, sample_weight=None):
         """Share of the variance of X that its reconstruction explains.
@@ -604,6 +714,7 @@ class AutoencoderTransformer(
             check_unchanged(self._network_params, _start.network_params(self))
             if data.gaps and not self.net_.criterion_.gaps:
                 _start.allow_gaps(self)
+        data, self._answers = _supervised.read(self, X, y, data, resume)
         return data, check_random_source(self.random_state)
 
     def _start(self, data, rows, rng, width=None):
@@ -691,6 +802,12 @@ class AutoencoderTransformer(
         self.history_, self.net_.history = history, net_history
         return stopped
 
+    def _measure_noise(self, data, rows):
+        """Set the variance of a variational code's noise, before rows set aside are trained on."""
+        if self.variational and self.loss == "squared_error":
+            network = self._network(data.X.dtype, whiten=False)
+            self.noise_variance_ = _variational.noise_variance(network, data, rows)
+
     def _describe(self, data, rows):
         """Set what is told of the components: their variance, and the share of it they explain.
 
@@ -707,6 +824,10 @@ class AutoencoderTransformer(
         self._whitening = None
         if self.whiten:
             self._whitening = Whitening(mean, covariance).to(self._coordinates.mean.device)
+        if self.variational:
+            self._sampler = _variational.prior(network)
+        else:
+            self._sampler = _sampling.code_mixture(network, data)
 
 
 def _without_batches(epoch: dict) -> dict:
