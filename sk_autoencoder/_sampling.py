@@ -81,8 +81,10 @@ def code_mixture(network: Network, data: Data) -> CodeMixture:
     rng = np.random.RandomState(SEED)
     if data.weight is not None:
         index = rng.choice(n_rows, n_kept, p=data.weight / data.weight.sum())
+    elif n_kept < n_rows:
+        index = rng.choice(n_rows, n_kept, replace=False)
     else:
-        index = rng.choice(n_rows, n_kept, replace=False) if n_kept < n_rows else slice(None)
+        index = np.arange(n_rows)
     return CodeMixture(network.encode(data.X[index]).astype(np.float32))
 
 

@@ -148,7 +148,7 @@ def _as_array(y) -> np.ndarray:
     y = np.asarray(y)
     if y.dtype.kind in "US" and np.isin(y, [str(UNLABELLED)]).any():
         raise ValueError(
-            f"y is an array of strings in which some are {str(UNLABELLED)!r}, and it cannot be told "
+            f"y is an array of strings, of which some are {str(UNLABELLED)!r}: nothing tells "
             "whether these are labels. Use dtype=object, and the number -1 for rows without one."
         )
     if y.ndim == 2 and y.shape[1] == 1 and y.dtype.kind != "f":

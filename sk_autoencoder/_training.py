@@ -161,9 +161,9 @@ def start_loss(estimator, data: Data, index: np.ndarray) -> float:
     return loss
 
 
-def _set_tail(net: AutoencoderNet, rows: Rows) -> None:
+def _set_tail(net: AutoencoderNet, rows: Rows | None) -> None:
     """Tell a bound what lies outside of the coordinates: what the least loss becomes in X."""
-    if net.variational is not None:
+    if net.variational is not None and rows is not None:
         least = rows.in_units_of_X(0.0)
         net.variational.tail = least / (rows.in_units_of_X(1.0) - least)
 

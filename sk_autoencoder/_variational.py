@@ -107,7 +107,7 @@ class Variational:
         code = z + noise * posterior.prior_scale * (log_shares / 2).exp()
         return code, posterior.divergence(z, log_shares)
 
-    def bound(self, loss: Tensor, divergence: Tensor, weight: Tensor | None) -> Tensor:
+    def bound(self, loss: Tensor, divergence: Tensor | None, weight: Tensor | None) -> Tensor:
         """Loss of a batch and its divergence as one number, in the units of the loss.
 
         With the squared error m, D cells, and the variance m of the noise, minus the bound
@@ -115,8 +115,9 @@ class Variational:
         taken up to a factor near 1, without the exponential. A cross-entropy is a likelihood
         as it is.
         """
-        divergence = (divergence if weight is None else divergence * weight).mean()
-        nats = self.kl_weight * divergence / self.n_cells  # a cell
+        assert divergence is not None
+        mean = (divergence if weight is None else divergence * weight).mean()
+        nats = self.kl_weight * mean / self.n_cells  # a cell
         if not self.is_gaussian:
             return loss + nats
         variance = loss.detach() + self.tail
@@ -216,7 +217,7 @@ def bounds(network: Network, X, noise: float | None) -> np.ndarray:
 
 @torch.inference_mode()
 def _expectations(network: Network, X, *, is_gaussian: bool):
-    """Expected summed loss of each row over its code, its known cells, and its divergence."""
+    """Give each row's expected loss, summed over its known cells, their number, its divergence."""
     posterior = getattr(network.module, NAME)
     losses, n_known, divergence = np.zeros((3, X.shape[0]))
     for rows, t, x in _blocks(network, X):
