@@ -63,10 +63,10 @@ def test_a_random_state_repeats_the_rows(quick, X, variational):
 
 def test_numpys_generator_is_neither_read_nor_moved(quick, X):
     autoencoder = quick().fit(X)
-    np.random.seed(0)  # noqa: NPY002, which is about what is tested here
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    np.random.seed(0)
+    before = np.random.get_state()[1].copy()
     autoencoder.sample(5)
-    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+    np.testing.assert_array_equal(np.random.get_state()[1], before)
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda a: pickle.loads(pickle.dumps(a))])

@@ -29,7 +29,7 @@ def taught(quick):
     """Give a function that makes an autoencoder that learns a label in an instant."""
 
     def make(n_components=2, **params):
-        defaults = {"supervised_weight": 5.0, "max_epochs": 10, "batch_size": 32}
+        defaults = {"supervised_weight": 5.0, "max_epochs": 25, "batch_size": 32}
         return quick(n_components, **(defaults | params))
 
     return make
@@ -239,7 +239,7 @@ def test_a_search_tunes_the_weight(taught):
         {"nested": True},
         {"whiten": True},
         {"linear_shortcut": False},
-        {"loss": "absolute_error"},
+        {"loss": "absolute_error", "supervised_weight": 10.0},
         {"early_stopping": False},
     ],
 )
