@@ -138,8 +138,10 @@ class AutoencoderTransformer(
         cross-entropy where y holds classes, the squared error of the standardised y where it
         holds continuous values, of one or several columns, told apart as scikit-learn's
         `type_of_target` does. Whole numbers are classes. At 1 a head that knows nothing loses as
-        much as a reconstruction that knows nothing but the mean. Rows with the class -1, or with
-        NaN, have no label, and count for the reconstruction alone [10]_. The epoch with the
+        much as a reconstruction that knows nothing but the mean [10]_. In training the head
+        is given codes that are mixed in pairs, and has to tell both labels [11]_. Rows with
+        the class -1, or with NaN or None, have no label, and count for the reconstruction
+        alone; with strings as classes, -1 needs an array of dtype object. The epoch with the
         smallest sum is kept; there is no test against PCA. With 0, y is ignored.
 
     optimizer : {"adam", "adamw", "rmsprop", "sgd"} or callable, default="adamw"
@@ -241,14 +243,15 @@ class AutoencoderTransformer(
         A row an epoch: "epoch", "train_loss", "valid_loss" with `early_stopping`, "dur" in
         seconds, and what callbacks record. Losses are means of `loss` over the cells of X: by
         default mean squared errors in its squared units. Row 0 is PCA with as many
-        components, fitted on the training rows.
+        components, fitted on the training rows. With `variational` or `supervised_weight`,
+        what these add is part of the losses, and row 0 is the network before its first step.
 
     n_iter_ : int
         Number of epochs that the last call of `fit` or `partial_fit` trained for.
 
     best_epoch_ : int
         The epoch whose weights were kept; 0 is the start, which is PCA unless
-        `linear_shortcut` is False or `module` is given.
+        `linear_shortcut` is False, `variational` is True or `module` is given.
 
     validation_score_ : float or None
         Share of the variance of the validation rows that is explained with the weights
@@ -295,6 +298,8 @@ class AutoencoderTransformer(
        variational framework. ICLR.
     .. [10] Le, Patterson and White (2018). Supervised autoencoders: improving generalization
        performance with unsupervised regularizers. NeurIPS.
+    .. [11] Verma et al. (2019). Manifold mixup: better representations by interpolating hidden
+       states. ICML.
 
     Examples
     --------
