@@ -200,16 +200,18 @@ def test_a_row_that_counts_more_pulls_the_prior_towards_itself(generative, X):
     assert new[:, 0].mean() > 0.4
 
 
-def test_what_lies_outside_of_the_coordinates_counts(X):
-    """With fewer axes than features, the noise is that of all features."""
+def test_what_lies_outside_of_the_coordinates_counts(generative):
+    """The first loss is that of probabilistic PCA, with fewer axes than features too."""
     rng = np.random.RandomState(0)
-    X = rng.standard_normal((400, 300))
-    autoencoder = AutoencoderTransformer(
-        2, variational=True, hidden_layer_sizes=(8,), max_epochs=0, random_state=0
-    ).fit(X)
-    assert autoencoder._coordinates.n_axes < 300
-    assert autoencoder.noise_variance_ == pytest.approx(np.square(X).mean(), rel=0.1)
-    assert autoencoder.history_["train_loss"][0] == pytest.approx(X.var(), rel=0.1)
+    X = rng.standard_normal((1000, 400))
+    X[:, :8] *= 20
+    autoencoder = generative(8, max_epochs=0, early_stopping=False, hidden_layer_sizes=(8,)).fit(X)
+    assert autoencoder._coordinates.n_axes < 400
+    variances = np.linalg.eigvalsh(np.cov(X, rowvar=False, bias=True))
+    noise = variances[:-8].mean()
+    assert autoencoder.noise_variance_ == pytest.approx(noise, rel=0.01)
+    expected = np.exp((np.log(variances[-8:]).sum() + 392 * np.log(noise)) / 400)
+    assert autoencoder.history_["train_loss"][0] == pytest.approx(expected, rel=0.005)
 
 
 @pytest.mark.parametrize(
