@@ -15,7 +15,8 @@ from sk_autoencoder._coordinates import Coordinates, as_tensor
 from sk_autoencoder._objective import Criterion, Target
 
 KEPT_BYTES = 2**27
-BLOCK_ROWS = 4096
+KEPT_SHARE = 0.25  # of the free memory of a GPU
+BLOCK_ROWS = 2048
 BLOCK_BYTES = 2**26
 
 
@@ -59,7 +60,7 @@ class Rows(Dataset):
         self.tail = 0.0
         if criterion.output is None and coordinates.n_axes < coordinates.n_features:
             self.tail = self._tail()
-        if len(index) * self._row_bytes() <= KEPT_BYTES:
+        if len(index) * self._row_bytes() <= kept_bytes(coordinates.mean.device):
             self.kept = self._keep()
 
     def __len__(self) -> int:
@@ -103,8 +104,16 @@ class Rows(Dataset):
         return 4 * (self.coordinates.n_axes + cells)
 
     def _keep(self) -> tuple[Any, Any, Any]:
-        parts = zip(*(self._compute(rows) for rows in self._blocks()), strict=True)
-        t, target, weight = (None if part[0] is None else torch.cat(part) for part in parts)
+        """Input, target and weight of all rows, written where they stay."""
+        kept: list[Any] = [None, None, None]
+        for rows in self._blocks():
+            for i, part in enumerate(self._compute(rows)):
+                if part is None:
+                    continue
+                if kept[i] is None:
+                    kept[i] = part.new_empty((len(self), *part.shape[1:]))
+                kept[i][rows] = part
+        t, target, weight = kept
         return t, target, weight
 
     def _blocks(self) -> Iterator[slice]:
@@ -121,7 +130,7 @@ class Rows(Dataset):
             if self.criterion.output is not None:
                 x = as_tensor(as_dense(block), device)
                 shift_free = self.criterion.objective.shift_free
-                target = (x - self.coordinates.mean if shift_free else x).float()
+                target = (self.coordinates.centre(x) if shift_free else x).float()
             return self.coordinates.read(block).float(), target, weight
 
     def _share_of_known(self) -> np.ndarray:
@@ -166,6 +175,14 @@ class Batches:
         n_rows = len(self.dataset)
         order = np.arange(n_rows) if self.rng is None else self.rng.permutation(n_rows)
         return self.dataset.batches(order, len(self))
+
+
+def kept_bytes(device: torch.device) -> int:
+    """Give the bytes that rows may take on a device: there more of them, where it has its own."""
+    if device.type != "cuda":
+        return KEPT_BYTES
+    free, _ = torch.cuda.mem_get_info(device)
+    return max(KEPT_BYTES, int(KEPT_SHARE * free))
 
 
 def rows_a_block(n_features: int) -> int:

@@ -50,7 +50,7 @@ def explained_by_each(network: Network, data: Data, rows: np.ndarray, mean) -> n
         x = as_dense(data.X[index])
         weight = 1.0 if data.weight is None else data.weight[index, None]
         variance += np.nansum(np.square(x - mean) * weight)
-        z = network.module.encode(network.coordinates.read(data.X[index]))
+        z = network.module.encode(network.read(data.X[index]))
         for i in range(network.width):
             back = network.rows_of(first(z, i + 1)).cpu().numpy()
             loss[i] += np.nansum(np.square(back - x, dtype=np.float64) * weight)

@@ -22,7 +22,7 @@ class Coordinates(nn.Module):
     Parameters
     ----------
     mean : ndarray of shape (n_features,)
-        The origin, kept in float64: a large offset is subtracted before anything is rounded.
+        The origin, float64.
     scale : float
         The length in X of one unit of the coordinates.
     components : ndarray of shape (n_axes, n_features) or None
@@ -40,6 +40,9 @@ class Coordinates(nn.Module):
 
     mean: torch.Tensor
     components: torch.Tensor | None
+    _origin: torch.Tensor
+    _remainder: torch.Tensor | None
+    _shift: torch.Tensor
     fill: Callable[[np.ndarray], np.ndarray]
 
     def __init__(self, mean, scale, components=None, *, mean_square=1.0, dtype=torch.float64):
@@ -50,6 +53,13 @@ class Coordinates(nn.Module):
         self.n_features = len(mean)
         self.n_axes = self.n_features if components is None else len(components)
         self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float64).clone())
+        # In two parts that sum to it, so that rows of 32 bits lose no digits to a large offset
+        # although nothing is computed in 64: the first difference is exact near the mean.
+        self.register_buffer("_origin", self.mean.to(dtype))
+        remainder = (self.mean - self._origin.double()).to(dtype)
+        matters = remainder.abs().max() > torch.finfo(dtype).eps / 4 * scale
+        self.register_buffer("_remainder", remainder if matters else None)
+        self.register_buffer("_shift", (-self.mean / scale).to(dtype))
         if components is not None:
             components = torch.as_tensor(components).to(dtype, copy=True)
         self.register_buffer("components", components)
@@ -72,21 +82,28 @@ class Coordinates(nn.Module):
         return as_tensor((rotated / self.scale).astype(block.dtype), self.mean.device)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Coordinates of the rows of X, in their dtype."""
-        centred = ((x - self.mean) / self.scale).to(x.dtype)  # (batch, n_features)
-        if self.components is None:
-            return centred
-        return centred @ self.components.T  # (batch, n_axes)
+        """Coordinates of the rows of X."""
+        if self._remainder is None:
+            t = torch.add(self._shift, x, alpha=1 / self.scale)  # (batch, n_features)
+        else:
+            t = self.centre(x).mul_(1 / self.scale)
+        return t if self.components is None else t @ self.components.T  # (batch, n_axes)
+
+    def centre(self, x: torch.Tensor) -> torch.Tensor:
+        """Rows of X less their mean."""
+        centred = x - self._origin
+        return centred if self._remainder is None else centred.sub_(self._remainder)
 
     def inverse(self, t: torch.Tensor) -> torch.Tensor:
-        """Rows of X with the coordinates t, in their dtype."""
-        # In float64, so that a large offset costs no digits before the last rounding.
-        return (self.deviation(t) + self.mean).to(t.dtype)  # (batch, n_features)
+        """Rows of X with the coordinates t."""
+        x = self.deviation(t)  # (batch, n_features)
+        return (x if self._remainder is None else x.add_(self._remainder)).add_(self._origin)
 
     def deviation(self, t: torch.Tensor) -> torch.Tensor:
         """Give the same without the mean."""
-        centred = t if self.components is None else t @ self.components
-        return centred * self.scale
+        if self.components is None:
+            return t * self.scale
+        return (t @ self.components).mul_(self.scale)
 
     def outside(self, block) -> torch.Tensor:
         """Squared distance of each row to the axes, of shape (batch,), float64."""
@@ -119,7 +136,12 @@ def _squared_distance(block, mean: torch.Tensor) -> torch.Tensor:
 
 def as_tensor(block: np.ndarray, device: torch.device) -> torch.Tensor:
     """Rows as a tensor that shares their memory where torch can take it."""
-    return torch.from_numpy(np.require(block, requirements=["C", "W"])).to(device)
+    if not (block.flags.c_contiguous and block.flags.writeable):
+        block = block.copy(order="C")
+    x = torch.from_numpy(block)
+    on_cuda = device.type == "cuda"
+    # From pinned memory, so that a GPU is sent rows while it computes.
+    return (x.pin_memory() if on_cuda else x).to(device, non_blocking=on_cuda)
 
 
 def torch_dtype(dtype: np.dtype) -> torch.dtype:

@@ -10,6 +10,7 @@ import torch
 from scipy import stats
 
 from sk_autoencoder._batches import Rows
+from sk_autoencoder._corruption import CorruptedRows
 from sk_autoencoder._nested import first
 from sk_autoencoder._net import AutoencoderNet
 
@@ -35,10 +36,11 @@ class Kept:
     gains: np.ndarray | None = None
 
 
-def gains_over_pca(net: AutoencoderNet, rows: Rows) -> np.ndarray:
+def gains_over_pca(net: AutoencoderNet, rows: Rows | CorruptedRows) -> np.ndarray:
     """Give what the net saves of PCA's loss on each of the rows.
 
-    On the principal axes that their coordinates are, PCA is a projection.
+    On the principal axes that their coordinates are, PCA is a projection. Corrupted rows
+    are so for both.
     """
     criterion = rows.criterion
     gains = []

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.utils import gen_batches
+from scipy import sparse
 from torch import Tensor
 
 from sk_autoencoder._batches import as_dense, rows_a_block
@@ -32,6 +32,8 @@ class Network:
         Width of the module's code.
     n_components : int
         How many of these, from the first on, are the code that is given.
+    gaps : bool
+        Whether rows may have gaps.
     activation : callable or None
         Behind the output.
     whitening : Whitening or None
@@ -43,30 +45,37 @@ class Network:
     module: Any
     width: int
     n_components: int
+    gaps: bool = False
     activation: Callable[[Tensor], Tensor] | None = None
     whitening: Whitening | None = None
 
     @torch.inference_mode()
     def encode(self, X) -> np.ndarray:
         """Codes of the rows of X, in its units, of shape (n_samples, n_components)."""
-        out = np.empty((X.shape[0], self.n_components), dtype=X.dtype)
-        for rows in _blocks(X, self.coordinates.n_features):
-            z = self.module.encode(self.coordinates.read(X[rows])) * self.coordinates.scale
-            z = z if self.whitening is None else self.whitening(z)
-            out[rows] = z[:, : self.n_components].cpu().numpy()
-        return out
+        return _by_blocks(self._encode, X, self.coordinates.n_features, self.n_components)
+
+    def _encode(self, block) -> np.ndarray:
+        z = self.module.encode(self.read(block)) * self.coordinates.scale
+        z = z if self.whitening is None else self.whitening(z)
+        return z[:, : self.n_components].contiguous().cpu().numpy()
+
+    def read(self, block) -> Tensor:
+        """Coordinates of rows of X."""
+        if self.gaps or sparse.issparse(block):
+            return self.coordinates.read(block)
+        return self.coordinates(as_tensor(block, self.coordinates.mean.device))
 
     @torch.inference_mode()
     def decode(self, Z: np.ndarray) -> np.ndarray:
         """Rows of X with the codes Z, or with their beginnings."""
-        out = np.empty((len(Z), self.output.n_features), dtype=Z.dtype)
-        for rows in _blocks(Z, self.output.n_features):
-            z = as_tensor(Z[rows], self.coordinates.mean.device)
-            z = z if self.whitening is None else self.whitening.inverse(z)
-            if z.shape[1] < self.width:
-                z = torch.nn.functional.pad(z, (0, self.width - z.shape[1]))
-            out[rows] = self.rows_of(z / self.coordinates.scale).cpu().numpy()
-        return out
+        return _by_blocks(self._decode, Z, self.output.n_features, self.output.n_features)
+
+    def _decode(self, block: np.ndarray) -> np.ndarray:
+        z = as_tensor(block, self.coordinates.mean.device)
+        z = z if self.whitening is None else self.whitening.inverse(z)
+        if z.shape[1] < self.width:
+            z = torch.nn.functional.pad(z, (0, self.width - z.shape[1]))
+        return self.rows_of(z / self.coordinates.scale).cpu().numpy()
 
     def rows_of(self, z: Tensor) -> Tensor:
         """Rows of X that the module decodes codes to."""
@@ -85,7 +94,7 @@ class Network:
     def reconstructions(self, X) -> Iterator[tuple[slice, np.ndarray]]:
         """Give slices of X and their reconstructions."""
         for rows in _blocks(X, self.coordinates.n_features):
-            z = self.module.encode(self.coordinates.read(X[rows]))
+            z = self.module.encode(self.read(X[rows]))
             if self.n_components < self.width:
                 z = first(z, self.n_components)
             yield rows, self.rows_of(z).cpu().numpy()
@@ -113,7 +122,7 @@ class Network:
     @torch.enable_grad()  # whatever the caller has set
     def local_linear_map(self, row: np.ndarray) -> np.ndarray:
         """Give the derivative of the reconstruction by each component, at the code of a row."""
-        z = self.module.encode(self.coordinates.read(row[None])).detach()
+        z = self.module.encode(self.read(row[None])).detach()
         # One copy of the code a component, all in one batch. Gradients give vᵀJ, and their own
         # gradient by v gives columns of J: two steps back, however many features there are.
         codes = z.repeat(self.width, 1).requires_grad_()
@@ -124,5 +133,17 @@ class Network:
         return columns[: self.n_components].cpu().numpy() / self.coordinates.scale
 
 
+def _by_blocks(function, X, n_features: int, width: int) -> np.ndarray:
+    """Results of a function of a few rows, for all rows of X; a single block's as they are."""
+    if X.shape[0] <= rows_a_block(n_features):
+        return function(X)
+    out = np.empty((X.shape[0], width), dtype=X.dtype)
+    for rows in _blocks(X, n_features):
+        out[rows] = function(X[rows])
+    return out
+
+
 def _blocks(X, n_features: int) -> Iterator[slice]:
-    return gen_batches(X.shape[0], rows_a_block(n_features))
+    """Give slices of a few rows; for a single row in less time than it takes to encode it."""
+    n_rows, size = X.shape[0], rows_a_block(n_features)
+    return (slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size))

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import torch
 from torch import nn
 
-ACTIVATIONS = {
-    "celu": nn.CELU,
-    "elu": nn.ELU,
-    "gelu": nn.GELU,
-    "identity": nn.Identity,
-    "leaky_relu": nn.LeakyReLU,
-    "mish": nn.Mish,
-    "relu": nn.ReLU,
-    "selu": nn.SELU,
-    "sigmoid": nn.Sigmoid,
-    "silu": nn.SiLU,
-    "softplus": nn.Softplus,
-    "tanh": nn.Tanh,
-}
+from sk_autoencoder._layers import TiedLinear, linear, linears, stack
 
 
 class StackedAutoencoder(nn.Module):
@@ -36,14 +22,21 @@ class StackedAutoencoder(nn.Module):
     hidden_layer_sizes : sequence of int
         Widths of the encoder's hidden layers; the decoder has them in reverse.
     activation : str, default="silu"
-        A key of `ACTIVATIONS`, put behind each hidden layer.
+        A key of `ACTIVATIONS` in `_layers`, put behind each hidden layer.
     linear_shortcut : bool, default=True
         Lay a straight linear path beside each stack, and start as a projection onto the
         first `n_components` inputs: both paths are the identity on them, and the last layer
         of each stack is zero. On principal axes that start is PCA. The idea of a residual
         branch that starts at zero is that of Goyal et al. (2017) [1]_.
     generator : torch.Generator, default=None
-        Draws the first weights; None draws them from torch's global generator.
+        Draws the first weights and the units that are dropped; None draws them from torch's
+        global generator.
+    dropout : float, default=0.0
+        Share of the hidden units that are zero in a step of the training.
+    normalization : str, default=None
+        A key of `NORMALIZATIONS`, put between each hidden layer and its activation.
+    tied_weights : bool, default=False
+        Whether the decoder's layers are the transposes of the encoder's, biases apart.
 
     References
     ----------
@@ -59,15 +52,28 @@ class StackedAutoencoder(nn.Module):
         activation="silu",
         linear_shortcut=True,
         generator=None,
+        dropout=0.0,
+        normalization=None,
+        tied_weights=False,
     ):
         super().__init__()
+        self.tied_weights = tied_weights
         widths = [n_inputs, *hidden_layer_sizes, n_components]
-        self.encoder = _stack(widths, activation, generator)
-        self.decoder = _stack(widths[::-1], activation, generator)
+        behind_layers = (activation, dropout, normalization, generator)
+        layers = linears(widths, generator)
+        self.encoder = stack(layers, widths[1:], *behind_layers)
+        if tied_weights:
+            mirrored = [TiedLinear(layer) for layer in reversed(layers)]
+        else:
+            mirrored = linears(widths[::-1], generator)
+        self.decoder = stack(mirrored, widths[-2::-1], *behind_layers)
         self.encoder_shortcut = self.decoder_shortcut = None
         if linear_shortcut:
-            self.encoder_shortcut = _linear(n_inputs, n_components, generator, bias=False)
-            self.decoder_shortcut = _linear(n_components, n_inputs, generator, bias=False)
+            self.encoder_shortcut = linear(n_inputs, n_components, generator, bias=False)
+            if tied_weights:
+                self.decoder_shortcut = TiedLinear(self.encoder_shortcut, bias=False)
+            else:
+                self.decoder_shortcut = linear(n_components, n_inputs, generator, bias=False)
             self.start_at_projection()
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
@@ -84,11 +90,22 @@ class StackedAutoencoder(nn.Module):
     @torch.no_grad()
     def start_at_projection(self) -> None:
         """Make the module the projection onto its first `n_components` inputs."""
-        for shortcut in (self.encoder_shortcut, self.decoder_shortcut):
-            nn.init.eye_(shortcut.weight)
-        for stack in (self.encoder, self.decoder):
-            nn.init.zeros_(stack[-1].weight)
-            nn.init.zeros_(stack[-1].bias)
+        nn.init.eye_(self.encoder_shortcut.weight)
+        self._start_at_zero(self.encoder[-1])
+        if not self.tied_weights:
+            nn.init.eye_(self.decoder_shortcut.weight)
+            self._start_at_zero(self.decoder[-1])
+            return
+        # Of tied weights the decoder's first layer is zero, so that its stack is constant.
+        self.decoder.eval()
+        zeros = torch.zeros(1, self.encoder_shortcut.out_features, dtype=torch.float32)
+        self.decoder[-1].bias -= self.decoder(zeros)[0]
+        self.decoder.train()
+
+    @staticmethod
+    def _start_at_zero(layer: nn.Linear) -> None:
+        nn.init.zeros_(layer.weight)
+        nn.init.zeros_(layer.bias)
 
 
 def auto_hidden_layer_sizes(n_inputs: int, n_components: int) -> tuple[int, int, int]:
@@ -137,24 +154,3 @@ def _check_shape(output: torch.Tensor, expected: tuple[int, int], method: str, w
             f"{method} gave an output of shape {shape} for 2 rows, but "
             f"(n_samples, {width}) is {expected}. Change the module, or {width}."
         )
-
-
-def _stack(widths: list[int], activation: str, generator) -> nn.Sequential:
-    """Linear layers of the given widths, with the activation between them."""
-    layers: list[nn.Module] = []
-    for n_in, n_out in itertools.pairwise(widths):
-        layers += [_linear(n_in, n_out, generator), ACTIVATIONS[activation]()]
-    return nn.Sequential(*layers[:-1])
-
-
-def _linear(n_in: int, n_out: int, generator, bias: bool = True) -> nn.Linear:
-    """Give a linear layer whose outputs start as large as its inputs (LeCun et al., 1998).
-
-    Torch's own start makes them smaller from layer to layer: a deep stack then begins almost
-    linear, and may never leave PCA behind.
-    """
-    layer: nn.Linear = nn.utils.skip_init(nn.Linear, n_in, n_out, bias=bias, dtype=torch.float32)
-    bound = (3 / n_in) ** 0.5
-    for parameter in layer.parameters():
-        nn.init.uniform_(parameter, -bound, bound, generator=generator)
-    return layer

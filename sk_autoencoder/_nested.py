@@ -56,5 +56,6 @@ def validated_sizes(n_components: int) -> tuple[int, ...]:
 
 
 def first(z: Tensor, size: int) -> Tensor:
-    """Keep the first components alone; the others become zero."""
-    return torch.nn.functional.pad(z[:, :size], (0, z.shape[1] - size))
+    """Keep the first components alone, if there are more; the others become zero."""
+    kept = z[:, :size]
+    return torch.nn.functional.pad(kept, (0, z.shape[1] - kept.shape[1]))

@@ -14,7 +14,9 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
 from skorch.utils import to_tensor
 
+from sk_autoencoder._adam import quick_step
 from sk_autoencoder._averaging import WeightAverage
+from sk_autoencoder._backprop import Backprop, is_plain
 from sk_autoencoder._nested import Prefixes, first
 from sk_autoencoder._objective import Target
 from sk_autoencoder._variational import Variational
@@ -52,7 +54,8 @@ class AutoencoderNet(NeuralNet):
     training, None where they are not nested. `penalties`, each with its weight, are added to
     the loss of a batch; a weight counts `unit_loss`, the loss of the mean of X alone.
     `variational` draws codes around those of the encoder, and makes the loss a bound. Above
-    `largest_loss` a fit has diverged.
+    `largest_loss` a fit has diverged. In training the module computes in `autocast_dtype`,
+    None for that of its weights, and by `compiled_` methods where there are any.
     """
 
     prefixes: Prefixes | None = None
@@ -61,6 +64,8 @@ class AutoencoderNet(NeuralNet):
     unit_loss: float = 1.0
     sizes: tuple[int, ...] = ()
     largest_loss = math.inf
+    autocast_dtype: torch.dtype | None = None
+    compiled_: tuple[Callable, Callable] | None = None
     rates_: Iterator[float] | None = None
     average_: WeightAverage | None = None
     stop_asked_ = False
@@ -100,13 +105,31 @@ class AutoencoderNet(NeuralNet):
 
     def pass_through(self, t, target) -> Pass:
         """Send a batch through the module."""
-        z = self.module_.encode(t)
-        code, divergence = z, None
+        if self.autocast_dtype is None or not self.module_.training:
+            z, divergence, reconstruction = self._round_trip(t)
+        else:
+            # The weights stay in float32, and so does the loss.
+            with torch.autocast(torch.device(self.device).type, self.autocast_dtype):
+                z, divergence, reconstruction = self._round_trip(t)
+            z, reconstruction = z.float(), reconstruction.float()
+        return Pass(t, z, reconstruction, target, divergence)
+
+    def _round_trip(self, t: torch.Tensor) -> tuple[torch.Tensor, Any, torch.Tensor]:
+        """Codes, their divergence and reconstructions of a batch; in training codes may change."""
+        encode, decode = self.compiled_ or (self.module_.encode, self.module_.decode)
+        z = encode(t)
         if self.variational is not None:
             code, divergence = self.variational.draw(self.module_, t, z)
-        elif self.prefixes is not None and self.module_.training:
-            code = self.prefixes.shorten(z)
-        return Pass(t, z, self.module_.decode(code), target, divergence)
+            return z, divergence, decode(code)
+        if self.prefixes is not None and self.module_.training:
+            return z, None, decode(self.prefixes.shorten(z))
+        return z, None, decode(z)
+
+    def compile_module(self) -> None:
+        """Let torch compile the module for the training to come."""
+        # Batches differ by a row, for which nothing is to be compiled anew.
+        encode, decode = self.module_.encode, self.module_.decode
+        self.compiled_ = torch.compile(encode, dynamic=True), torch.compile(decode, dynamic=True)
 
     def batch_loss(self, t, target) -> tuple[torch.Tensor, Pass]:
         """Give what a training step makes small: the loss of a batch, and its penalties."""
@@ -177,62 +200,75 @@ class AutoencoderNet(NeuralNet):
     def _train(self, iterator) -> float:
         """Take a step on each batch, with nothing in between; the loss is read once at the end."""
         self._set_training(True)
-        optimizer, average, losses, sizes = self.optimizer_, self.average_, [], []
+        plain = self._is_plain()
+        gradients = Backprop(self.module_, self.autocast_dtype) if plain else self._gradients
+        take_step, average = quick_step(self.optimizer_), self.average_
+        mean = _Mean(self.device)
         for t, target in iterator:
-            optimizer.zero_grad()
-            loss, _ = self.batch_loss(t, target)
-            loss.backward()
+            mean.add(gradients(t, target), len(t))
             self._next_lr()
-            optimizer.step()
+            take_step()
             if average is not None:
                 average.update()
-            losses.append(loss.detach())
-            sizes.append(len(t))
-        return _mean(losses, sizes)
+        return mean.value()
+
+    def _gradients(self, t, target) -> torch.Tensor:
+        """Compute the gradients of a batch, and give its loss."""
+        self.optimizer_.zero_grad()
+        loss, _ = self.batch_loss(t, target)
+        loss.backward()
+        return loss.detach()
+
+    def _is_plain(self) -> bool:
+        """Whether the loss is the squared error of a plain stack, and nothing besides."""
+        others = self.prefixes, self.penalties, self.variational, self.compiled_
+        if any(others) or self.criterion_.output is not None:
+            return False
+        return is_plain(self.module_)
 
     def _train_watched(self, iterator, step_fn) -> float:
         """Take skorch's steps, each of them noted and told to callbacks."""
-        losses, sizes = [], []
+        mean = _Mean(self.device)
         for batch in iterator:
             self._next_lr()
             self.notify("on_batch_begin", batch=batch, training=True)
             step = step_fn(batch)
             if self.average_ is not None:
                 self.average_.update()
-            losses.append(step["loss"].detach())
-            sizes.append(len(batch[0]))
-            self._note_batch("train", losses[-1], sizes[-1])
+            loss, size = step["loss"].detach(), len(batch[0])
+            mean.add(loss, size)
+            self._note_batch("train", loss, size)
             self.notify("on_batch_end", batch=batch, training=True, **step)
-        return _mean(losses, sizes)
+        return mean.value()
 
-    def loss(self, rows, *, watched=False, whole=True) -> float:
+    def loss(self, rows, *, watched=False, penalized=True) -> float:
         """Mean loss of the present weights on a `Rows`, in the units of X.
 
-        That of the reconstruction alone, where it is not asked for as a `whole`.
+        Unless `penalized`, it is that of the reconstruction alone.
         """
         self._set_training(False)
-        losses, sizes = [], []
+        mean = _Mean(self.device)
         for t, target in self.get_iterator(rows, training=False):
             if watched:
                 self.notify("on_batch_begin", batch=(t, target), training=False)
-            losses.append(self._loss_of_new(t, target, whole))
-            sizes.append(len(t))
+            loss = self._loss_of_new(t, target, penalized)
+            mean.add(loss, len(t))
             if watched:
-                self._note_batch("valid", losses[-1], sizes[-1])
-                step = {"loss": losses[-1], "y_pred": self.evaluation_step((t, target))}
+                self._note_batch("valid", loss, len(t))
+                step = {"loss": loss, "y_pred": self.evaluation_step((t, target))}
                 self.notify("on_batch_end", batch=(t, target), training=False, **step)
-        return rows.in_units_of_X(_mean(losses, sizes))
+        return rows.in_units_of_X(mean.value())
 
-    def _loss_of_new(self, t, target, whole: bool) -> torch.Tensor:
+    def _loss_of_new(self, t, target, penalized: bool) -> torch.Tensor:
         """Mean loss of a batch that is not trained on."""
-        if whole and self.variational is not None:
+        if penalized and self.variational is not None:
             with torch.no_grad():
                 return self.batch_loss(t, target)[0].double()
         with torch.inference_mode():
             of_rows = self.row_losses(t, target).double()
             weight = 1.0 if target.weight is None else target.weight
             loss = (of_rows * weight).mean()
-        if whole and self.penalties:
+        if penalized and self.penalties:
             with torch.no_grad():
                 loss = loss + self.penalty(self.pass_through(t, target))
         return loss
@@ -258,7 +294,7 @@ class AutoencoderNet(NeuralNet):
 
     def rest(self, dtype: torch.dtype) -> None:
         """End training: inference mode, in the dtype of X, without a schedule."""
-        self.rates_ = self.average_ = None
+        self.rates_ = self.average_ = self.compiled_ = self.autocast_dtype = None
         self.module_.eval().to(dtype)
 
     def schedule(self, name: str, n_steps: int) -> None:
@@ -290,7 +326,7 @@ class AutoencoderNet(NeuralNet):
             self.optimizer_.load_state_dict(optimizer)
             self.module_.to(dtype)
             self.iterator_train__rng.set_state(shuffling)
-            self.rates_ = self.average_ = None
+            self.rates_ = self.average_ = self.compiled_ = None
             del self.history[n_epochs:]
             raise
 
@@ -328,10 +364,23 @@ class BestEpoch(Callback):
         del self.weights_
 
 
-def _mean(losses: list[torch.Tensor], sizes: list[int]) -> float:
-    """Mean loss of the rows of batches with the given mean losses."""
-    weights = torch.tensor(sizes, dtype=torch.float64, device=losses[0].device)
-    return (torch.stack(losses).double() @ weights / sum(sizes)).item()
+class _Mean:
+    """Mean loss of the rows of batches, summed where the losses are.
+
+    No loss is kept: each would pin the memory beside it, which then grows with every step.
+    """
+
+    def __init__(self, device):
+        self.total = torch.zeros((), dtype=torch.float64, device=device)
+        self.n_rows = 0
+
+    @torch.no_grad()
+    def add(self, loss: torch.Tensor, n_rows: int) -> None:
+        self.total.add_(loss, alpha=n_rows)
+        self.n_rows += n_rows
+
+    def value(self) -> float:
+        return self.total.item() / self.n_rows
 
 
 def _one_cycle(n_steps: int) -> np.ndarray:

@@ -89,6 +89,12 @@ class PrincipalAxes:
         """Mean squared error of the reconstruction of the rows fitted, from all these axes."""
         return max(self.total_variance - self.explained_variance.sum(), 0.0) / self.n_features
 
+    def share_left(self) -> float:
+        """Share of the variance of the rows fitted that all these axes leave."""
+        if self.constant:
+            return 0.0
+        return self.training_loss() * self.n_features / self.total_variance
+
     def loss_and_variance(
         self, X: np.ndarray | sparse.csr_array, index: np.ndarray, weight: np.ndarray | None = None
     ) -> tuple[float, float]:

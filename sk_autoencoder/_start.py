@@ -21,6 +21,7 @@ from sk_autoencoder._module import StackedAutoencoder, auto_hidden_layer_sizes, 
 from sk_autoencoder._nested import Prefixes, validated_sizes
 from sk_autoencoder._net import AutoencoderNet
 from sk_autoencoder._objective import LEAST_MEAN, Criterion, find_objective
+from sk_autoencoder._penalties import penalties_of
 from sk_autoencoder._principal_axes import PrincipalAxes
 from sk_autoencoder._validation import Data, check_hidden_layer_sizes
 from sk_autoencoder._yardstick import best_slope
@@ -63,11 +64,22 @@ NETWORK_PARAMS = (
     "activation",
     "linear_shortcut",
     "nested",
+    "dropout",
+    "normalization",
+    "tied_weights",
+    "pretrain",
     "module",
     "loss",
     "variational",
     "kl_weight",
     "supervised_weight",
+    "corruption",
+    "corruption_level",
+    "sparsity_penalty",
+    "sparsity",
+    "sparsity_target",
+    "contractive_penalty",
+    "orthogonality_penalty",
     "optimizer",
     "weight_decay",
     "device",
@@ -215,6 +227,7 @@ def build_net(estimator, gaps: bool, rng) -> AutoencoderNet:
                 **net_params,
             }
         ).initialize()
+    net.penalties = penalties_of(estimator, seed)
     net.sizes = (estimator._width,)
     if estimator.nested:
         net.sizes = validated_sizes(estimator._width)
@@ -286,6 +299,9 @@ def _module(estimator, coordinates: Coordinates, seed: int):
         activation=estimator.activation,
         linear_shortcut=estimator.linear_shortcut,
         generator=torch.Generator().manual_seed(seed),
+        dropout=estimator.dropout,
+        normalization=estimator.normalization,
+        tied_weights=estimator.tied_weights,
     )
 
 

@@ -10,6 +10,7 @@ from functools import cache
 from numbers import Integral
 
 import numpy as np
+import torch
 from sklearn.model_selection import train_test_split
 from skorch.callbacks import EarlyStopping
 from skorch.utils import noop
@@ -18,12 +19,16 @@ from threadpoolctl import ThreadpoolController
 from sk_autoencoder import _evidence
 from sk_autoencoder._averaging import WeightAverage
 from sk_autoencoder._batches import Rows
+from sk_autoencoder._combinations import gives_wide_codes_meaning
 from sk_autoencoder._coordinates import torch_dtype
+from sk_autoencoder._corruption import CorruptedRows
 from sk_autoencoder._evidence import ENOUGH_ROWS, Kept, gains_over_pca
 from sk_autoencoder._net import AutoencoderNet, BestEpoch
+from sk_autoencoder._precision import choose_precision, tf32
+from sk_autoencoder._pretraining import pretrain_layerwise
 from sk_autoencoder._start import local_torch_generator, starts_at_pca
 from sk_autoencoder._validation import Data, check_callbacks
-from sk_autoencoder._yardstick import pca_and_mean
+from sk_autoencoder._yardstick import pca_and_mean, pca_of_corrupted
 
 LR_SCHEDULES = ("one_cycle", "constant")
 
@@ -70,7 +75,7 @@ def split_rows(estimator, n_samples: int, rng) -> tuple[np.ndarray, np.ndarray |
     """Give the indices of the training rows and, for early stopping, of the validation rows.
 
     A start at PCA needs more training rows than components: with fewer, PCA reconstructs
-    them exactly, and no row is set aside.
+    them exactly, and no row is set aside, unless more than that is asked for.
     """
     rows = np.arange(n_samples)
     if not estimator.early_stopping:
@@ -87,7 +92,8 @@ def split_rows(estimator, n_samples: int, rng) -> tuple[np.ndarray, np.ndarray |
         )
     train, valid = train_test_split(rows, test_size=n_valid, random_state=rng)
     share = not isinstance(estimator.n_components, Integral)
-    if starts_at_pca(estimator) and not share and len(train) <= estimator.n_components:
+    may_copy = starts_at_pca(estimator) and not gives_wide_codes_meaning(estimator)
+    if may_copy and not share and len(train) <= estimator.n_components:
         return rows, None
     return np.sort(train), np.sort(valid)
 
@@ -107,7 +113,9 @@ def plan(estimator, train: np.ndarray, valid: np.ndarray | None) -> Course:
         n_epochs = min(max(math.ceil(AUTO_STEPS / n_batches), least), most)
     if estimator._axes.constant or (estimator.early_stopping and valid is None):
         n_epochs = 0
+    # The statistics of batch normalization are not those of averaged weights.
     averages = estimator.average and estimator.module is None
+    averages = averages and estimator.normalization != "batch"
     return Course(n_epochs, batch_size, estimator.lr_schedule, averages)
 
 
@@ -128,10 +136,26 @@ def refits(estimator, n_samples: int) -> bool:
 
 
 def yardstick(estimator, data: Data, index: np.ndarray) -> tuple[float, float]:
-    """Mean loss of some rows with PCA, and with the mean alone."""
+    """Mean loss of some rows, corrupted if asked for, with PCA, and with the mean alone."""
     net = estimator.net_
     fill = estimator._coordinates.fill
-    return pca_and_mean(estimator._axes, data, index, net.criterion_, net.sizes, fill)
+    pca, mean = pca_and_mean(estimator._axes, data, index, net.criterion_, net.sizes, fill)
+    return pca if estimator._noise is None else _corrupted_pca(estimator, data, index), mean
+
+
+def _corrupted_pca(estimator, data: Data, index: np.ndarray) -> float:
+    """Mean loss of PCA of corrupted rows: the yardstick of denoising."""
+    rows = _rows(estimator, data, index, fixed=True)
+    assert isinstance(rows, CorruptedRows)
+    return pca_of_corrupted(estimator._axes, rows, estimator.net_.sizes)
+
+
+def pretrain(estimator, data: Data, index: np.ndarray, rng) -> None:
+    """Train the layers of a net that starts from random weights one by one."""
+    rows = Rows(data.X, index, estimator._coordinates, estimator.net_.criterion_, data.weight)
+    batch_size, seed = _batch_size(estimator, len(index)), int(rng.randint(2**31))
+    with _quick_products(estimator, batch_size):
+        pretrain_layerwise(estimator.net_.module_, rows, batch_size, seed)
 
 
 def set_bounds(estimator, data: Data, index: np.ndarray) -> float:
@@ -144,16 +168,18 @@ def set_bounds(estimator, data: Data, index: np.ndarray) -> float:
     if net.criterion_.output is None:
         pca = float(np.mean([axes.leading(size).training_loss() for size in net.sizes]))
         mean = axes.total_variance / axes.n_features
+        if estimator._noise is not None:
+            pca = _corrupted_pca(estimator, data, index)
     else:
         pca, mean = yardstick(estimator, data, index)
     net.unit_loss = mean if net.criterion_.output is not None else mean / coordinates.unit
     net.largest_loss = BLOWN_UP * max(mean, coordinates.mean_square * coordinates.unit)
-    return pca if net.is_of_reconstruction else start_loss(estimator, data, index)
+    return pca if net.variational is None else start_loss(estimator, data, index)
 
 
 def start_loss(estimator, data: Data, index: np.ndarray) -> float:
     """Mean loss of some rows before the first step, with all that counts in it."""
-    net, rows = estimator.net_, _rows(estimator, data, index)
+    net, rows = estimator.net_, _rows(estimator, data, index, fixed=True)
     net.module_.float()
     _set_tail(net, rows)
     loss = net.loss(rows)
@@ -161,7 +187,7 @@ def start_loss(estimator, data: Data, index: np.ndarray) -> float:
     return loss
 
 
-def _set_tail(net: AutoencoderNet, rows: Rows | None) -> None:
+def _set_tail(net: AutoencoderNet, rows: Rows | CorruptedRows | None) -> None:
     """Tell a bound what lies outside of the coordinates: what the least loss becomes in X."""
     if net.variational is not None and rows is not None:
         least = rows.in_units_of_X(0.0)
@@ -175,10 +201,15 @@ def train(estimator, data: Data, parts, course: Course, start_epoch: int, task) 
     Each epoch is a subtask of `task`.
     """
     net = estimator.net_
-    rows = tuple(None if index is None else _rows(estimator, data, index) for index in parts)
-    with net.unchanged_on_error(), _enough_threads(net, course.batch_size):
+    rows = tuple(
+        None if index is None else _rows(estimator, data, index, fixed=is_valid)
+        for index, is_valid in zip(parts, (False, True), strict=True)
+    )
+    with net.unchanged_on_error(), _quick_products(estimator, course.batch_size):
         net.module_.float()
         _set_tail(net, rows[0])
+        if estimator.compile:
+            net.compile_module()
         net.batch_size, net.lr = course.batch_size, estimator.lr
         net.verbose = int(estimator.verbose) if course.last is None else 0
         valid = rows[1]
@@ -225,10 +256,13 @@ def _run_epochs(estimator, rows, course: Course, data: Data, task) -> bool:
     return stopped
 
 
-def _keep(estimator, rows: Rows, best: BestEpoch, start_epoch: int) -> Kept:
-    """Keep the best epoch, or PCA where a start there is not told from it."""
+def _keep(estimator, rows: Rows | CorruptedRows, best: BestEpoch, start_epoch: int) -> Kept:
+    """Keep the best epoch, or PCA where a start there is not told from it.
+
+    With penalties or a bound the epochs are not compared with PCA, which does not make those small.
+    """
     if not estimator.net_.is_of_reconstruction:
-        return Kept(best.epoch_, estimator.net_.loss(rows, whole=False))
+        return Kept(best.epoch_, estimator.net_.loss(rows, penalized=False))
     if start_epoch > 0 or not starts_at_pca(estimator):
         return Kept(best.epoch_, best.loss_)
     gains = gains_over_pca(estimator.net_, rows)
@@ -242,17 +276,21 @@ def gains_of_rows(estimator, data: Data, index: np.ndarray) -> np.ndarray:
     """Give what the net saves of PCA's loss on each of the rows."""
     net = estimator.net_
     net.module_.float()
-    gains = gains_over_pca(net, _rows(estimator, data, index))
+    gains = gains_over_pca(net, _rows(estimator, data, index, fixed=True))
     net.rest(estimator._coordinates.dtype)
     return gains
 
 
-def _rows(estimator, data: Data, index: np.ndarray) -> Rows:
-    """Give rows of X in the network's coordinates, whatever dtype these had in the first fit."""
+def _rows(estimator, data: Data, index: np.ndarray, *, fixed: bool) -> Rows | CorruptedRows:
+    """Give rows of X in the network's coordinates, whatever dtype these had in the first fit.
+
+    Where they are corrupted, `fixed` rows are so in the same way each time.
+    """
     coordinates = estimator._coordinates
     if coordinates.dtype != torch_dtype(data.X.dtype):
         coordinates = coordinates.astype(torch_dtype(data.X.dtype))
-    return Rows(data.X, index, coordinates, estimator.net_.criterion_, data.weight, data.known)
+    rows = Rows(data.X, index, coordinates, estimator.net_.criterion_, data.weight, data.known)
+    return rows if estimator._noise is None else CorruptedRows(rows, estimator._noise, fixed=fixed)
 
 
 def _callbacks(estimator, best: BestEpoch | None) -> list:
@@ -271,20 +309,39 @@ def _callbacks(estimator, best: BestEpoch | None) -> list:
 def _batch_size(estimator, n_rows: int) -> int:
     """Give the batch size asked for, or the power of two that gives some 16 batches an epoch."""
     if estimator.batch_size != "auto":
-        return min(estimator.batch_size, n_rows)
-    least, most = BATCH_SIZES
-    return min(max(2 ** round(math.log2(n_rows / BATCHES_PER_EPOCH)), least), most)
+        size = min(estimator.batch_size, n_rows)
+    else:
+        least, most = BATCH_SIZES
+        size = min(max(2 ** round(math.log2(n_rows / BATCHES_PER_EPOCH)), least), most)
+    if estimator.normalization == "batch" and n_rows // math.ceil(n_rows / size) < 2:
+        raise ValueError(
+            f"normalization='batch' needs two rows in each batch, but {n_rows} rows in batches of "
+            f"at most {size} leave one alone. Raise batch_size, pass more rows, or use "
+            "normalization='layer'."
+        )
+    return size
 
 
 @contextmanager
-def _enough_threads(net: AutoencoderNet, batch_size: int) -> Iterator[None]:
+def _quick_products(estimator, batch_size: int) -> Iterator[None]:
+    """Multiply in the precision and with the threads that suit the batches of a training."""
+    net = estimator.net_
+    n_products = batch_size * sum(weight.numel() for weight in net.module_.parameters())
+    left = estimator._axes.share_left()
+    precision = choose_precision(estimator.precision, torch.device(net.device), left, n_products)
+    net.autocast_dtype = torch.bfloat16 if precision == "bfloat16" else None
+    with tf32(precision == "tf32"), _enough_threads(n_products):
+        yield
+
+
+@contextmanager
+def _enough_threads(n_products: int) -> Iterator[None]:
     """Leave small batches to one thread: waiting for a second would take most of the time.
 
     OpenMP, which torch runs on, counts its threads for each calling thread apart, so that
     fits in other threads and the pools of NumPy stay as they are.
     """
-    n_weights = sum(parameter.numel() for parameter in net.module_.parameters())
-    if n_weights * batch_size >= THREADED_BATCH:
+    if n_products >= THREADED_BATCH:
         yield
         return
     with _openmp().limit(limits=1):

@@ -32,10 +32,14 @@ from sk_autoencoder import (
     _training,
     _variational,
 )
+from sk_autoencoder._combinations import check_combinations, gives_wide_codes_meaning
 from sk_autoencoder._coordinates import torch_dtype
+from sk_autoencoder._corruption import CORRUPTIONS, noise_of
 from sk_autoencoder._inference import Network
-from sk_autoencoder._module import ACTIVATIONS
+from sk_autoencoder._layers import ACTIVATIONS, NORMALIZATIONS
 from sk_autoencoder._objective import OBJECTIVES, find_objective
+from sk_autoencoder._penalties import SPARSITIES
+from sk_autoencoder._precision import PRECISIONS
 from sk_autoencoder._principal_axes import explained_variance
 from sk_autoencoder._validation import (
     check_codes,
@@ -70,9 +74,11 @@ class AutoencoderTransformer(
     Parameters
     ----------
     n_components : int or float, default=2
-        Width of the code, at most ``min(n_samples, n_features)``. A float in (0, 1) asks for
-        the fewest components that explain that share of the variance: with `nested`, of the
-        validation rows; without, as many as PCA needs for it.
+        Width of the code, at most ``min(n_samples, n_features)``; with `corruption`,
+        `sparsity_penalty` or `contractive_penalty`, which keep a wide code from being a copy
+        of X, it may be more. A float in (0, 1) asks for the fewest components that explain
+        that share of the variance: with `nested`, of the validation rows; without, as many as
+        PCA needs for it.
 
     hidden_layer_sizes : "auto" or sequence of int, default="auto"
         Widths of the encoder's hidden layers; the decoder has them in reverse. "auto" takes
@@ -99,13 +105,32 @@ class AutoencoderTransformer(
         correlation on the training rows. Whitened components are made of their own and the
         ones before them.
 
+    dropout : float, default=0.0
+        Share of the hidden units that are zero in a step of the training, in [0, 1); never
+        units of the code or of the output [11]_.
+
+    normalization : {"batch", "layer"}, default=None
+        Normalization between each hidden layer and its activation, over the batch [12]_ or
+        over the units of a row [13]_; never of the code. With "batch" weights are not
+        averaged, since their average has other statistics.
+
+    tied_weights : bool, default=False
+        Whether the decoder's weights are the transposes of the encoder's, so that it has
+        biases alone to learn [6]_.
+
+    pretrain : {"layerwise"}, default=None
+        How a stack that starts from random weights, with ``linear_shortcut=False``, is
+        trained beforehand: "layerwise" trains each layer of the encoder and its mirror, for
+        500 steps, to reconstruct what the layers below give [14]_.
+
     module : torch.nn.Module or callable, default=None
         A network of your own in place of the stacked autoencoder: a module, which is copied
         before it is trained, or a class or function that makes one. It needs the methods
         `encode`, from a float32 tensor of shape (batch, n_features) to one of shape (batch,
         n_components), and `decode`, the way back. It is
         given the rows of X as they are, not centred and not scaled; `hidden_layer_sizes`,
-        `activation` and `linear_shortcut` are not used.
+        `activation` and `linear_shortcut` are not used, and `dropout`, `normalization`,
+        `tied_weights` and `pretrain` are refused.
 
     loss : {"squared_error", "absolute_error", "huber", "binary_crossentropy", "poisson"} or \
             callable, default="squared_error"
@@ -117,13 +142,13 @@ class AutoencoderTransformer(
         gives the loss of each cell in that shape.
 
     variational : bool, default=False
-        Whether to train a variational autoencoder [6]_: codes are means of normal
+        Whether to train a variational autoencoder [15]_: codes are means of normal
         distributions, held together by a prior from which `sample` draws, and `score_samples`
-        gives the evidence lower bound. It starts at probabilistic PCA [7]_, whose codes are
+        gives the evidence lower bound. It starts at probabilistic PCA [16]_, whose codes are
         those of PCA, shrunken, and whose prior is normal with the variance of the components
         beyond the noise, in the units of X (with `module` or without `linear_shortcut`, of
         variance 1 in the units of X that the network has seen scaled). The variance of the
-        noise is always the one that suits the reconstructions best [8]_, so that there is
+        noise is always the one that suits the reconstructions best [17]_, so that there is
         nothing to tune, and codes do not collapse to the prior. The losses in `history_` are
         the bound as an error: the mean squared one times ``exp(2 * KL / n_features)``. The
         epoch with the best bound is kept; there is no test against PCA. Needs the squared
@@ -131,18 +156,57 @@ class AutoencoderTransformer(
 
     kl_weight : float, default=1.0
         Weight of the divergence from the prior in training: above 1 codes keep less, and
-        their components part more [9]_. Used with `variational`.
+        their components part more [18]_. Used with `variational`.
 
     supervised_weight : float, default=0.0
         Weight of a linear head that predicts y from the code, in training alone: its
         cross-entropy where y holds classes, the squared error of the standardised y where it
         holds continuous values, of one or several columns, told apart as scikit-learn's
         `type_of_target` does. Whole numbers are classes. At 1 a head that knows nothing loses as
-        much as a reconstruction that knows nothing but the mean [10]_. In training the head
-        is given codes that are mixed in pairs, and has to tell both labels [11]_. Rows with
+        much as a reconstruction that knows nothing but the mean [19]_. In training the head
+        is given codes that are mixed in pairs, and has to tell both labels [20]_. Rows with
         the class -1, or with NaN or None, have no label, and count for the reconstruction
         alone; with strings as classes, -1 needs an array of dtype object. The epoch with the
         smallest sum is kept; there is no test against PCA. With 0, y is ignored.
+
+    corruption : {"gaussian", "masking", "salt_and_pepper", "swap"} or callable, default=None
+        What is done to the rows before they are encoded, anew in each step of the training,
+        while the target stays clean: the denoising autoencoder [6]_. "gaussian" adds normal
+        noise; "masking" sets cells to the mean of their feature, which is zero for the
+        network; "salt_and_pepper" sets them to the least or to the greatest training value of
+        their feature; "swap" takes them from the same feature of other rows of the batch. A
+        callable is given rows of X, a tensor of shape (batch, n_features) in their floating
+        dtype, and the torch.Generator to draw from, and gives corrupted rows in that shape.
+        Gaps are filled before. The validation rows are corrupted once and for all, PCA's
+        scores are those of PCA of corrupted rows, and the network has to beat these.
+
+    corruption_level : float, default=0.3
+        With "gaussian" the standard deviation of the noise, in the units of X; with the other
+        names the share of the cells, in [0, 1], that is corrupted. A callable has its own.
+
+    sparsity_penalty : float, default=0.0
+        Weight of a penalty that makes components zero or nearly so in most rows. This and the
+        two weights below count in losses of the mean of X (by default, its variance), and the
+        code in the units of the network's frame, in which the features have a mean variance
+        of 1. With any of the three, the losses in `history_` hold the penalties, and the epoch
+        with the smallest sum is kept, whether or not PCA reconstructs better.
+
+    sparsity : {"l1", "kl"}, default="l1"
+        The penalty: "l1" is the mean of the absolute values of the components; "kl" the
+        Kullback-Leibler divergence of `sparsity_target` from the mean activities
+        ``z**2 / (1 + z**2)`` of the components over a batch [7]_. Used with
+        `sparsity_penalty`.
+
+    sparsity_target : float, default=0.05
+        Mean activity of a component that "kl" aims at, in (0, 1).
+
+    contractive_penalty : float, default=0.0
+        Weight of the mean squared derivative of the components by the input, which is 1 for
+        PCA: the contractive autoencoder [8]_, whose codes change little where rows do. It is
+        estimated from one random projection of the Jacobian a row and step [9]_.
+
+    orthogonality_penalty : float, default=0.0
+        Weight of the mean squared correlation of pairs of components over a batch [10]_.
 
     optimizer : {"adam", "adamw", "rmsprop", "sgd"} or callable, default="adamw"
         Optimizer, by name or as a class of torch. "sgd" has a Nesterov momentum of 0.9.
@@ -196,6 +260,18 @@ class AutoencoderTransformer(
         Device to train and to compute on, such as "cpu" or "cuda:0". "auto" takes a CUDA
         GPU where there is one.
 
+    precision : {"auto", "bfloat16", "float32", "tf32"}, default="float32"
+        How exactly the module multiplies matrices in training. Its weights, the losses and
+        all that follows a training are not concerned. "bfloat16" keeps 8 binary digits of each
+        number, through torch's autocast; "tf32" keeps 11, on CUDA GPUs. "auto" takes bfloat16
+        where the device multiplies in it, the net is large, and PCA leaves at least a
+        hundredth of the variance, next to which the rounding is nothing; else, where those
+        two hold, TF32 on CUDA; else float32.
+
+    compile : bool, default=False
+        Whether to train with the module compiled by `torch.compile`. That takes a C++
+        compiler, and tens of seconds at the start of the first training in a process.
+
     callbacks : list, default=None
         Callbacks of skorch, or (name, callback) pairs. `history` of the net that they are
         given has the losses in the units of X. Callbacks of scikit-learn are set with
@@ -242,9 +318,10 @@ class AutoencoderTransformer(
     history_ : pandas.DataFrame
         A row an epoch: "epoch", "train_loss", "valid_loss" with `early_stopping`, "dur" in
         seconds, and what callbacks record. Losses are means of `loss` over the cells of X: by
-        default mean squared errors in its squared units. Row 0 is PCA with as many
-        components, fitted on the training rows. With `variational` or `supervised_weight`,
-        what these add is part of the losses, and row 0 is the network before its first step.
+        default mean squared errors in its squared units, and with `corruption` errors of
+        what is made of corrupted rows. Row 0 is PCA with as many components, fitted on the
+        training rows, without penalties;
+        with `variational`, it is the network before its first step.
 
     n_iter_ : int
         Number of epochs that the last call of `fit` or `partial_fit` trained for.
@@ -264,7 +341,8 @@ class AutoencoderTransformer(
         most 1000 of them. Only with `variational` and the squared error.
 
     pca_validation_score_ : float or None
-        The same for PCA, fitted on the training rows.
+        The same for PCA, fitted on the training rows. With `corruption` both are scores of
+        what is made of corrupted validation rows.
 
     n_features_in_ : int
         Number of features seen during `fit`.
@@ -289,16 +367,34 @@ class AutoencoderTransformer(
        dropout. ICML.
     .. [5] Polyak and Juditsky (1992). Acceleration of stochastic approximation by averaging.
        SIAM Journal on Control and Optimization 30(4), 838-855.
-    .. [6] Kingma and Welling (2014). Auto-encoding variational Bayes. ICLR.
-    .. [7] Tipping and Bishop (1999). Probabilistic principal component analysis. Journal of
+    .. [6] Vincent, Larochelle, Lajoie, Bengio and Manzagol (2010). Stacked denoising
+       autoencoders. Journal of Machine Learning Research 11, 3371-3408.
+    .. [7] Ng (2011). Sparse autoencoder. CS294A lecture notes, Stanford University.
+    .. [8] Rifai, Vincent, Muller, Glorot and Bengio (2011). Contractive auto-encoders:
+       explicit invariance during feature extraction. ICML.
+    .. [9] Hutchinson (1990). A stochastic estimator of the trace of the influence matrix for
+       Laplacian smoothing splines. Communications in Statistics - Simulation and
+       Computation 19(2), 433-450.
+    .. [10] Cogswell, Ahmed, Girshick, Zitnick and Batra (2016). Reducing overfitting in deep
+       networks by decorrelating representations. ICLR.
+    .. [11] Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov (2014). Dropout: a
+       simple way to prevent neural networks from overfitting. Journal of Machine Learning
+       Research 15, 1929-1958.
+    .. [12] Ioffe and Szegedy (2015). Batch normalization: accelerating deep network training
+       by reducing internal covariate shift. ICML.
+    .. [13] Ba, Kiros and Hinton (2016). Layer normalization. arXiv:1607.06450.
+    .. [14] Bengio, Lamblin, Popovici and Larochelle (2007). Greedy layer-wise training of
+       deep networks. NeurIPS.
+    .. [15] Kingma and Welling (2014). Auto-encoding variational Bayes. ICLR.
+    .. [16] Tipping and Bishop (1999). Probabilistic principal component analysis. Journal of
        the Royal Statistical Society B 61(3), 611-622.
-    .. [8] Rybkin, Daniilidis and Levine (2021). Simple and effective VAE training with
+    .. [17] Rybkin, Daniilidis and Levine (2021). Simple and effective VAE training with
        calibrated decoders. ICML.
-    .. [9] Higgins et al. (2017). beta-VAE: learning basic visual concepts with a constrained
+    .. [18] Higgins et al. (2017). beta-VAE: learning basic visual concepts with a constrained
        variational framework. ICLR.
-    .. [10] Le, Patterson and White (2018). Supervised autoencoders: improving generalization
+    .. [19] Le, Patterson and White (2018). Supervised autoencoders: improving generalization
        performance with unsupervised regularizers. NeurIPS.
-    .. [11] Verma et al. (2019). Manifold mixup: better representations by interpolating hidden
+    .. [20] Verma et al. (2019). Manifold mixup: better representations by interpolating hidden
        states. ICML.
 
     Examples
@@ -321,11 +417,22 @@ class AutoencoderTransformer(
         "linear_shortcut": ["boolean"],
         "nested": ["boolean"],
         "whiten": ["boolean"],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "normalization": [StrOptions(set(NORMALIZATIONS)), None],
+        "tied_weights": ["boolean"],
+        "pretrain": [StrOptions({"layerwise"}), None],
         "module": [torch.nn.Module, callable, None],
         "loss": [StrOptions(set(OBJECTIVES)), callable],
         "variational": ["boolean"],
         "kl_weight": [Interval(Real, 0, None, closed="left")],
         "supervised_weight": [Interval(Real, 0, None, closed="left")],
+        "corruption": [StrOptions(set(CORRUPTIONS)), callable, None],
+        "corruption_level": [Interval(Real, 0, None, closed="left")],
+        "sparsity_penalty": [Interval(Real, 0, None, closed="left")],
+        "sparsity": [StrOptions(set(SPARSITIES))],
+        "sparsity_target": [Interval(Real, 0, 1, closed="neither")],
+        "contractive_penalty": [Interval(Real, 0, None, closed="left")],
+        "orthogonality_penalty": [Interval(Real, 0, None, closed="left")],
         "optimizer": [StrOptions(set(_start.OPTIMIZERS)), callable],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions(set(_training.LR_SCHEDULES))],
@@ -339,6 +446,8 @@ class AutoencoderTransformer(
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "device": [str],
+        "precision": [StrOptions(set(PRECISIONS))],
+        "compile": ["boolean"],
         "callbacks": [list, tuple, None],
         "net_params": [dict, None],
         "warm_start": ["boolean"],
@@ -355,11 +464,22 @@ class AutoencoderTransformer(
         linear_shortcut=True,
         nested=False,
         whiten=False,
+        dropout=0.0,
+        normalization=None,
+        tied_weights=False,
+        pretrain=None,
         module=None,
         loss="squared_error",
         variational=False,
         kl_weight=1.0,
         supervised_weight=0.0,
+        corruption=None,
+        corruption_level=0.3,
+        sparsity_penalty=0.0,
+        sparsity="l1",
+        sparsity_target=0.05,
+        contractive_penalty=0.0,
+        orthogonality_penalty=0.0,
         optimizer="adamw",
         lr=5e-3,
         lr_schedule="one_cycle",
@@ -373,6 +493,8 @@ class AutoencoderTransformer(
         n_iter_no_change=100,
         tol=1e-4,
         device="auto",
+        precision="float32",
+        compile=False,
         callbacks=None,
         net_params=None,
         warm_start=False,
@@ -385,11 +507,22 @@ class AutoencoderTransformer(
         self.linear_shortcut = linear_shortcut
         self.nested = nested
         self.whiten = whiten
+        self.dropout = dropout
+        self.normalization = normalization
+        self.tied_weights = tied_weights
+        self.pretrain = pretrain
         self.module = module
         self.loss = loss
         self.variational = variational
         self.kl_weight = kl_weight
         self.supervised_weight = supervised_weight
+        self.corruption = corruption
+        self.corruption_level = corruption_level
+        self.sparsity_penalty = sparsity_penalty
+        self.sparsity = sparsity
+        self.sparsity_target = sparsity_target
+        self.contractive_penalty = contractive_penalty
+        self.orthogonality_penalty = orthogonality_penalty
         self.optimizer = optimizer
         self.lr = lr
         self.lr_schedule = lr_schedule
@@ -403,6 +536,8 @@ class AutoencoderTransformer(
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.device = device
+        self.precision = precision
+        self.compile = compile
         self.callbacks = callbacks
         self.net_params = net_params
         self.warm_start = warm_start
@@ -434,8 +569,9 @@ class AutoencoderTransformer(
         ------
         ValueError
             If X is not a real matrix, has an infinite cell or a feature without any known
-            one, if `n_components` exceeds what X allows, if `loss` does not suit X, or if
-            the fit diverges. What was fitted before is kept.
+            one, if `n_components` exceeds what X allows, if `loss` does not suit X, if
+            parameters make no sense together, or if the fit diverges. What was fitted before is
+            kept.
         """
         with unchanged_on_error(self):
             resume = self.warm_start and hasattr(self, "net_")
@@ -448,7 +584,9 @@ class AutoencoderTransformer(
                     UserWarning,
                     stacklevel=3,  # behind the decorator
                 )
-            check_n_components(self.n_components, *data.X.shape)
+            check_n_components(
+                self.n_components, *data.X.shape, wide=gives_wide_codes_meaning(self)
+            )
             train, valid = _training.split_rows(self, len(data), rng)
             if not resume:
                 self._start(data, train, rng)
@@ -457,7 +595,7 @@ class AutoencoderTransformer(
                 yardstick = _training.yardstick(self, data, valid)
                 if not resume:
                     start = yardstick[0]
-                    if not self.net_.is_of_reconstruction:
+                    if self.net_.variational is not None:
                         start = _training.start_loss(self, data, valid)
                     self.history_.insert(2, "valid_loss", start)
             course = _training.plan(self, train, valid)
@@ -501,7 +639,9 @@ class AutoencoderTransformer(
             data, rng = self._check(X, y, sample_weight, resume)
             rows = np.arange(len(data))
             if not resume:
-                check_n_components(self.n_components, *data.X.shape)
+                check_n_components(
+                    self.n_components, *data.X.shape, wide=gives_wide_codes_meaning(self)
+                )
                 self._start(data, rows, rng)
                 self._saw_all_rows = False
             task = self._init_callback_context(task_name="partial_fit", max_subtasks=1)
@@ -527,8 +667,8 @@ class AutoencoderTransformer(
             Their codes, in the units and in the floating dtype of X.
         """
         check_is_fitted(self)
-        X = check_X(self, X, reset=False)
-        return self._network(X.dtype).encode(X)
+        X, gaps = check_X(self, X, reset=False)
+        return self._network(X.dtype, gaps=gaps).encode(X)
 
     def inverse_transform(self, X):
         """Decode codes to rows in the space of the training data.
@@ -564,8 +704,9 @@ class AutoencoderTransformer(
             the container that `inverse_transform` gives.
         """
         check_is_fitted(self)
-        rows = check_X(self, X, reset=False)
-        return like_output(self, self._network(rows.dtype).reconstruct(rows), X)
+        rows, gaps = check_X(self, X, reset=False)
+        network = self._network(rows.dtype, gaps=gaps)
+        return like_output(self, network.reconstruct(rows), X)
 
     def reconstruction_error(self, X, *, per_feature=False):
         """Squared error of the reconstruction of X.
@@ -583,8 +724,8 @@ class AutoencoderTransformer(
             Squared errors in the squared units of X, float64.
         """
         check_is_fitted(self)
-        X = check_X(self, X, reset=False)
-        network = self._network(X.dtype)
+        X, gaps = check_X(self, X, reset=False)
+        network = self._network(X.dtype, gaps=gaps)
         return network.squared_error(X) if per_feature else network.mean_squared_error(X)
 
     def score_samples(self, X):
@@ -608,9 +749,10 @@ class AutoencoderTransformer(
         if not self.variational:
             return -self.reconstruction_error(X)
         check_is_fitted(self)
-        X = check_X(self, X, reset=False)
+        X, gaps = check_X(self, X, reset=False)
         noise = self.noise_variance_ if self.loss == "squared_error" else None
-        return _variational.bounds(self._network(X.dtype, whiten=False), X, noise)
+        network = self._network(X.dtype, gaps=gaps, whiten=False)
+        return _variational.bounds(network, X, noise)
 
     def sample(self, n_samples=1, random_state=None):
         """Generate new rows, like those of the training data.
@@ -669,7 +811,7 @@ class AutoencoderTransformer(
         """
         check_is_fitted(self)
         data = check_data(self, X, None, sample_weight, reset=False)
-        network = self._network(data.X.dtype, whiten=False)
+        network = self._network(data.X.dtype, gaps=data.gaps, whiten=False)
         return _components.explained(network, data, self.mean_)
 
     @property
@@ -694,8 +836,8 @@ class AutoencoderTransformer(
     def _n_features_out(self):
         return self.n_components_
 
-    def _network(self, dtype, *, whiten=True):
-        """Give the module, between its frames, for rows of a dtype."""
+    def _network(self, dtype, *, gaps=False, whiten=True):
+        """Give the module, between its frames, for rows of a dtype, which may have gaps."""
         coordinates, output, module = self._coordinates, self._output, self.net_.module_
         dtype = torch_dtype(dtype)
         if coordinates.dtype != dtype:
@@ -708,12 +850,14 @@ class AutoencoderTransformer(
             module,
             self._width,
             self.n_components_,
+            gaps=gaps,
             activation=None if link is None else link.activation,
             whitening=self._whitening if whiten else None,
         )
 
     def _check(self, X, y, sample_weight, resume):
         """Give checked data and a random source."""
+        check_combinations(self)
         data = check_data(self, X, y, sample_weight, reset=not resume)
         if resume:
             check_unchanged(self._network_params, _start.network_params(self))
@@ -737,8 +881,11 @@ class AutoencoderTransformer(
         self._coordinates.fill = partial(filling.fill, components=self._axes.components)
         self._output = _start.choose_output(self, axes, self._coordinates, data, rows)
         self._whitening = None
+        self._noise = noise_of(self, axes.mean, data, rows, rng)
         self.net_ = _start.build_net(self, data.gaps, rng)
         self._network_params = _start.network_params(self)
+        if self.pretrain == "layerwise":
+            _training.pretrain(self, data, rows, rng)
         loss = _training.set_bounds(self, data, rows)
         row = {"epoch": 0, "train_loss": loss, "dur": time.perf_counter() - began}
         self.history_ = pd.DataFrame([row])
@@ -810,7 +957,7 @@ class AutoencoderTransformer(
     def _measure_noise(self, data, rows):
         """Set the variance of a variational code's noise, before rows set aside are trained on."""
         if self.variational and self.loss == "squared_error":
-            network = self._network(data.X.dtype, whiten=False)
+            network = self._network(data.X.dtype, gaps=data.gaps, whiten=False)
             self.noise_variance_ = _variational.noise_variance(network, data, rows)
 
     def _describe(self, data, rows):
@@ -818,7 +965,7 @@ class AutoencoderTransformer(
 
         That share is measured on `rows`, which are the validation rows where there are any.
         """
-        network = self._network(data.X.dtype, whiten=False)
+        network = self._network(data.X.dtype, gaps=data.gaps, whiten=False)
         mean, covariance = _components.moments(network, data)
         if self.nested:
             share = _components.explained_by_each(network, data, rows, self.mean_)

@@ -8,6 +8,7 @@ from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from scipy import sparse
 from sklearn.utils import _safe_indexing, assert_all_finite
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
@@ -26,6 +27,7 @@ PRIVATE_STATE = (
     "_axes",
     "_coordinates",
     "_network_params",
+    "_noise",
     "_output",
     "_sampler",
     "_saw_all_rows",
@@ -47,11 +49,13 @@ class Data(NamedTuple):
         return self.X.shape[0]
 
 
-def check_X(estimator, X, *, reset: bool):
-    """Rows of X as float32 or float64, an array or a CSR matrix; other dtypes become float64.
+def check_X(estimator, X, *, reset: bool) -> tuple[Any, bool]:
+    """Rows of X as float32 or float64, an array or a CSR matrix, and whether they have gaps.
 
-    An array may have gaps, which are NaN; what is sparse says of each cell what it is.
+    Other dtypes become float64. Gaps are NaN; what is sparse says of each cell what it is.
     """
+    if not reset and _is_checked(estimator, X):
+        return X, False
     X = validate_data(
         estimator,
         X,
@@ -64,7 +68,39 @@ def check_X(estimator, X, *, reset: bool):
     if sparse.issparse(X):
         X = _canonical(X)
     _check_domain(estimator, X)
-    return X
+    return X, _has_gaps(X)
+
+
+def _is_checked(estimator, X) -> bool:
+    """Whether X is what `validate_data` and the loss would leave as it is.
+
+    A service that encodes row by row would else wait for the checks longer than for the codes.
+    """
+    return (
+        not hasattr(estimator, "feature_names_in_")
+        and find_objective(estimator.loss).domain == (-np.inf, np.inf)
+        and _is_finite_matrix(X, estimator.n_features_in_)
+    )
+
+
+def _is_finite_matrix(X, width: int) -> bool:
+    """Whether X is an array of floats of some rows, that wide and with a finite sum."""
+    return (
+        type(X) is np.ndarray
+        and X.dtype in (np.float64, np.float32)
+        and X.ndim == 2
+        and len(X) > 0
+        and X.shape[1] == width
+        and _has_finite_sum(X)
+    )
+
+
+def _has_finite_sum(X: np.ndarray) -> bool:
+    """Whether the sum of all cells is finite: then so is each, while the converse is not true."""
+    if X.flags.c_contiguous and X.flags.writeable:
+        return bool(torch.from_numpy(X).sum().isfinite())  # by all threads
+    with np.errstate(invalid="ignore", over="ignore"):
+        return bool(np.isfinite(X.sum()))
 
 
 def _canonical(X):
@@ -79,10 +115,10 @@ def _canonical(X):
 
 def check_data(estimator, X, y, sample_weight, *, reset: bool) -> Data:
     """Rows to train on, and their weights; rows that weigh nothing are left out."""
-    X = check_X(estimator, X, reset=reset)
+    X, gaps = check_X(estimator, X, reset=reset)
     y = X if y is None else y
     if sample_weight is None:
-        return Data(X, y, None, _has_gaps(X))
+        return Data(X, y, None, gaps)
     weight = _check_sample_weight(
         sample_weight, X, dtype=np.float64, ensure_non_negative=True, ensure_same_device=False
     )
@@ -123,6 +159,8 @@ def _check_domain(estimator, X) -> None:
 
 def check_codes(estimator, Z) -> np.ndarray:
     """Codes as a finite float32 or float64 array of the width that `transform` gives."""
+    if _is_finite_matrix(Z, estimator.n_components_):
+        return Z
     Z = check_array(Z, dtype=DTYPES, input_name="X", estimator=estimator)
     name, k = type(estimator).__name__, estimator.n_components_
     if Z.shape[1] > k or (Z.shape[1] < k and not estimator.nested):
@@ -136,22 +174,19 @@ def check_codes(estimator, Z) -> np.ndarray:
 
 def _has_gaps(X) -> bool:
     """Whether cells of X are missing."""
-    if sparse.issparse(X):
-        return False
-    # The sum of a row is NaN where one of its cells is; that takes no array of X's shape.
-    with np.errstate(invalid="ignore", over="ignore"):
-        return bool(np.isnan(X.sum(axis=1)).any()) and bool(np.isnan(X).any())
+    return not sparse.issparse(X) and not _has_finite_sum(X) and bool(np.isnan(X).any())
 
 
-def check_n_components(n_components, n_samples: int, n_features: int) -> None:
-    """Refuse more components than there are features or rows, as PCA does."""
+def check_n_components(n_components, n_samples: int, n_features: int, *, wide: bool) -> None:
+    """Refuse more components than there are features or rows, as PCA does, unless told not to."""
     if isinstance(n_components, bool):
         raise TypeError(f"n_components={n_components} is a bool. Pass a whole number from 1 on.")
-    if n_components > min(n_samples, n_features):
+    if n_components > min(n_samples, n_features) and not wide:
         raise ValueError(
             f"n_components={n_components} must be at most min(n_samples, n_features)="
             f"{min(n_samples, n_features)}, with n_samples={n_samples} and "
-            f"n_features={n_features}. Lower n_components, or pass more data."
+            f"n_features={n_features}. Lower n_components, pass more data, or give a wider code a "
+            "meaning: with corruption, sparsity_penalty or contractive_penalty."
         )
 
 

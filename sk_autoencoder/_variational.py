@@ -23,7 +23,7 @@ from torch.nn import functional
 from sk_autoencoder._batches import as_dense, rows_a_block
 from sk_autoencoder._coordinates import as_tensor
 from sk_autoencoder._inference import Network
-from sk_autoencoder._module import _stack
+from sk_autoencoder._layers import linear
 from sk_autoencoder._principal_axes import PrincipalAxes
 from sk_autoencoder._validation import Data
 
@@ -63,7 +63,11 @@ class Posterior(nn.Module):
 
     def __init__(self, n_inputs, prior_scale, share, generator):
         super().__init__()
-        self.stack = _stack([n_inputs, HIDDEN_WIDTH, len(prior_scale)], "silu", generator)
+        self.stack = nn.Sequential(
+            linear(n_inputs, HIDDEN_WIDTH, generator),
+            nn.SiLU(),
+            linear(HIDDEN_WIDTH, len(prior_scale), generator),
+        )
         for parameter in self.stack[-1].parameters():
             nn.init.zeros_(parameter)
         self.register_buffer("prior_scale", prior_scale.float())
@@ -135,10 +139,11 @@ def add(estimator, net, seed: int) -> None:
     k = estimator._width
     prior_scale, share = torch.ones(k), torch.full((k,), START_SHARE)
     if estimator.module is None and estimator.linear_shortcut:
-        variance, noise = _probabilistic_pca(axes, coordinates.scale)
+        variance, noise = _probabilistic_pca(axes, coordinates.scale, k)
         prior_scale, share = variance.sqrt(), noise / (variance + noise)
-        with torch.no_grad():
-            module.encoder_shortcut.weight.mul_((1 - share[:, None]).to(net.device))
+        if not estimator.tied_weights:  # else the decoder would shrink too
+            with torch.no_grad():
+                module.encoder_shortcut.weight.mul_((1 - share[:, None]).to(net.device))
     generator = torch.Generator().manual_seed(seed)
     posterior = Posterior(coordinates.n_axes, prior_scale, share, generator).to(net.device)
     module.add_module(NAME, posterior)
@@ -169,13 +174,14 @@ def _check(estimator) -> None:
         )
 
 
-def _probabilistic_pca(axes: PrincipalAxes, scale: float) -> tuple[Tensor, Tensor]:
-    """Prior variances of the components and variance of the noise, in squared coordinates."""
+def _probabilistic_pca(axes: PrincipalAxes, scale: float, k: int) -> tuple[Tensor, Tensor]:
+    """Prior variances of k components and variance of the noise, in squared coordinates."""
     total = axes.explained_variance.sum()
     n_left = axes.n_features - len(axes.components)
     noise = (axes.total_variance - total) / n_left / scale**2 if n_left > 0 else 0.0
     noise = max(noise, LEAST_NOISE)
-    variance = axes.explained_variance / scale**2 - noise
+    variance = np.zeros(k)  # there may be more components than axes
+    variance[: len(axes.components)] = axes.explained_variance / scale**2 - noise
     return torch.from_numpy(np.maximum(variance, LEAST_VARIANCE * noise)), torch.tensor(noise)
 
 
@@ -246,7 +252,7 @@ def _blocks(network: Network, X) -> Iterator[tuple[slice, Tensor, Tensor]]:
     coordinates = network.coordinates
     for rows in gen_batches(X.shape[0], rows_a_block(coordinates.n_features)):
         x = as_tensor(as_dense(X[rows]), coordinates.mean.device)
-        yield rows, coordinates.read(X[rows]), x
+        yield rows, network.read(X[rows]), x
 
 
 def _directions(k: int) -> Tensor:

@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from sklearn.utils import gen_batches
 
-from sk_autoencoder._batches import as_dense, rows_a_block
-from sk_autoencoder._objective import Criterion, Objective, cell_losses
+from sk_autoencoder._batches import Batches, as_dense, rows_a_block
+from sk_autoencoder._corruption import CorruptedRows
+from sk_autoencoder._nested import first
+from sk_autoencoder._objective import Criterion, Objective, Target, cell_losses
 from sk_autoencoder._principal_axes import PrincipalAxes
 from sk_autoencoder._validation import Data
 
@@ -37,6 +39,37 @@ def pca_and_mean(
         n_cells += share.sum()
     pca, mean = totals / max(n_cells, np.finfo(float).tiny)
     return float(pca), float(mean)
+
+
+def pca_of_corrupted(axes: PrincipalAxes, rows: CorruptedRows, sizes) -> float:
+    """Mean loss of PCA of corrupted rows against clean ones, over numbers of components."""
+    coordinates, criterion = rows.rows.coordinates, rows.criterion
+    # On its own axes PCA is a projection; else it is computed in X.
+    on_axes = criterion.output is None and coordinates.components is not None
+    total = 0.0
+    for t, target in Batches(rows, rows_a_block(coordinates.n_features)):
+        if on_axes:
+            losses = [criterion.rows(first(t, size), target.rows) for size in sizes]
+        else:
+            x = _clean(rows, target)
+            corrupted = coordinates.inverse(t.to(coordinates.dtype)).double().cpu().numpy()
+            _, *backs = _reconstructions(axes, corrupted, sizes)
+            cells = [_cells(criterion.objective, back, x) for back in backs]
+            losses = [torch.from_numpy(losses).mean(dim=1) for losses in cells]
+        of_rows = torch.stack(losses).mean(dim=0).double().cpu()
+        total += (of_rows if target.weight is None else of_rows * target.weight.cpu()).sum().item()
+    mean = total / len(rows)
+    return rows.in_units_of_X(mean) if on_axes else mean
+
+
+def _clean(rows: CorruptedRows, target: Target) -> np.ndarray:
+    """Rows of X that a target stands for, in a frame that is not rotated."""
+    coordinates, x = rows.rows.coordinates, target.rows.double()
+    if rows.criterion.output is None:
+        x = coordinates.inverse(x)
+    elif rows.criterion.objective.shift_free:
+        x = x + coordinates.mean
+    return x.cpu().numpy()
 
 
 def best_slope(

@@ -103,7 +103,16 @@ def test_defaults_are_not_mutable():
 
 
 def test_the_names_that_a_docstring_offers_are_those_that_the_constraints_allow():
-    for name in ("activation", "loss", "optimizer", "lr_schedule"):
+    for name in (
+        "activation",
+        "normalization",
+        "pretrain",
+        "loss",
+        "corruption",
+        "sparsity",
+        "optimizer",
+        "lr_schedule",
+    ):
         offered = DOCUMENTED[name].type.partition("{")[2].partition("}")[0].replace("\\", "")
         allowed = AutoencoderTransformer._parameter_constraints[name][0].options
         assert {word.strip().strip('"') for word in offered.split(",")} == allowed

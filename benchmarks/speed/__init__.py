@@ -1,0 +1,1 @@
+"""Speed against PyTorch written by hand and other libraries: `python -m benchmarks.speed`."""

@@ -1,0 +1,112 @@
+"""Gradients written out, and steps of Adam, against torch's own."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sk_autoencoder import AutoencoderTransformer
+from sk_autoencoder._adam import quick_step
+from sk_autoencoder._backprop import Backprop, is_plain
+from sk_autoencoder._module import ACTIVATIONS, StackedAutoencoder
+from sk_autoencoder._objective import Criterion, Target
+
+
+def stack(**params):
+    """A module whose layers are all away from where they start."""
+    module = StackedAutoencoder(6, 2, (8, 4), **params)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=0.5)
+    return module
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("shortcut", [False, True])
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+def test_gradients_are_those_of_autograd(activation, shortcut, weighted):
+    module = stack(activation=activation, linear_shortcut=shortcut)
+    assert is_plain(module)
+    x, rows = 3 * torch.randn(2, 10, 6)
+    target = Target(rows, torch.rand(10) if weighted else None)
+    expected = Criterion()(module(x), target)
+    expected.backward()
+    gradients = [parameter.grad for parameter in module.parameters()]
+    loss = Backprop(module)(x, target)
+    torch.testing.assert_close(loss, expected.detach())
+    for parameter, gradient in zip(module.parameters(), gradients, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_a_batch_is_left_as_it_was():
+    x = torch.randn(10, 6)
+    before = x.clone()
+    Backprop(stack())(x, Target(x, None))
+    torch.testing.assert_close(x, before, rtol=0, atol=0)
+
+
+def test_other_modules_are_not_plain():
+    class Own(StackedAutoencoder):
+        pass
+
+    assert not is_plain(nn.Linear(2, 2))
+    assert not is_plain(Own(6, 2, (4,)))
+    module = stack()
+    module.encoder[1] = nn.Dropout()
+    assert not is_plain(module)
+
+
+@pytest.mark.parametrize("name", ["Adam", "AdamW"])
+def test_steps_are_those_of_the_optimizer(name):
+    module = stack()
+    modules = [module, copy.deepcopy(module)]
+    optimizers = [
+        getattr(torch.optim, name)(
+            [{"params": module.encoder.parameters()}, {"params": module.decoder.parameters()}],
+            lr=0.1,
+            weight_decay=0.1,
+            fused=True,
+        )
+        for module in modules
+    ]
+    steps = [quick_step(optimizers[0]), optimizers[1].step]
+    assert steps[0] != optimizers[0].step
+    for i in range(4):
+        x = torch.randn(10, 6)
+        for module, optimizer, step in zip(modules, optimizers, steps, strict=True):
+            optimizer.zero_grad()
+            module(x).square().mean().backward()
+            optimizer.param_groups[0]["lr"] = 0.1 / (i + 1)
+            step()
+    states = [optimizer.state_dict() for optimizer in optimizers]
+    torch.testing.assert_close(*states, rtol=0, atol=0)
+    torch.testing.assert_close(*(dict(module.state_dict()) for module in modules), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda parameters: torch.optim.SGD(parameters, lr=0.1),
+        lambda parameters: torch.optim.Adam(parameters),
+        lambda parameters: torch.optim.Adam(parameters, fused=True, amsgrad=True),
+    ],
+)
+def test_other_optimizers_take_their_own_steps(make):
+    optimizer = make(stack().parameters())
+    assert quick_step(optimizer) == optimizer.step
+
+
+def test_a_fit_learns_what_autograd_would_let_it_learn(monkeypatch, X):
+    def fit():
+        model = AutoencoderTransformer(batch_size=16, max_epochs=3, random_state=0)
+        return model.fit(X)
+
+    plain = fit()
+    monkeypatch.setattr("sk_autoencoder._net.is_plain", lambda module: False)
+    monkeypatch.setattr("sk_autoencoder._net.quick_step", lambda optimizer: optimizer.step)
+    slow = fit()
+    assert plain.best_epoch_ == slow.best_epoch_ > 0
+    np.testing.assert_allclose(plain.transform(X), slow.transform(X), rtol=1e-3, atol=1e-4)
