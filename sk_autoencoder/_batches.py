@@ -36,6 +36,8 @@ class Rows(Dataset):
         Says whether the target is the input, or the rows of X themselves.
     weight : ndarray of shape (n_samples,), default=None
         How much each row of X counts; None counts each as one.
+    y : ndarray of shape (n_samples,) or (n_samples, n_outputs), default=None
+        What supervised codes are to tell of each row of X.
 
     Attributes
     ----------
@@ -43,7 +45,9 @@ class Rows(Dataset):
         Mean squared error, in the units of X, of what lies outside of the coordinates.
     """
 
-    def __init__(self, X, index, coordinates: Coordinates, criterion: Criterion, weight=None):
+    def __init__(
+        self, X, index, coordinates: Coordinates, criterion: Criterion, weight=None, y=None
+    ):
         self.X = X
         self.index = index
         self.coordinates = coordinates
@@ -51,6 +55,7 @@ class Rows(Dataset):
         self.weight = None if weight is None else weight[index] / weight[index].mean()
         if criterion.gaps:
             self.weight = self._share_of_known()
+        self.y = None if y is None else torch.as_tensor(y[index], device=coordinates.mean.device)
         self.kept: tuple[Any, Any, Any] | None = None
         self.tail = 0.0
         if criterion.output is None and coordinates.n_axes < coordinates.n_features:
@@ -67,7 +72,8 @@ class Rows(Dataset):
             t, target, weight = self._compute(rows)
         else:
             t, target, weight = (None if kept is None else kept[rows] for kept in self.kept)
-        return t, Target(t if target is None else target, weight)
+        y = None if self.y is None else self.y[rows]
+        return t, Target(t if target is None else target, weight, y)
 
     def batches(self, order: np.ndarray, n_batches: int) -> Iterator[tuple[torch.Tensor, Target]]:
         """All rows in an order, in batches whose sizes differ by at most one.
@@ -81,10 +87,11 @@ class Rows(Dataset):
         t, target = self[torch.from_numpy(order)]
         absent = [None] * n_batches
         weights = absent if target.weight is None else target.weight.tensor_split(n_batches)
+        answers = absent if target.y is None else target.y.tensor_split(n_batches)
         inputs = t.tensor_split(n_batches)
         targets = inputs if target.rows is t else target.rows.tensor_split(n_batches)
         for i in range(n_batches):
-            yield inputs[i], Target(targets[i], weights[i])
+            yield inputs[i], Target(targets[i], weights[i], answers[i])
 
     def in_units_of_X(self, loss: float) -> float:
         """Mean loss in X, for one that the criterion gives."""

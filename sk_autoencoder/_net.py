@@ -19,6 +19,7 @@ from sk_autoencoder._averaging import WeightAverage
 from sk_autoencoder._backprop import Backprop, is_plain
 from sk_autoencoder._nested import Prefixes, first
 from sk_autoencoder._objective import Target
+from sk_autoencoder._variational import Variational
 
 # Of the schedule: the share of the steps in which the rate rises, and where it begins and ends.
 RISE = 0.3
@@ -31,13 +32,14 @@ OWN_CALLBACKS = frozenset({"best_epoch", "early_stopping", "epoch_timer", "print
 class Pass(NamedTuple):
     """A batch on its way through the module, as penalties see it.
 
-    `z` is what the encoder gives, before nested components shorten it.
+    `z` is what the encoder gives, before nested components shorten it or noise is added to it.
     """
 
     t: torch.Tensor  # (batch, n_inputs)
     z: torch.Tensor  # (batch, n_components)
     reconstruction: torch.Tensor  # (batch, n_inputs)
     target: Target
+    divergence: torch.Tensor | None = None  # (batch,), of variational codes
 
 
 Penalty = Callable[[Any, Pass], torch.Tensor]  # of the module and a batch, a number
@@ -50,13 +52,15 @@ class AutoencoderNet(NeuralNet):
     skorch takes X. Losses in `history` are in the units of X. `sizes` are those of the code
     that are validated, one unless components are nested; `prefixes` shortens codes in
     training, None where they are not nested. `penalties`, each with its weight, are added to
-    the loss of a batch; a weight counts `unit_loss`, the loss of the mean of X alone. Above
+    the loss of a batch; a weight counts `unit_loss`, the loss of the mean of X alone.
+    `variational` draws codes around those of the encoder, and makes the loss a bound. Above
     `largest_loss` a fit has diverged. In training the module computes in `autocast_dtype`,
     None for that of its weights, and by `compiled_` methods where there are any.
     """
 
     prefixes: Prefixes | None = None
     penalties: tuple[tuple[float, Penalty], ...] = ()
+    variational: Variational | None = None
     unit_loss: float = 1.0
     sizes: tuple[int, ...] = ()
     largest_loss = math.inf
@@ -94,7 +98,7 @@ class AutoencoderNet(NeuralNet):
                 self.stop_asked_ = True
 
     def infer(self, x, **fit_params):
-        return self.pass_through(to_tensor(x, device=self.device), None).reconstruction
+        return self.module_.decode(self.module_.encode(to_tensor(x, device=self.device)))
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         return self.criterion_(y_pred, y_true)
@@ -102,21 +106,24 @@ class AutoencoderNet(NeuralNet):
     def pass_through(self, t, target) -> Pass:
         """Send a batch through the module."""
         if self.autocast_dtype is None or not self.module_.training:
-            z, reconstruction = self._round_trip(t)
+            z, divergence, reconstruction = self._round_trip(t)
         else:
             # The weights stay in float32, and so does the loss.
             with torch.autocast(torch.device(self.device).type, self.autocast_dtype):
-                z, reconstruction = self._round_trip(t)
+                z, divergence, reconstruction = self._round_trip(t)
             z, reconstruction = z.float(), reconstruction.float()
-        return Pass(t, z, reconstruction, target)
+        return Pass(t, z, reconstruction, target, divergence)
 
-    def _round_trip(self, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Codes and reconstructions of a batch; in training nested codes are shortened."""
+    def _round_trip(self, t: torch.Tensor) -> tuple[torch.Tensor, Any, torch.Tensor]:
+        """Codes, their divergence and reconstructions of a batch; in training codes may change."""
         encode, decode = self.compiled_ or (self.module_.encode, self.module_.decode)
         z = encode(t)
+        if self.variational is not None:
+            code, divergence = self.variational.draw(self.module_, t, z)
+            return z, divergence, decode(code)
         if self.prefixes is not None and self.module_.training:
-            return z, decode(self.prefixes.shorten(z))
-        return z, decode(z)
+            return z, None, decode(self.prefixes.shorten(z))
+        return z, None, decode(z)
 
     def compile_module(self) -> None:
         """Let torch compile the module for the training to come."""
@@ -128,6 +135,8 @@ class AutoencoderNet(NeuralNet):
         """Give what a training step makes small: the loss of a batch, and its penalties."""
         batch = self.pass_through(t, target)
         loss = self.criterion_(batch.reconstruction, target)
+        if self.variational is not None:
+            loss = self.variational.bound(loss, batch.divergence, target.weight)
         return (loss + self.penalty(batch) if self.penalties else loss), batch
 
     def penalty(self, batch: Pass) -> torch.Tensor:
@@ -212,7 +221,7 @@ class AutoencoderNet(NeuralNet):
 
     def _is_plain(self) -> bool:
         """Whether the loss is the squared error of a plain stack, and nothing besides."""
-        others = self.prefixes, self.penalties, self.compiled_
+        others = self.prefixes, self.penalties, self.variational, self.compiled_
         if any(others) or self.criterion_.output is not None:
             return False
         return is_plain(self.module_)
@@ -233,25 +242,41 @@ class AutoencoderNet(NeuralNet):
         return mean.value()
 
     def loss(self, rows, *, watched=False, penalized=True) -> float:
-        """Mean loss of the present weights on a `Rows`, in the units of X, with its penalties."""
+        """Mean loss of the present weights on a `Rows`, in the units of X.
+
+        Unless `penalized`, it is that of the reconstruction alone.
+        """
         self._set_training(False)
         mean = _Mean(self.device)
         for t, target in self.get_iterator(rows, training=False):
             if watched:
                 self.notify("on_batch_begin", batch=(t, target), training=False)
-            with torch.inference_mode():
-                of_rows = self.row_losses(t, target).double()
-                weight = 1.0 if target.weight is None else target.weight
-                loss = (of_rows * weight).mean()
-            if self.penalties and penalized:
-                with torch.no_grad():
-                    loss = loss + self.penalty(self.pass_through(t, target))
+            loss = self._loss_of_new(t, target, penalized)
             mean.add(loss, len(t))
             if watched:
                 self._note_batch("valid", loss, len(t))
                 step = {"loss": loss, "y_pred": self.evaluation_step((t, target))}
                 self.notify("on_batch_end", batch=(t, target), training=False, **step)
         return rows.in_units_of_X(mean.value())
+
+    def _loss_of_new(self, t, target, penalized: bool) -> torch.Tensor:
+        """Mean loss of a batch that is not trained on."""
+        if penalized and self.variational is not None:
+            with torch.no_grad():
+                return self.batch_loss(t, target)[0].double()
+        with torch.inference_mode():
+            of_rows = self.row_losses(t, target).double()
+            weight = 1.0 if target.weight is None else target.weight
+            loss = (of_rows * weight).mean()
+        if penalized and self.penalties:
+            with torch.no_grad():
+                loss = loss + self.penalty(self.pass_through(t, target))
+        return loss
+
+    @property
+    def is_of_reconstruction(self) -> bool:
+        """Whether the loss is that of the reconstruction alone, as PCA's is."""
+        return self.variational is None and not self.penalties
 
     def _note_batch(self, prefix: str, loss: torch.Tensor, size: int) -> None:
         self.history.record_batch(f"{prefix}_loss", loss.item())

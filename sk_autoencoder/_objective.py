@@ -102,11 +102,13 @@ class Target(NamedTuple):
     """What a batch is compared with, and how much each of its rows counts.
 
     `rows` are coordinates where the loss is taken there, or else rows of X, from whose mean
-    they are told where only differences count. `weight` has a mean of 1, or is None.
+    they are told where only differences count. `weight` has a mean of 1, or is None. `y` is
+    what is known of the rows besides, None unless codes are supervised.
     """
 
     rows: Tensor
     weight: Tensor | None
+    y: Tensor | None = None
 
 
 class Criterion(nn.Module):

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from sk_autoencoder import _coordinates
+from sk_autoencoder import _coordinates, _supervised, _variational
 from sk_autoencoder._batches import Batches, rows_a_block
 from sk_autoencoder._coordinates import Coordinates
 from sk_autoencoder._gaps import Filling, filling_of_axes, fit_axes
@@ -70,6 +70,9 @@ NETWORK_PARAMS = (
     "pretrain",
     "module",
     "loss",
+    "variational",
+    "kl_weight",
+    "supervised_weight",
     "corruption",
     "corruption_level",
     "sparsity_penalty",
@@ -83,6 +86,10 @@ NETWORK_PARAMS = (
     "net_params",
 )
 
+# What a capability adds to a new net, if the estimator asks for it: parts of the module, a bound,
+# a penalty.
+ADDITIONS = (_variational.add, _supervised.add)
+
 # In the others weight decay is a penalty whose strength depends on the loss.
 ADAMW_WEIGHT_DECAY = 0.1
 
@@ -95,10 +102,12 @@ AXES_PER_COMPONENT = 4
 def starts_at_pca(estimator) -> bool:
     """Whether the network before its first step is PCA.
 
-    An output activation can only follow PCA's reconstruction to first order.
+    An output activation can only follow PCA's reconstruction to first order, and variational
+    codes start at probabilistic PCA, whose codes are a bit shorter.
     """
-    no_link = find_objective(estimator.loss).link is None
-    return estimator.linear_shortcut and estimator.module is None and no_link
+    if estimator.variational or find_objective(estimator.loss).link is not None:
+        return False
+    return estimator.linear_shortcut and estimator.module is None
 
 
 def find_axes(estimator, data: Data, rows: np.ndarray, rng) -> tuple[PrincipalAxes, Filling]:
@@ -224,6 +233,8 @@ def build_net(estimator, gaps: bool, rng) -> AutoencoderNet:
         net.sizes = validated_sizes(estimator._width)
         net.prefixes = Prefixes(estimator._width, torch.Generator().manual_seed(seed))
     check_module(net.module_, coordinates.n_axes, estimator._width, device)
+    for add in ADDITIONS:
+        add(estimator, net, seed)
     return net
 
 

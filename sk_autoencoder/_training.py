@@ -23,7 +23,7 @@ from sk_autoencoder._combinations import gives_wide_codes_meaning
 from sk_autoencoder._coordinates import torch_dtype
 from sk_autoencoder._corruption import CorruptedRows
 from sk_autoencoder._evidence import ENOUGH_ROWS, Kept, gains_over_pca
-from sk_autoencoder._net import BestEpoch
+from sk_autoencoder._net import AutoencoderNet, BestEpoch
 from sk_autoencoder._precision import choose_precision, tf32
 from sk_autoencoder._pretraining import pretrain_layerwise
 from sk_autoencoder._start import local_torch_generator, starts_at_pca
@@ -174,7 +174,24 @@ def set_bounds(estimator, data: Data, index: np.ndarray) -> float:
         pca, mean = yardstick(estimator, data, index)
     net.unit_loss = mean if net.criterion_.output is not None else mean / coordinates.unit
     net.largest_loss = BLOWN_UP * max(mean, coordinates.mean_square * coordinates.unit)
-    return pca
+    return pca if net.variational is None else start_loss(estimator, data, index)
+
+
+def start_loss(estimator, data: Data, index: np.ndarray) -> float:
+    """Mean loss of some rows before the first step, with all that counts in it."""
+    net, rows = estimator.net_, _rows(estimator, data, index, fixed=True)
+    net.module_.float()
+    _set_tail(net, rows)
+    loss = net.loss(rows)
+    net.rest(estimator._coordinates.dtype)
+    return loss
+
+
+def _set_tail(net: AutoencoderNet, rows: Rows | CorruptedRows | None) -> None:
+    """Tell a bound what lies outside of the coordinates: what the least loss becomes in X."""
+    if net.variational is not None and rows is not None:
+        least = rows.in_units_of_X(0.0)
+        net.variational.tail = least / (rows.in_units_of_X(1.0) - least)
 
 
 def train(estimator, data: Data, parts, course: Course, start_epoch: int, task) -> Outcome:
@@ -190,6 +207,7 @@ def train(estimator, data: Data, parts, course: Course, start_epoch: int, task) 
     )
     with net.unchanged_on_error(), _quick_products(estimator, course.batch_size):
         net.module_.float()
+        _set_tail(net, rows[0])
         if estimator.compile:
             net.compile_module()
         net.batch_size, net.lr = course.batch_size, estimator.lr
@@ -241,9 +259,9 @@ def _run_epochs(estimator, rows, course: Course, data: Data, task) -> bool:
 def _keep(estimator, rows: Rows | CorruptedRows, best: BestEpoch, start_epoch: int) -> Kept:
     """Keep the best epoch, or PCA where a start there is not told from it.
 
-    With penalties the epochs are not compared with PCA, which does not make those small.
+    With penalties or a bound the epochs are not compared with PCA, which does not make those small.
     """
-    if estimator.net_.penalties:
+    if not estimator.net_.is_of_reconstruction:
         return Kept(best.epoch_, estimator.net_.loss(rows, penalized=False))
     if start_epoch > 0 or not starts_at_pca(estimator):
         return Kept(best.epoch_, best.loss_)
@@ -271,7 +289,7 @@ def _rows(estimator, data: Data, index: np.ndarray, *, fixed: bool) -> Rows | Co
     coordinates = estimator._coordinates
     if coordinates.dtype != torch_dtype(data.X.dtype):
         coordinates = coordinates.astype(torch_dtype(data.X.dtype))
-    rows = Rows(data.X, index, coordinates, estimator.net_.criterion_, data.weight)
+    rows = Rows(data.X, index, coordinates, estimator.net_.criterion_, data.weight, data.known)
     return rows if estimator._noise is None else CorruptedRows(rows, estimator._noise, fixed=fixed)
 
 

@@ -23,7 +23,15 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sk_autoencoder import _components, _evidence, _start, _training
+from sk_autoencoder import (
+    _components,
+    _evidence,
+    _sampling,
+    _start,
+    _supervised,
+    _training,
+    _variational,
+)
 from sk_autoencoder._combinations import check_combinations, gives_wide_codes_meaning
 from sk_autoencoder._coordinates import torch_dtype
 from sk_autoencoder._corruption import CORRUPTIONS, noise_of
@@ -132,6 +140,34 @@ class AutoencoderTransformer(
         from 0 on, an exponential; with these two the network starts near PCA but not at it.
         A callable is given reconstruction and X as tensors of shape (batch, n_features), and
         gives the loss of each cell in that shape.
+
+    variational : bool, default=False
+        Whether to train a variational autoencoder [15]_: codes are means of normal
+        distributions, held together by a prior from which `sample` draws, and `score_samples`
+        gives the evidence lower bound. It starts at probabilistic PCA [16]_, whose codes are
+        those of PCA, shrunken, and whose prior is normal with the variance of the components
+        beyond the noise, in the units of X (with `module` or without `linear_shortcut`, of
+        variance 1 in the units of X that the network has seen scaled). The variance of the
+        noise is always the one that suits the reconstructions best [17]_, so that there is
+        nothing to tune, and codes do not collapse to the prior. The losses in `history_` are
+        the bound as an error: the mean squared one times ``exp(2 * KL / n_features)``. The
+        epoch with the best bound is kept; there is no test against PCA. Needs the squared
+        error or the binary cross-entropy, and no `nested`.
+
+    kl_weight : float, default=1.0
+        Weight of the divergence from the prior in training: above 1 codes keep less, and
+        their components part more [18]_. Used with `variational`.
+
+    supervised_weight : float, default=0.0
+        Weight of a linear head that predicts y from the code, in training alone: its
+        cross-entropy where y holds classes, the squared error of the standardised y where it
+        holds continuous values, of one or several columns, told apart as scikit-learn's
+        `type_of_target` does. Whole numbers are classes. At 1 a head that knows nothing loses as
+        much as a reconstruction that knows nothing but the mean [19]_. In training the head
+        is given codes that are mixed in pairs, and has to tell both labels [20]_. Rows with
+        the class -1, or with NaN or None, have no label, and count for the reconstruction
+        alone; with strings as classes, -1 needs an array of dtype object. The epoch with the
+        smallest sum is kept; there is no test against PCA. With 0, y is ignored.
 
     corruption : {"gaussian", "masking", "salt_and_pepper", "swap"} or callable, default=None
         What is done to the rows before they are encoded, anew in each step of the training,
@@ -284,19 +320,25 @@ class AutoencoderTransformer(
         seconds, and what callbacks record. Losses are means of `loss` over the cells of X: by
         default mean squared errors in its squared units, and with `corruption` errors of
         what is made of corrupted rows. Row 0 is PCA with as many components, fitted on the
-        training rows, without penalties.
+        training rows, without penalties;
+        with `variational`, it is the network before its first step.
 
     n_iter_ : int
         Number of epochs that the last call of `fit` or `partial_fit` trained for.
 
     best_epoch_ : int
         The epoch whose weights were kept; 0 is the start, which is PCA unless
-        `linear_shortcut` is False or `module` is given.
+        `linear_shortcut` is False, `variational` is True or `module` is given.
 
     validation_score_ : float or None
         Share of the variance of the validation rows that is explained with the weights
         kept, or with another `loss`, of what the mean of X loses; None without validation
         rows.
+
+    noise_variance_ : float
+        Variance of the noise of a cell, in the squared units of X: the expected mean squared
+        error of the validation rows, or of the training rows where there are none, of at
+        most 1000 of them. Only with `variational` and the squared error.
 
     pca_validation_score_ : float or None
         The same for PCA, fitted on the training rows. With `corruption` both are scores of
@@ -343,6 +385,17 @@ class AutoencoderTransformer(
     .. [13] Ba, Kiros and Hinton (2016). Layer normalization. arXiv:1607.06450.
     .. [14] Bengio, Lamblin, Popovici and Larochelle (2007). Greedy layer-wise training of
        deep networks. NeurIPS.
+    .. [15] Kingma and Welling (2014). Auto-encoding variational Bayes. ICLR.
+    .. [16] Tipping and Bishop (1999). Probabilistic principal component analysis. Journal of
+       the Royal Statistical Society B 61(3), 611-622.
+    .. [17] Rybkin, Daniilidis and Levine (2021). Simple and effective VAE training with
+       calibrated decoders. ICML.
+    .. [18] Higgins et al. (2017). beta-VAE: learning basic visual concepts with a constrained
+       variational framework. ICLR.
+    .. [19] Le, Patterson and White (2018). Supervised autoencoders: improving generalization
+       performance with unsupervised regularizers. NeurIPS.
+    .. [20] Verma et al. (2019). Manifold mixup: better representations by interpolating hidden
+       states. ICML.
 
     Examples
     --------
@@ -370,6 +423,9 @@ class AutoencoderTransformer(
         "pretrain": [StrOptions({"layerwise"}), None],
         "module": [torch.nn.Module, callable, None],
         "loss": [StrOptions(set(OBJECTIVES)), callable],
+        "variational": ["boolean"],
+        "kl_weight": [Interval(Real, 0, None, closed="left")],
+        "supervised_weight": [Interval(Real, 0, None, closed="left")],
         "corruption": [StrOptions(set(CORRUPTIONS)), callable, None],
         "corruption_level": [Interval(Real, 0, None, closed="left")],
         "sparsity_penalty": [Interval(Real, 0, None, closed="left")],
@@ -414,6 +470,9 @@ class AutoencoderTransformer(
         pretrain=None,
         module=None,
         loss="squared_error",
+        variational=False,
+        kl_weight=1.0,
+        supervised_weight=0.0,
         corruption=None,
         corruption_level=0.3,
         sparsity_penalty=0.0,
@@ -454,6 +513,9 @@ class AutoencoderTransformer(
         self.pretrain = pretrain
         self.module = module
         self.loss = loss
+        self.variational = variational
+        self.kl_weight = kl_weight
+        self.supervised_weight = supervised_weight
         self.corruption = corruption
         self.corruption_level = corruption_level
         self.sparsity_penalty = sparsity_penalty
@@ -493,8 +555,8 @@ class AutoencoderTransformer(
             float64. Cells of an array may be missing (NaN): they are left out of the loss,
             and of the mean and axes. Of a sparse matrix only a few rows at a time are made
             dense.
-        y : Ignored
-            Not used, present for API consistency.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Classes or values for `supervised_weight`, else ignored.
         sample_weight : array-like of shape (n_samples,), default=None
             How much each row counts, 0 or more; None counts each as one.
 
@@ -532,16 +594,21 @@ class AutoencoderTransformer(
             if valid is not None:
                 yardstick = _training.yardstick(self, data, valid)
                 if not resume:
-                    self.history_.insert(2, "valid_loss", yardstick[0])
+                    start = yardstick[0]
+                    if self.net_.variational is not None:
+                        start = _training.start_loss(self, data, valid)
+                    self.history_.insert(2, "valid_loss", start)
             course = _training.plan(self, train, valid)
             # Two more tasks than epochs: to confirm the gain, and to train on all rows.
             task = self._init_callback_context(max_subtasks=course.n_epochs + 2)
             task.call_on_fit_task_begin(estimator=self, X=data.X, y=data.y)
             outcome = self._train(data, train, valid, yardstick, course, task)
             self._saw_all_rows = valid is None
+            rows = np.arange(len(data)) if valid is None else valid
+            self._measure_noise(data, rows)
             if outcome.kept is not None and (not resume or outcome.kept.gains is not None):
                 self._settle(data, train, outcome, course, task, rng)
-            self._describe(data, np.arange(len(data)) if valid is None else valid)
+            self._describe(data, rows)
             task.call_on_fit_task_end(estimator=self, X=data.X, y=data.y)
         return self
 
@@ -557,8 +624,8 @@ class AutoencoderTransformer(
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data; at least two rows in the first call.
-        y : Ignored
-            Not used, present for API consistency.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Classes or values for `supervised_weight`, else ignored.
         sample_weight : array-like of shape (n_samples,), default=None
             How much each row counts, 0 or more; None counts each as one.
 
@@ -581,6 +648,7 @@ class AutoencoderTransformer(
             task.call_on_fit_task_begin(estimator=self, X=data.X, y=data.y)
             course = _training.plan_one_epoch(self, len(data))
             self._train(data, rows, None, None, course, task)
+            self._measure_noise(data, rows)
             self._describe(data, rows)
             task.call_on_fit_task_end(estimator=self, X=data.X, y=data.y)
         return self
@@ -663,6 +731,11 @@ class AutoencoderTransformer(
     def score_samples(self, X):
         """Say how normal each row of X is: minus its mean squared reconstruction error.
 
+        With `variational`, the evidence lower bound of the log-likelihood of its known cells,
+        with normal noise of variance `noise_variance_` around the reconstruction, or with the
+        cross-entropy that is the `loss`. Its mean over the code is taken at points that are
+        the same for each row. `kl_weight` counts in training alone.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -671,9 +744,52 @@ class AutoencoderTransformer(
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            Higher is more normal, in the squared units of X, float64.
+            Higher is more normal, float64: in the squared units of X, or the bound in nats.
         """
-        return -self.reconstruction_error(X)
+        if not self.variational:
+            return -self.reconstruction_error(X)
+        check_is_fitted(self)
+        X, gaps = check_X(self, X, reset=False)
+        noise = self.noise_variance_ if self.loss == "squared_error" else None
+        network = self._network(X.dtype, gaps=gaps, whiten=False)
+        return _variational.bounds(network, X, noise)
+
+    def sample(self, n_samples=1, random_state=None):
+        """Generate new rows, like those of the training data.
+
+        Codes are drawn and decoded. With `variational` they come from the prior; without,
+        from a mixture of normal distributions that is fitted, when a sample is first asked
+        for, on the codes of at most 5000 rows of the last call of `fit` or `partial_fit`.
+        Of 1, 2, 4, ... 32 normal distributions it has as many as have the lowest Bayesian
+        information criterion [1]_.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        random_state : int, RandomState instance or None, default=None
+            Determines the rows; None draws from the operating system.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_features_in_)
+            The rows, in the units and the floating dtype of the training data and in the
+            container that `inverse_transform` gives. They are means, without the noise of
+            cells, and are not clipped to the range of the training data; with
+            ``loss="binary_crossentropy"`` or ``"poisson"`` they are in the range of the loss.
+
+        References
+        ----------
+        .. [1] Schwarz (1978). Estimating the dimension of a model. Annals of Statistics 6(2),
+           461-464.
+        """
+        check_is_fitted(self)
+        n_samples = _sampling.check_n_samples(n_samples)
+        dtype = np.float32 if self._coordinates.dtype == torch.float32 else np.float64
+        codes = self._sampler.sample(n_samples, check_random_source(random_state))
+        codes = codes[:, : self.n_components_].astype(dtype)
+        rows = self._network(dtype, whiten=False).decode(codes)
+        return like_output(self, rows, rows)
 
     def score(self, X, y=None, sample_weight=None):
         """Share of the variance of X that its reconstruction explains.
@@ -747,6 +863,7 @@ class AutoencoderTransformer(
             check_unchanged(self._network_params, _start.network_params(self))
             if data.gaps and not self.net_.criterion_.gaps:
                 _start.allow_gaps(self)
+        data, self._answers = _supervised.read(self, X, y, data, resume)
         return data, check_random_source(self.random_state)
 
     def _start(self, data, rows, rng, width=None):
@@ -837,6 +954,12 @@ class AutoencoderTransformer(
         self.history_, self.net_.history = history, net_history
         return stopped
 
+    def _measure_noise(self, data, rows):
+        """Set the variance of a variational code's noise, before rows set aside are trained on."""
+        if self.variational and self.loss == "squared_error":
+            network = self._network(data.X.dtype, gaps=data.gaps, whiten=False)
+            self.noise_variance_ = _variational.noise_variance(network, data, rows)
+
     def _describe(self, data, rows):
         """Set what is told of the components: their variance, and the share of it they explain.
 
@@ -853,6 +976,10 @@ class AutoencoderTransformer(
         self._whitening = None
         if self.whiten:
             self._whitening = Whitening(mean, covariance).to(self._coordinates.mean.device)
+        if self.variational:
+            self._sampler = _variational.prior(network)
+        else:
+            self._sampler = _sampling.code_mixture(network, data)
 
 
 def _without_batches(epoch: dict) -> dict:

@@ -23,11 +23,13 @@ from sk_autoencoder._objective import find_objective
 
 DTYPES = [np.float64, np.float32]
 PRIVATE_STATE = (
+    "_answers",
     "_axes",
     "_coordinates",
     "_network_params",
     "_noise",
     "_output",
+    "_sampler",
     "_saw_all_rows",
     "_whitening",
     "_width",
@@ -41,6 +43,7 @@ class Data(NamedTuple):
     y: Any
     weight: np.ndarray | None  # (n_samples,), float64
     gaps: bool = False  # whether cells of X are missing
+    known: np.ndarray | None = None  # what y says of each row, where codes are supervised
 
     def __len__(self) -> int:
         return self.X.shape[0]

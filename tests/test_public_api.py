@@ -26,6 +26,7 @@ PUBLIC_METHODS = [
     "partial_fit",
     "reconstruct",
     "reconstruction_error",
+    "sample",
     "score",
     "score_samples",
     "set_callbacks",
@@ -38,7 +39,7 @@ PUBLIC_METHODS = [
 ]
 
 # Set only where a parameter asks for them.
-OPTIONAL_ATTRIBUTES = {"explained_variance_ratio_"}
+OPTIONAL_ATTRIBUTES = {"explained_variance_ratio_", "noise_variance_"}
 
 OWN_METHODS = [name for name in PUBLIC_METHODS if name in vars(AutoencoderTransformer)]
 

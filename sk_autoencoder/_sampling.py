@@ -1,0 +1,93 @@
+"""New codes: a mixture of normal distributions, fitted on those of the training rows."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+from sklearn.utils import check_scalar
+
+from sk_autoencoder._inference import Network
+from sk_autoencoder._validation import Data
+from sk_autoencoder._whitening import Whitening
+
+LARGEST_SAMPLE = 5000
+NUMBERS_OF_NORMALS = (1, 2, 4, 8, 16, 32)
+ROWS_A_DIRECTION = 4  # that a normal distribution has to have for itself
+REGULARIZATION = 1e-3  # of the variance of the codes
+SEED = 0
+
+
+class CodeMixture:
+    """Draws codes like those of the training rows.
+
+    Of these a random part is kept, at most `LARGEST_SAMPLE` of them, and the mixture is
+    fitted when a sample is first asked for: a fit of the autoencoder does not pay for it.
+    The number of normal distributions is the one with the lowest Bayesian information
+    criterion (Schwarz, 1978).
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_samples, n_components)
+        Codes before whitening.
+    """
+
+    def __init__(self, codes: np.ndarray):
+        self.codes = codes
+        self.mixture: GaussianMixture | None = None
+
+    def sample(self, n_samples: int, rng: np.random.RandomState) -> np.ndarray:
+        """Codes, before whitening, of shape (n_samples, n_components)."""
+        codes = self.codes.astype(np.float64)
+        if len(codes) < 2:
+            return np.repeat(codes, n_samples, axis=0)
+        covariance = np.atleast_2d(np.cov(codes, rowvar=False))
+        whitening = Whitening(codes.mean(axis=0), covariance)
+        if self.mixture is None:
+            self.mixture = _fit(whitening(torch.from_numpy(codes)).numpy())
+        self.mixture.random_state = rng
+        new, _ = self.mixture.sample(n_samples)
+        self.mixture.random_state = SEED
+        return whitening.inverse(torch.from_numpy(rng.permutation(new))).numpy()
+
+
+def _fit(codes: np.ndarray) -> GaussianMixture:
+    """Fit mixtures of ever more normal distributions, as long as the criterion falls."""
+    most = max(len(codes) // (ROWS_A_DIRECTION * codes.shape[1]), 1)
+    best, least = None, np.inf
+    for n_normals in NUMBERS_OF_NORMALS:
+        if n_normals > most:
+            break
+        mixture = GaussianMixture(n_normals, reg_covar=REGULARIZATION, random_state=SEED)
+        with warnings.catch_warnings():
+            # Of a few steps more the sample would not change much.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            criterion = mixture.fit(codes).bic(codes)
+        if criterion >= least:
+            break
+        best, least = mixture, criterion
+    assert best is not None
+    return best
+
+
+def code_mixture(network: Network, data: Data) -> CodeMixture:
+    """Give a mixture of the codes of some rows, which are drawn as often as they count."""
+    n_rows = len(data)
+    n_kept = min(n_rows, LARGEST_SAMPLE)
+    rng = np.random.RandomState(SEED)
+    if data.weight is not None:
+        index = rng.choice(n_rows, n_kept, p=data.weight / data.weight.sum())
+    elif n_kept < n_rows:
+        index = rng.choice(n_rows, n_kept, replace=False)
+    else:
+        index = np.arange(n_rows)
+    return CodeMixture(network.encode(data.X[index]).astype(np.float32))
+
+
+def check_n_samples(n_samples) -> int:
+    """Give the number of rows asked for, at least 1."""
+    return int(check_scalar(n_samples, "n_samples", Integral, min_val=1))

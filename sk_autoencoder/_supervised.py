@@ -1,0 +1,226 @@
+"""Supervised codes: a linear head that predicts y from them, for the rows where y is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import stats
+from sklearn.preprocessing import LabelEncoder, StandardScaler
+from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils.multiclass import type_of_target
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sk_autoencoder._validation import Data
+
+NAME = "supervised_head"
+UNLABELLED = -1
+
+
+@dataclass(frozen=True)
+class Answers:
+    """How y is read: as classes that are numbered, or as values that are standardised.
+
+    `share` is that of the rows where y is known, and `ignorance` the loss of a head that
+    knows nothing but how often each class comes up.
+    """
+
+    encoder: LabelEncoder | StandardScaler
+    n_outputs: int
+    share: float
+    ignorance: float
+
+    @property
+    def are_classes(self) -> bool:
+        return isinstance(self.encoder, LabelEncoder)
+
+    @classmethod
+    def fit(cls, y: np.ndarray, weight: np.ndarray | None) -> Answers:
+        """Tell from y what it is, as scikit-learn does, and learn how to number or scale it."""
+        if _kind(y) == "values":
+            known = ~_is_missing(y).reshape(len(y), -1)
+            y = _as_columns(y)
+            scaler = StandardScaler().fit(y, sample_weight=weight)
+            share = np.average(known.mean(axis=1), weights=weight)
+            return cls(scaler, y.shape[1], float(share), 1.0)
+        rows = _is_labelled(y)
+        encoder = LabelEncoder().fit(_plain(y[rows]))
+        n_classes = len(encoder.classes_)
+        if n_classes < 2:
+            raise ValueError(
+                f"y has {n_classes} classes among its {rows.sum()} labelled rows, but "
+                "supervised_weight needs two. Label rows of another class, or set it to 0."
+            )
+        numbers = encoder.transform(_plain(y[rows]))
+        counts = np.bincount(numbers, None if weight is None else weight[rows])
+        share = np.average(rows, weights=weight)
+        return cls(encoder, n_classes, float(share), float(stats.entropy(counts)))
+
+    def encode(self, y: np.ndarray) -> np.ndarray:
+        """Numbers of classes, -1 where none is known, or standardised values with NaN there."""
+        if not self.are_classes:
+            return self.encoder.transform(_as_columns(y)).astype(np.float32)
+        rows = _is_labelled(y)
+        numbers = np.full(len(y), UNLABELLED)
+        if rows.any():
+            numbers[rows] = self.encoder.transform(_plain(y[rows]))
+        return numbers
+
+
+def read(estimator, X, y, data: Data, resume: bool) -> tuple[Data, Answers | None]:
+    """Give the data with what y tells of their rows, and how it was read in the first fit.
+
+    Where codes are not supervised, y may be anything.
+    """
+    if not estimator.supervised_weight:
+        return data, None
+    if y is None:
+        raise ValueError(
+            f"supervised_weight={estimator.supervised_weight:g} needs y, but y is None. Pass y to "
+            "fit, with -1 (or NaN) for rows that have no label, or set supervised_weight=0."
+        )
+    check_consistent_length(X, y)
+    known = _as_array(data.y)
+    answers = estimator._answers if resume else Answers.fit(known, data.weight)
+    return Data(data.X, data.y, data.weight, data.gaps, answers.encode(known)), answers
+
+
+class Head(nn.Module):
+    """Predicts y from codes; it starts at zero, so that it first knows nothing.
+
+    Parameters
+    ----------
+    n_components : int
+    answers : Answers
+    """
+
+    def __init__(self, n_components, answers: Answers):
+        super().__init__()
+        self.answers = answers
+        self.weight = nn.Parameter(torch.zeros(answers.n_outputs, n_components))
+        self.bias = nn.Parameter(torch.zeros(answers.n_outputs))
+
+    def forward(self, z: Tensor) -> Tensor:
+        return functional.linear(z, self.weight, self.bias)  # (batch, n_outputs)
+
+    def loss(self, z: Tensor, y: Tensor, weight: Tensor | None, generator=None) -> Tensor:
+        """Mean loss of the rows with a label, 1 for a head that knows nothing.
+
+        It is summed over these rows and divided by how many of them a batch has on average.
+        With a generator codes are mixed, two by two in shares that it draws, and have to
+        predict both of their labels in these shares: manifold mixup (Verma et al., 2019) [1]_.
+        Classes then lie apart and in clusters, and far fewer rows are learned by heart.
+
+        References
+        ----------
+        .. [1] Verma et al. (2019). Manifold mixup: better representations by interpolating
+           hidden states. ICML.
+        """
+        known = y != UNLABELLED if self.answers.are_classes else ~y.isnan().all(dim=1)
+        n_rows = len(known) if weight is None else weight.sum()
+        z, y, weight = z[known], y[known], None if weight is None else weight[known]
+        if generator is None:
+            losses = self._losses(self(z), y, weight)
+        else:
+            share = torch.rand(len(z), generator=generator).to(z)
+            other = torch.randperm(len(z), generator=generator).to(z.device)
+            mixed = self(share[:, None] * z + (1 - share[:, None]) * z[other])
+            losses = share * self._losses(mixed, y, weight)
+            weight = None if weight is None else weight[other]
+            losses = losses + (1 - share) * self._losses(mixed, y[other], weight)
+        return losses.sum() / (n_rows * self.answers.share * self.answers.ignorance)
+
+    def _losses(self, predicted: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
+        """Loss of each row, as much as it counts, of shape (batch,)."""
+        if self.answers.are_classes:
+            losses = functional.cross_entropy(predicted, y, reduction="none")
+        else:
+            errors = (predicted - torch.where(y.isnan(), predicted, y)).square()
+            losses = errors.mean(dim=1)
+        return losses if weight is None else losses * weight
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The penalty of a batch: the loss of the head. In training `generator` mixes codes."""
+
+    generator: torch.Generator
+
+    def __call__(self, module, batch) -> Tensor:
+        generator = self.generator if module.training else None
+        target = batch.target
+        return getattr(module, NAME).loss(batch.z, target.y, target.weight, generator)
+
+
+def add(estimator, net, seed: int) -> None:
+    """Give a new net a head that predicts y, where the estimator asks for that."""
+    if not estimator.supervised_weight:
+        return
+    if estimator.module is not None and hasattr(estimator.module, NAME):
+        raise ValueError(
+            f"module has an attribute {NAME!r}, which supervised_weight adds to it. Rename it."
+        )
+    head = Head(estimator._width, estimator._answers).to(net.device)
+    net.module_.add_module(NAME, head)
+    net.optimizer_.add_param_group({"params": list(head.parameters())})
+    prediction = Prediction(torch.Generator().manual_seed(seed))
+    net.penalties = (*net.penalties, (float(estimator.supervised_weight), prediction))
+
+
+def _as_array(y) -> np.ndarray:
+    """Give y as an array, with a column of classes made flat."""
+    y = np.asarray(y)
+    if y.dtype.kind in "US" and np.isin(y, [str(UNLABELLED)]).any():
+        raise ValueError(
+            f"y is an array of strings, of which some are {str(UNLABELLED)!r}: nothing tells "
+            "whether these are labels. Use dtype=object, and the number -1 for rows without one."
+        )
+    if y.ndim == 2 and y.shape[1] == 1 and y.dtype.kind != "f":
+        y = column_or_1d(y, warn=True)
+    return y
+
+
+def _as_columns(y: np.ndarray) -> np.ndarray:
+    return y.reshape(len(y), -1).astype(np.float64)
+
+
+def _kind(y: np.ndarray) -> str:
+    """Say whether y holds "classes" or "values", as scikit-learn tells them apart."""
+    cells = _plain(y[~_is_missing(y)])
+    if cells.dtype == object:
+        cells = cells[_is_labelled(cells)]
+    if len(cells) == 0:
+        raise ValueError("y has no known label. Label some rows, or set supervised_weight=0.")
+    kind = type_of_target(cells, input_name="y")
+    if kind == "continuous":
+        return "values"
+    if kind not in ("binary", "multiclass") or y.ndim > 1:
+        raise ValueError(
+            f"y has cells of type {kind!r} (scikit-learn's type_of_target) in an array of shape "
+            f"{y.shape}, but supervised_weight needs a class a row, or one or more continuous "
+            "values. Pass y in one of these forms."
+        )
+    return "classes"
+
+
+def _plain(y: np.ndarray) -> np.ndarray:
+    """Give an array of objects as one of numbers, where all of them are."""
+    if y.dtype != object:
+        return y
+    plain: Any = np.array(y.tolist())
+    return plain if plain.dtype.kind in "biuf" else y
+
+
+def _is_missing(y: np.ndarray) -> np.ndarray:
+    return np.asarray(pd.isna(y))
+
+
+def _is_labelled(y: np.ndarray) -> np.ndarray:
+    """Say which rows of classes have one: not -1, and not missing."""
+    labelled = ~_is_missing(y)
+    labelled[labelled] = [label != UNLABELLED for label in y[labelled]]
+    return labelled

@@ -1,0 +1,272 @@
+"""Supervised codes: what y adds to them, and how it is read."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.exceptions import DataConversionWarning
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from skorch.callbacks import Callback
+
+from sk_autoencoder import AutoencoderTransformer, _supervised
+
+
+def drowned(n_samples=300, seed=0):
+    """Rows whose label is in the last feature, which varies less than any other."""
+    rng = np.random.RandomState(seed)
+    value = rng.uniform(-1, 1, n_samples)
+    X = rng.standard_normal((n_samples, 5)) * [5, 4, 3, 2, 0.1]
+    X[:, 4] += 0.7 * value
+    return X, value
+
+
+@pytest.fixture
+def taught(quick):
+    """Give a function that makes an autoencoder that learns a label in an instant."""
+
+    def make(n_components=2, **params):
+        defaults = {"supervised_weight": 5.0, "max_epochs": 25, "batch_size": 32}
+        return quick(n_components, **(defaults | params))
+
+    return make
+
+
+def accuracy(autoencoder, y, y_new):
+    X, _ = drowned()
+    X_new, _ = drowned(seed=1)
+    neighbors = KNeighborsClassifier().fit(autoencoder.transform(X), y)
+    return neighbors.score(autoencoder.transform(X_new), y_new)
+
+
+def test_codes_tell_a_class_that_is_drowned(taught):
+    (X, value), (_, value_new) = drowned(), drowned(seed=1)
+    y, y_new = (np.where(v > 0, "more", "less") for v in (value, value_new))
+    assert accuracy(taught(supervised_weight=0).fit(X, y), y, y_new) < 0.65
+    assert accuracy(taught().fit(X, y), y, y_new) > 0.8
+
+
+@pytest.mark.parametrize("n_outputs", [None, 1, 2])
+def test_codes_tell_a_value_that_is_drowned(taught, n_outputs):
+    (X, value), (X_new, value_new) = drowned(), drowned(seed=1)
+    y = 1000 + 50 * value
+    if n_outputs is not None:
+        y = np.repeat(y[:, None], n_outputs, axis=1)
+
+    def score(autoencoder):
+        neighbors = KNeighborsRegressor().fit(autoencoder.transform(X), value)
+        return neighbors.score(autoencoder.transform(X_new), value_new)
+
+    assert score(taught(supervised_weight=0).fit(X, y)) < 0.3
+    assert score(taught().fit(X, y)) > 0.6
+
+
+@pytest.mark.parametrize("dtype", [int, object])
+def test_rows_without_a_label_count_for_the_reconstruction_alone(taught, dtype):
+    (X, value), (_, value_new) = drowned(), drowned(seed=1)
+    y, y_new = (value > 0).astype(int), (value_new > 0).astype(int)
+    known = y.astype(dtype)
+    known[:150] = -1
+    autoencoder = taught().fit(X, known)
+    assert autoencoder._answers.n_outputs == 2
+    assert autoencoder._answers.share == 0.5
+    assert accuracy(autoencoder, y, y_new) > 0.75
+
+
+def test_values_that_are_missing_are_left_out(taught):
+    (X, value), (_, value_new) = drowned(), drowned(seed=1)
+    y = np.where(np.arange(300) < 150, np.nan, value)
+    autoencoder = taught().fit(X, y)
+    assert autoencoder._answers.share == 0.5
+    assert np.isfinite(autoencoder.history_["train_loss"]).all()
+    assert accuracy(autoencoder, value > 0, value_new > 0) > 0.75
+
+
+def test_a_label_less_row_has_no_part_in_the_loss_of_the_head():
+    answers = _supervised.Answers.fit(np.array([0, 1, 1, -1]), None)
+    head = _supervised.Head(2, answers)
+    torch.nn.init.eye_(head.weight)
+    z = torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 1.0], [5.0, 5.0]])
+    y = torch.from_numpy(answers.encode(np.array([0, 1, 1, -1])))
+    other = z.clone()
+    other[3] = -100.0
+    assert head.loss(z, y, None) == head.loss(other, y, None)
+    assert head.loss(z, y, None) != head.loss(other.flip(0), y, None)
+
+
+@pytest.mark.parametrize(
+    "y", [np.arange(40) % 3, np.arange(40.0) + 0.5, np.where(np.arange(40) < 20, -1, 1) % 5]
+)
+@pytest.mark.parametrize("weight", [None, torch.full((40,), 2.0)])
+def test_a_head_that_knows_the_frequencies_alone_loses_1(y, weight):
+    answers = _supervised.Answers.fit(y, None)
+    head = _supervised.Head(2, answers)
+    if answers.are_classes:
+        counts = np.bincount(answers.encode(y))
+        head.bias.data = torch.from_numpy(np.log(counts / counts.sum())).float()
+    loss = head.loss(torch.randn(40, 2), torch.from_numpy(answers.encode(y)), weight)
+    assert loss.item() == pytest.approx(1, rel=1e-5)
+
+
+def test_weights_of_rows_count_for_the_head(taught):
+    X, value = drowned()
+    weight = np.where(np.arange(300) < 200, 1.0, 1e-6)
+    y = np.where(np.arange(300) < 200, value > 0, value < 0).astype(int)
+    right, wrong = (value > 0).astype(int), None
+    weighted = taught().fit(X, y, sample_weight=weight)
+    wrong = taught().fit(X, y)
+    _, value_new = drowned(seed=1)
+    new = (value_new > 0).astype(int)
+    assert accuracy(weighted, right, new) > 0.78
+    assert accuracy(weighted, right, new) > accuracy(wrong, right, new)
+
+
+def test_rows_that_do_not_count_take_their_labels_with_them(taught):
+    X, value = drowned()
+    y = (value > 0).astype(int)
+    kept = np.arange(300) % 3 > 0
+    whole = taught().fit(X, y, sample_weight=kept.astype(float))
+    np.testing.assert_array_equal(whole.transform(X), taught().fit(X[kept], y[kept]).transform(X))
+
+
+@pytest.mark.parametrize(
+    ("y", "share"),
+    [
+        (["more", "less"], 1),
+        (np.array(["more", "less"], dtype=object), 1),
+        (np.array(["more", "less", -1], dtype=object), 2 / 3),
+        (pd.Series(["more", "less", None]), 2 / 3),
+        (pd.Series([1, 0, pd.NA], dtype="Int64"), 2 / 3),
+        (pd.Series(["more", "less"], dtype="category"), 1),
+        ([True, False], 1),
+        ([0.0, 1.0, np.nan], 2 / 3),
+        ([0, 1, -1], 2 / 3),
+    ],
+    ids=str,
+)
+def test_all_forms_of_two_classes_are_read(taught, X, y, share):
+    times = 120 // len(y)
+    y = pd.concat([y] * times) if isinstance(y, pd.Series) else np.tile(y, times)
+    answers = taught(max_epochs=1).fit(X, y)._answers
+    assert answers.are_classes
+    assert answers.n_outputs == 2
+    assert answers.share == pytest.approx(share)
+
+
+def test_a_column_of_classes_is_read_with_a_warning(taught, X):
+    y = np.arange(120) % 2
+    with pytest.warns(DataConversionWarning):
+        column = taught().fit(X, y[:, None])
+    np.testing.assert_array_equal(column.transform(X), taught().fit(X, y).transform(X))
+
+
+@pytest.mark.parametrize(
+    ("y", "match"),
+    [
+        (None, "needs y, but y is None"),
+        (np.arange(50) % 2, "inconsistent numbers of samples"),
+        (np.full(120, -1), "0 classes"),
+        (np.full(120, np.nan), "no known label"),
+        (["a", "-1"] * 60, "dtype=object"),
+        (["a"] * 120, "1 classes"),
+        (np.eye(2)[np.arange(120) % 2], "class a row"),
+        ([{}] * 120, "type 'unknown'"),
+    ],
+    ids=["None", "short", "all -1", "all NaN", "text -1", "one class", "indicator", "objects"],
+)
+def test_a_y_that_says_nothing_is_refused(taught, X, y, match):
+    fitted = taught().fit(X, X[:, 0])
+    codes = fitted.transform(X)
+    with pytest.raises(ValueError, match=match):
+        fitted.fit(X, y)
+    np.testing.assert_array_equal(fitted.transform(X), codes)
+
+
+def test_a_class_that_the_first_fit_has_not_seen_is_refused(taught, X):
+    y = np.arange(120) % 2
+    autoencoder = taught().fit(X, y)
+    with pytest.raises(ValueError, match="unseen labels"):
+        autoencoder.partial_fit(X, y + 1)
+    autoencoder.partial_fit(X, y).partial_fit(X[:5], np.full(5, -1))
+
+
+def test_supervision_cannot_begin_halfway(quick, X):
+    autoencoder = quick().fit(X).set_params(supervised_weight=1.0)
+    with pytest.raises(ValueError, match="supervised_weight changed"):
+        autoencoder.partial_fit(X, np.arange(120) % 2)
+
+
+def test_a_copy_goes_on_as_the_original_does(taught, X):
+    y = np.arange(120) % 3
+    autoencoder = taught(warm_start=True).fit(X, y)
+    other = pickle.loads(pickle.dumps(autoencoder))
+    codes = [a.partial_fit(X, y).fit(X, y).transform(X) for a in (autoencoder, other)]
+    np.testing.assert_array_equal(*codes)
+
+
+def test_a_watched_training_and_a_lean_one_make_the_same_steps(taught, X):
+    y = np.arange(120) % 3
+    lean, watched = (
+        taught(callbacks=callbacks, early_stopping=False).fit(X, y)
+        for callbacks in (None, [Callback()])
+    )
+    np.testing.assert_array_equal(lean.transform(X), watched.transform(X))
+
+
+def test_the_validation_score_is_that_of_the_reconstruction(taught):
+    X, value = drowned(1000)
+    autoencoder = taught(refit=False, validation_fraction=0.5).fit(X, value)
+    assert autoencoder.validation_score_ == pytest.approx(autoencoder.score(X), abs=0.03)
+    assert len(autoencoder.history_) == 26
+
+
+def test_a_search_tunes_the_weight(taught):
+    X, value = drowned()
+    y = np.where(value > 0, "more", "less")
+    pipeline = make_pipeline(taught(), KNeighborsClassifier())
+    grid = {"autoencodertransformer__supervised_weight": [0.0, 5.0]}
+    search = GridSearchCV(pipeline, grid, cv=2, error_score="raise").fit(X, y)
+    assert search.best_params_ == {"autoencodertransformer__supervised_weight": 5.0}
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"variational": True},
+        {"nested": True},
+        {"whiten": True},
+        {"linear_shortcut": False},
+        {"loss": "absolute_error", "supervised_weight": 10.0},
+        {"early_stopping": False},
+    ],
+)
+def test_it_goes_with_other_parameters(taught, params):
+    (X, value), (_, value_new) = drowned(), drowned(seed=1)
+    y, y_new = value > 0, value_new > 0
+    autoencoder = taught(**params).fit(X, y)
+    assert accuracy(autoencoder, y, y_new) > 0.7
+
+
+def test_it_goes_with_missing_cells(taught):
+    X, value = drowned()
+    X[::4, 0] = np.nan
+    autoencoder = taught().fit(X, value > 0)
+    assert np.isfinite(autoencoder.transform(X)).all()
+
+
+def test_a_module_keeps_its_own_attributes(X):
+    class OwnModule(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.encode, self.decode = torch.nn.Linear(6, 2), torch.nn.Linear(2, 6)
+
+    y = np.arange(120) % 2
+    params = {"supervised_weight": 1.0, "max_epochs": 2, "random_state": 0}
+    module = OwnModule()
+    AutoencoderTransformer(2, module=module, **params).fit(X, y)
+    module.supervised_head = torch.nn.Linear(2, 2)
+    with pytest.raises(ValueError, match="'supervised_head'"):
+        AutoencoderTransformer(2, module=module, **params).fit(X, y)
