@@ -16,7 +16,7 @@ from sk_autoencoder._objective import Criterion, Target
 
 KEPT_BYTES = 2**27
 KEPT_SHARE = 0.25  # of the free memory of a GPU
-BLOCK_ROWS = 2048
+BLOCK_ROWS = 1024
 BLOCK_BYTES = 2**26
 
 

@@ -57,7 +57,7 @@ class Coordinates(nn.Module):
         # although nothing is computed in 64: the first difference is exact near the mean.
         self.register_buffer("_origin", self.mean.to(dtype))
         remainder = (self.mean - self._origin.double()).to(dtype)
-        matters = remainder.abs().max() > torch.finfo(dtype).eps / 4 * scale
+        matters = remainder.abs().max() > torch.finfo(dtype).eps * scale
         self.register_buffer("_remainder", remainder if matters else None)
         self.register_buffer("_shift", (-self.mean / scale).to(dtype))
         if components is not None:
