@@ -15,20 +15,26 @@ from sk_autoencoder._validation import Data
 
 def moments(network: Network, data: Data) -> tuple[np.ndarray, np.ndarray]:
     """Mean and covariance of the codes of all rows, with as many degrees of freedom as PCA's."""
-    weight = np.ones(len(data)) if data.weight is None else data.weight
-    shift = total = products = None
+    weight = torch.ones(len(data), dtype=torch.float64)
+    if data.weight is not None:
+        weight = torch.from_numpy(data.weight)
+    k = network.n_components
+    total, products = torch.zeros(k, dtype=torch.float64), torch.zeros(k, k, dtype=torch.float64)
+    shift = torch.zeros(k, dtype=torch.float64)
     for rows in gen_batches(len(data), rows_a_block(data.X.shape[1])):
-        Z = network.encode(data.X[rows]).astype(np.float64)
+        # In torch, as the codes: the threads of NumPy's products would stand in its way.
+        z = torch.from_numpy(network.encode(data.X[rows])).double()
         # About a mean that is nearly theirs, so that an offset of the codes costs no digits.
-        shift = Z.mean(axis=0) if shift is None else shift
-        Z -= shift
-        weighted = weight[rows, None] * Z
-        total = weighted.sum(axis=0) + (0.0 if total is None else total)
-        products = weighted.T @ Z + (0.0 if products is None else products)
+        shift = z.mean(dim=0) if rows.start == 0 else shift
+        z -= shift
+        weighted = weight[rows, None] * z
+        total += weighted.sum(dim=0)
+        products += weighted.T @ z
     n_rows = weight.sum()
     mean = total / n_rows
-    freedom = max(1.0 - np.square(weight).sum() / n_rows**2, np.finfo(float).tiny)
-    return shift + mean, (products / n_rows - np.outer(mean, mean)) / freedom
+    freedom = max(1.0 - (weight.square().sum() / n_rows**2).item(), np.finfo(float).tiny)
+    covariance = (products / n_rows - torch.outer(mean, mean)) / freedom
+    return (shift + mean).numpy(), covariance.numpy()
 
 
 def explained(network: Network, data: Data, mean: np.ndarray) -> float:
