@@ -1,4 +1,4 @@
-"""The skorch net that trains an autoencoder: its epochs, its schedule, its best weights."""
+"""The skorch net that trains an autoencoder: its batches, its losses, its epochs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
@@ -19,12 +18,8 @@ from sk_autoencoder._averaging import WeightAverage
 from sk_autoencoder._backprop import Backprop, is_plain
 from sk_autoencoder._nested import Prefixes, first
 from sk_autoencoder._objective import Target
+from sk_autoencoder._schedule import one_cycle
 from sk_autoencoder._variational import Variational
-
-# Of the schedule: the share of the steps in which the rate rises, and where it begins and ends.
-RISE = 0.3
-FIRST = 1 / 25
-LAST = 1 / 250_000
 
 OWN_CALLBACKS = frozenset({"best_epoch", "early_stopping", "epoch_timer", "print_log"})
 
@@ -301,7 +296,7 @@ class AutoencoderNet(NeuralNet):
         """Set the course of the learning rate for the next `n_steps` steps."""
         for group in self.optimizer_.param_groups:
             group["lr"] = group["initial_lr"] = self.lr
-        self.rates_ = iter(_one_cycle(n_steps)) if name == "one_cycle" else None
+        self.rates_ = iter(one_cycle(n_steps)) if name == "one_cycle" else None
 
     def _next_lr(self) -> None:
         if self.rates_ is None:
@@ -331,39 +326,6 @@ class AutoencoderNet(NeuralNet):
             raise
 
 
-class BestEpoch(Callback):
-    """Keep the weights of the epoch with the lowest validation loss.
-
-    Parameters
-    ----------
-    epoch, loss : int, float
-        The epoch that the training starts from, and its validation loss.
-
-    Attributes
-    ----------
-    epoch_, loss_ : int, float
-        The best epoch, that of the start where none was better, and its validation loss.
-    """
-
-    def __init__(self, epoch, loss):
-        self.epoch = epoch
-        self.loss = loss
-
-    def on_train_begin(self, net, **kwargs):
-        self.epoch_, self.loss_ = self.epoch, self.loss
-        self.weights_ = copy.deepcopy(net.module_.state_dict())
-
-    def on_epoch_end(self, net, **kwargs):
-        loss = net.history[-1, "valid_loss"]
-        if loss < self.loss_:
-            self.epoch_, self.loss_ = net.history[-1, "epoch"], loss
-            self.weights_ = copy.deepcopy(net.module_.state_dict())
-
-    def on_train_end(self, net, **kwargs):
-        net.module_.load_state_dict(self.weights_)
-        del self.weights_
-
-
 class _Mean:
     """Mean loss of the rows of batches, summed where the losses are.
 
@@ -381,18 +343,6 @@ class _Mean:
 
     def value(self) -> float:
         return self.total.item() / self.n_rows
-
-
-def _one_cycle(n_steps: int) -> np.ndarray:
-    """Factors of the learning rate: half a cosine up, and a longer one down to almost nothing.
-
-    The course of Smith and Topin (2018), as torch's `OneCycleLR` has it.
-    """
-    peak = max(RISE * n_steps - 1, 1e-9)
-    steps = np.arange(n_steps)
-    rise = (1 - np.cos(np.pi * np.minimum(steps / peak, 1))) / 2
-    fall = (1 + np.cos(np.pi * np.clip((steps - peak) / max(n_steps - 1 - peak, 1e-9), 0, 1))) / 2
-    return np.where(steps <= peak, FIRST + (1 - FIRST) * rise, LAST + (1 - LAST) * fall)
 
 
 def _has_lost_patience(callback: Callback) -> bool:

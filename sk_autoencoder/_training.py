@@ -19,18 +19,17 @@ from threadpoolctl import ThreadpoolController
 from sk_autoencoder import _evidence
 from sk_autoencoder._averaging import WeightAverage
 from sk_autoencoder._batches import Rows
+from sk_autoencoder._best_epoch import BestEpoch
 from sk_autoencoder._combinations import gives_wide_codes_meaning
 from sk_autoencoder._coordinates import torch_dtype
 from sk_autoencoder._corruption import CorruptedRows
 from sk_autoencoder._evidence import ENOUGH_ROWS, Kept, gains_over_pca
-from sk_autoencoder._net import AutoencoderNet, BestEpoch
+from sk_autoencoder._net import AutoencoderNet
 from sk_autoencoder._precision import choose_precision, tf32
 from sk_autoencoder._pretraining import pretrain_layerwise
 from sk_autoencoder._start import local_torch_generator, starts_at_pca
 from sk_autoencoder._validation import Data, check_callbacks
 from sk_autoencoder._yardstick import pca_and_mean, pca_of_corrupted
-
-LR_SCHEDULES = ("one_cycle", "constant")
 
 VALIDATION_FRACTION = 0.1
 LARGEST_VALIDATION_FRACTION = 1 / 3

@@ -41,6 +41,7 @@ from sk_autoencoder._objective import OBJECTIVES, find_objective
 from sk_autoencoder._penalties import SPARSITIES
 from sk_autoencoder._precision import PRECISIONS
 from sk_autoencoder._principal_axes import explained_variance
+from sk_autoencoder._schedule import LR_SCHEDULES
 from sk_autoencoder._validation import (
     check_codes,
     check_data,
@@ -435,7 +436,7 @@ class AutoencoderTransformer(
         "orthogonality_penalty": [Interval(Real, 0, None, closed="left")],
         "optimizer": [StrOptions(set(_start.OPTIMIZERS)), callable],
         "lr": [Interval(Real, 0, None, closed="neither")],
-        "lr_schedule": [StrOptions(set(_training.LR_SCHEDULES))],
+        "lr_schedule": [StrOptions(set(LR_SCHEDULES))],
         "weight_decay": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "average": ["boolean"],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],

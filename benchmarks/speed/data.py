@@ -98,7 +98,7 @@ CASES = _by_name(
         hidden=(512, 256, 128),
         code=32,
         batch_size=128,
-        epochs=2,
+        epochs=5,
         bars={"dataloader": 1.0, "skorch": 0.6, "mlp": 0.9},
     ),
     Case(
