@@ -9,8 +9,9 @@ READY := $(VENV)/.ready
 demo: $(READY)
 	$(BIN)/python -m sk_autoencoder compare --output report.png
 
+# One thread a process: two that wait for each other take longer.
 test: $(READY)
-	$(BIN)/python -m pytest --cov --cov-report=term
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --cov --cov-report=term
 
 lint: $(READY)
 	$(BIN)/ruff check .
