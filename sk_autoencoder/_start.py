@@ -92,6 +92,8 @@ ADDITIONS = (_variational.add, _supervised.add)
 
 # In the others weight decay is a penalty whose strength depends on the loss.
 ADAMW_WEIGHT_DECAY = 0.1
+# With torch's second one of 0.999 a rare large gradient is met by a step sized for small ones.
+ADAMW_BETAS = (0.9, 0.97)
 
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
@@ -314,6 +316,8 @@ def _optimizer_params(estimator, net_params: dict, device: torch.device) -> dict
         params["optimizer__weight_decay"] = estimator.weight_decay
     elif cls is torch.optim.AdamW:
         params["optimizer__weight_decay"] = ADAMW_WEIGHT_DECAY
+    if cls is torch.optim.AdamW:
+        params["optimizer__betas"] = ADAMW_BETAS
     if cls is torch.optim.SGD:
         params |= {"optimizer__momentum": 0.9, "optimizer__nesterov": True}
     others = {"optimizer__foreach", "optimizer__differentiable"}  # of which only one can be

@@ -210,7 +210,8 @@ class AutoencoderTransformer(
         Weight of the mean squared correlation of pairs of components over a batch [10]_.
 
     optimizer : {"adam", "adamw", "rmsprop", "sgd"} or callable, default="adamw"
-        Optimizer, by name or as a class of torch. "sgd" has a Nesterov momentum of 0.9.
+        Optimizer, by name or as a class of torch. "sgd" has a Nesterov momentum of 0.9, and
+        "adamw" betas of (0.9, 0.97).
 
     lr : float, default=5e-3
         Learning rate, the highest one where the schedule changes it.
