@@ -272,7 +272,7 @@ class AutoencoderTransformer(
 
     compile : bool, default=False
         Whether to train with the module compiled by `torch.compile`. That takes a C++
-        compiler, and tens of seconds at the start of the first training in a process.
+        compiler and, at the start of the first training in a process, some ten seconds.
 
     callbacks : list, default=None
         Callbacks of skorch, or (name, callback) pairs. `history` of the net that they are
