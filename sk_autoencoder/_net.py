@@ -289,8 +289,12 @@ class AutoencoderNet(NeuralNet):
 
     def rest(self, dtype: torch.dtype) -> None:
         """End training: inference mode, in the dtype of X, without a schedule."""
-        self.rates_ = self.average_ = self.compiled_ = self.autocast_dtype = None
+        self._forget_training()
         self.module_.eval().to(dtype)
+
+    def _forget_training(self) -> None:
+        """Leave nothing of what only a training needs."""
+        self.rates_ = self.average_ = self.compiled_ = self.autocast_dtype = None
 
     def schedule(self, name: str, n_steps: int) -> None:
         """Set the course of the learning rate for the next `n_steps` steps."""
@@ -321,7 +325,7 @@ class AutoencoderNet(NeuralNet):
             self.optimizer_.load_state_dict(optimizer)
             self.module_.to(dtype)
             self.iterator_train__rng.set_state(shuffling)
-            self.rates_ = self.average_ = self.compiled_ = None
+            self._forget_training()
             del self.history[n_epochs:]
             raise
 
