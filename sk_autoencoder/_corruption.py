@@ -83,31 +83,58 @@ CORRUPTIONS = {
 
 
 @dataclass(frozen=True)
-class Noise:
-    """The corruption of a fit: of its training rows anew in each step, of others always alike.
+class Draws:
+    """Where the corruption of a fit is drawn: for training rows anew in each step, else alike.
 
     `generator` draws the former; one with `seed`, made for each pass, the latter.
+    """
+
+    generator: Generator
+    seed: int
+
+    @classmethod
+    def of(cls, rng) -> Draws:
+        training, fixed = (int(seed) for seed in rng.randint(2**31, size=2))
+        return cls(Generator().manual_seed(training), fixed)
+
+    def for_pass(self, fixed: bool) -> Generator:
+        """Give the generator of a pass over some rows."""
+        return Generator().manual_seed(self.seed) if fixed else self.generator
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The corruption of a fit.
+
+    Isotropic noise is drawn in the network's coordinates, which a rotation has not changed;
+    any other is applied to the rows of X themselves, gaps filled.
     """
 
     corruption: Corruption
     level: float
     learned: Tensor
-    generator: Generator
-    seed: int
+    draws: Draws
 
-    def draw(self, fixed: bool) -> Generator:
-        """Give the generator of a pass over some rows."""
-        return torch.Generator().manual_seed(self.seed) if fixed else self.generator
+    def corrupt(self, rows: Rows, chosen, t: Tensor, target: Target, generator: Generator):
+        """Give input and target of the chosen rows, whose coordinates are `t`."""
+        coordinates, corruption = rows.coordinates, self.corruption
+        if corruption.is_isotropic:
+            level = self.level / coordinates.scale
+            return corruption.apply(t, level, generator, self.learned), target
+        block = coordinates.fill(as_dense(rows.X[rows.index[chosen]]))
+        x = as_tensor(block, coordinates.mean.device)
+        with torch.no_grad():
+            corrupted = corruption.apply(x, self.level, generator, self.learned.to(x))
+            return coordinates(corrupted).float(), target
 
 
 class CorruptedRows(Dataset):
-    """A `Rows` whose inputs are corrupted, and whose targets stay clean.
+    """A `Rows` whose inputs are corrupted a batch at a time, and whose targets stay clean.
 
-    Isotropic noise is drawn in the network's coordinates, which a rotation has not changed;
-    any other corruption is applied to the rows of X themselves, gaps filled, a batch at a time.
+    `noise` has `draws` and `corrupt`, as `Noise` has.
     """
 
-    def __init__(self, rows: Rows, noise: Noise, *, fixed: bool):
+    def __init__(self, rows: Rows, noise, *, fixed: bool):
         self.rows = rows
         self.noise = noise
         self.fixed = fixed
@@ -119,23 +146,10 @@ class CorruptedRows(Dataset):
 
     def batches(self, order: np.ndarray, n_batches: int) -> Iterator[tuple[Tensor, Target]]:
         """All rows in an order, in batches as those of `Rows`."""
-        noise, generator = self.noise, self.noise.draw(self.fixed)
-        level = noise.level / self.rows.coordinates.scale
+        generator = self.noise.draws.for_pass(self.fixed)
         chosen = np.array_split(order, n_batches)
-        for rows, (t, target) in zip(chosen, self.rows.batches(order, n_batches), strict=True):
-            if noise.corruption.is_isotropic:
-                yield noise.corruption.apply(t, level, generator, noise.learned), target
-            else:
-                yield self._corrupt(rows, generator), target
-
-    def _corrupt(self, rows: np.ndarray, generator: Generator) -> Tensor:
-        """Coordinates of some rows of X, corrupted before they are rotated."""
-        coordinates, noise = self.rows.coordinates, self.noise
-        block = coordinates.fill(as_dense(self.rows.X[self.rows.index[rows]]))
-        x = as_tensor(block, coordinates.mean.device)
-        with torch.no_grad():
-            corrupted = noise.corruption.apply(x, noise.level, generator, noise.learned.to(x))
-            return coordinates(corrupted).float()
+        for some, (t, target) in zip(chosen, self.rows.batches(order, n_batches), strict=True):
+            yield self.noise.corrupt(self.rows, some, t, target, generator)
 
 
 def noise_of(estimator, mean: np.ndarray, data: Data, rows: np.ndarray, rng) -> Noise | None:
@@ -154,8 +168,7 @@ def noise_of(estimator, mean: np.ndarray, data: Data, rows: np.ndarray, rng) -> 
             "standard deviation."
         )
     learned = torch.as_tensor(found.learn(mean, data, rows))
-    training, fixed = (int(seed) for seed in rng.randint(2**31, size=2))
-    return Noise(found, level, learned, torch.Generator().manual_seed(training), fixed)
+    return Noise(found, level, learned, Draws.of(rng))
 
 
 def _as_one_of_ours(function) -> Callable:

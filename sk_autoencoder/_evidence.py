@@ -47,7 +47,7 @@ def gains_over_pca(net: AutoencoderNet, rows: Rows | CorruptedRows) -> np.ndarra
     net.module_.eval()
     with torch.inference_mode():
         for t, target in net.get_iterator(rows, training=False):
-            pca = [criterion.rows(first(t, size), target.rows) for size in net.sizes]
+            pca = [criterion.rows(first(t, size), target) for size in net.sizes]
             gain = torch.stack(pca).mean(dim=0) - net.row_losses(t, target)
             gains.append(gain if target.weight is None else gain * target.weight)
     return torch.cat(gains).double().cpu().numpy()

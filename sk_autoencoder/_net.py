@@ -153,7 +153,7 @@ class AutoencoderNet(NeuralNet):
         """
         z = self.module_.encode(t)
         codes = [z] if self.prefixes is None else [first(z, size) for size in self.sizes]
-        losses = [self.criterion_.rows(self.module_.decode(code), target.rows) for code in codes]
+        losses = [self.criterion_.rows(self.module_.decode(code), target) for code in codes]
         return torch.stack(losses).mean(dim=0)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):

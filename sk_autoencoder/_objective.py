@@ -103,12 +103,14 @@ class Target(NamedTuple):
 
     `rows` are coordinates where the loss is taken there, or else rows of X, from whose mean
     they are told where only differences count. `weight` has a mean of 1, or is None. `y` is
-    what is known of the rows besides, None unless codes are supervised.
+    what is known of the rows besides, None unless codes are supervised. `emphasis` is how much
+    each known cell counts, with a mean of about 1; None where all count the same.
     """
 
     rows: Tensor
     weight: Tensor | None
     y: Tensor | None = None
+    emphasis: Tensor | None = None
 
 
 class Criterion(nn.Module):
@@ -138,17 +140,19 @@ class Criterion(nn.Module):
     def forward(self, reconstruction: Tensor, target: Target) -> Tensor:
         if self.output is None and target.weight is None:
             return functional.mse_loss(reconstruction, target.rows)
-        rows = self.rows(reconstruction, target.rows)
+        rows = self.rows(reconstruction, target)
         return rows.mean() if target.weight is None else (rows * target.weight).mean()
 
-    def rows(self, reconstruction: Tensor, target: Tensor) -> Tensor:
+    def rows(self, reconstruction: Tensor, target: Target) -> Tensor:
         """Mean loss of the cells of each row, of shape (batch,); gaps count as none."""
+        x = target.rows
         if self.output is None:
-            return (reconstruction - target).square().mean(dim=1)
+            return (reconstruction - x).square().mean(dim=1)
         shift_free = self.objective.shift_free
         output = (self.output.deviation if shift_free else self.output.inverse)(reconstruction)
         if not self.gaps:
-            return cell_losses(self.objective, output, target).mean(dim=1)
-        known = ~target.isnan()
-        cells = cell_losses(self.objective, output, torch.where(known, target, output.detach()))
+            return cell_losses(self.objective, output, x).mean(dim=1)
+        known = ~x.isnan()
+        cells = cell_losses(self.objective, output, torch.where(known, x, output.detach()))
+        cells = cells if target.emphasis is None else cells * target.emphasis
         return torch.where(known, cells, 0.0).mean(dim=1)

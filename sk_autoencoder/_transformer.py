@@ -34,7 +34,8 @@ from sk_autoencoder import (
 )
 from sk_autoencoder._combinations import check_combinations, gives_wide_codes_meaning
 from sk_autoencoder._coordinates import torch_dtype
-from sk_autoencoder._corruption import CORRUPTIONS, noise_of
+from sk_autoencoder._corruption import CORRUPTIONS
+from sk_autoencoder._hidden_cells import noise_or_hidden_cells
 from sk_autoencoder._inference import Network
 from sk_autoencoder._layers import ACTIVATIONS, NORMALIZATIONS
 from sk_autoencoder._objective import OBJECTIVES, find_objective
@@ -178,8 +179,9 @@ class AutoencoderTransformer(
         their feature; "swap" takes them from the same feature of other rows of the batch. A
         callable is given rows of X, a tensor of shape (batch, n_features) in their floating
         dtype, and the torch.Generator to draw from, and gives corrupted rows in that shape.
-        Gaps are filled before. The validation rows are corrupted once and for all, PCA's
-        scores are those of PCA of corrupted rows, and the network has to beat these.
+        Gaps are filled before, and no further cells hidden. The validation rows are corrupted
+        once and for all, PCA's scores are those of PCA of corrupted rows, and the network has
+        to beat these.
 
     corruption_level : float, default=0.3
         With "gaussian" the standard deviation of the noise, in the units of X; with the other
@@ -320,10 +322,11 @@ class AutoencoderTransformer(
     history_ : pandas.DataFrame
         A row an epoch: "epoch", "train_loss", "valid_loss" with `early_stopping`, "dur" in
         seconds, and what callbacks record. Losses are means of `loss` over the cells of X: by
-        default mean squared errors in its squared units, and with `corruption` errors of
-        what is made of corrupted rows. Row 0 is PCA with as many components, fitted on the
-        training rows, without penalties;
-        with `variational`, it is the network before its first step.
+        default mean squared errors in its squared units. With `corruption` they are errors of
+        what is made of corrupted rows; where X has gaps, of what is made of rows with further
+        cells hidden, of which those hidden count for up to half. Row 0 is PCA with as many
+        components, fitted on the training rows, without penalties; with `variational`, it is
+        the network before its first step.
 
     n_iter_ : int
         Number of epochs that the last call of `fit` or `partial_fit` trained for.
@@ -343,8 +346,8 @@ class AutoencoderTransformer(
         most 1000 of them. Only with `variational` and the squared error.
 
     pca_validation_score_ : float or None
-        The same for PCA, fitted on the training rows. With `corruption` both are scores of
-        what is made of corrupted validation rows.
+        The same for PCA, fitted on the training rows. With `corruption`, or where X has gaps,
+        both are scores of what is made of rows as the losses in `history_` have them.
 
     n_features_in_ : int
         Number of features seen during `fit`.
@@ -555,8 +558,9 @@ class AutoencoderTransformer(
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data, of at least two rows. float32 stays float32; all else becomes
             float64. Cells of an array may be missing (NaN): they are left out of the loss,
-            and of the mean and axes. Of a sparse matrix only a few rows at a time are made
-            dense.
+            and of the mean and axes. In each step the network is shown each row with the gaps
+            of another one, too, so that it learns to fill them. Of a sparse matrix only a few
+            rows at a time are made dense.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             Classes or values for `supervised_weight`, else ignored.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -861,12 +865,15 @@ class AutoencoderTransformer(
         """Give checked data and a random source."""
         check_combinations(self)
         data = check_data(self, X, y, sample_weight, reset=not resume)
+        rng = check_random_source(self.random_state)
         if resume:
             check_unchanged(self._network_params, _start.network_params(self))
             if data.gaps and not self.net_.criterion_.gaps:
                 _start.allow_gaps(self)
+                rows = np.arange(len(data))
+                self._noise = noise_or_hidden_cells(self, self.mean_, data, rows, rng)
         data, self._answers = _supervised.read(self, X, y, data, resume)
-        return data, check_random_source(self.random_state)
+        return data, rng
 
     def _start(self, data, rows, rng, width=None):
         """Fit PCA on some rows, and build the net that goes on from there.
@@ -883,7 +890,7 @@ class AutoencoderTransformer(
         self._coordinates.fill = partial(filling.fill, components=self._axes.components)
         self._output = _start.choose_output(self, axes, self._coordinates, data, rows)
         self._whitening = None
-        self._noise = noise_of(self, axes.mean, data, rows, rng)
+        self._noise = noise_or_hidden_cells(self, axes.mean, data, rows, rng)
         self.net_ = _start.build_net(self, data.gaps, rng)
         self._network_params = _start.network_params(self)
         if self.pretrain == "layerwise":

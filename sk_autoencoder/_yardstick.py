@@ -49,12 +49,13 @@ def pca_of_corrupted(axes: PrincipalAxes, rows: CorruptedRows, sizes) -> float:
     total = 0.0
     for t, target in Batches(rows, rows_a_block(coordinates.n_features)):
         if on_axes:
-            losses = [criterion.rows(first(t, size), target.rows) for size in sizes]
+            losses = [criterion.rows(first(t, size), target) for size in sizes]
         else:
             x = _clean(rows, target)
             corrupted = coordinates.inverse(t.to(coordinates.dtype)).double().cpu().numpy()
             _, *backs = _reconstructions(axes, corrupted, sizes)
-            cells = [_cells(criterion.objective, back, x) for back in backs]
+            emphasis = 1.0 if target.emphasis is None else target.emphasis.cpu().numpy()
+            cells = [emphasis * _cells(criterion.objective, back, x) for back in backs]
             losses = [torch.from_numpy(losses).mean(dim=1) for losses in cells]
         of_rows = torch.stack(losses).mean(dim=0).double().cpu()
         total += (of_rows if target.weight is None else of_rows * target.weight.cpu()).sum().item()

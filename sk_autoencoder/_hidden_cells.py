@@ -1,0 +1,65 @@
+"""Known cells hidden in training, so that a net learns to fill the gaps of rows.
+
+The loss of what it reads says nothing of how a net fills what it cannot read. So each row is
+given, beside its own gaps, those of another one, and is compared with all that is known of it:
+the masking of denoising autoencoders (Vincent et al., 2010), as the gaps of X are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from sk_autoencoder._batches import Rows
+from sk_autoencoder._corruption import Draws, noise_of
+from sk_autoencoder._objective import Target
+from sk_autoencoder._validation import Data
+
+MOST_PATTERN_CELLS = 2**22
+
+# Of the loss; Vincent et al. call it emphasis. Where fewer cells are hidden, each of them counts
+# at most so many times the mean.
+SHARE_OF_HIDDEN = 0.5
+MOST_EMPHASIS = 5.0
+
+
+@dataclass(frozen=True)
+class HiddenCells:
+    """The gaps of some rows, which are hidden in others; corrupts rows as a `Noise` does."""
+
+    patterns: np.ndarray  # (n_patterns, n_features), bool
+    hidden: float  # how much a hidden cell counts
+    shown: float
+    draws: Draws
+
+    def corrupt(self, rows: Rows, chosen, t: Tensor, target: Target, generator: Generator):
+        """Give input and target of the chosen rows; `t` are their coordinates, nothing hidden."""
+        donors = torch.randint(len(self.patterns), (len(chosen),), generator=generator).numpy()
+        hidden = self.patterns[donors]
+        block = np.where(hidden, np.nan, rows.X[rows.index[chosen]])
+        emphasis = torch.from_numpy(np.where(hidden, self.hidden, self.shown)).to(t)
+        with torch.no_grad():
+            return rows.coordinates.read(block).float(), target._replace(emphasis=emphasis)
+
+
+def hidden_cells(data: Data, rows: np.ndarray, rng) -> HiddenCells | None:
+    """Give what to hide in a fit on some rows; None where these have no gaps."""
+    n_patterns = min(len(rows), max(1, MOST_PATTERN_CELLS // data.X.shape[1]))
+    some = np.linspace(0, len(rows) - 1, n_patterns, dtype=int)
+    patterns = np.isnan(data.X[rows[some]])
+    share = patterns.mean()
+    if not share > 0:
+        return None
+    hidden = min(max(SHARE_OF_HIDDEN / share, 1.0), MOST_EMPHASIS)
+    shown = (1 - share * hidden) / max(1 - share, np.finfo(float).eps)
+    return HiddenCells(patterns, hidden, shown, Draws.of(rng))
+
+
+def noise_or_hidden_cells(estimator, mean: np.ndarray, data: Data, rows: np.ndarray, rng):
+    """Give what changes rows before they are read: the corruption asked for, or hidden cells."""
+    if estimator.corruption is None and data.gaps:
+        return hidden_cells(data, rows, rng)
+    return noise_of(estimator, mean, data, rows, rng)

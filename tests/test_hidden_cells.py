@@ -1,0 +1,138 @@
+"""Cells hidden in training: which, how much they count, and what a net learns from them."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_s_curve
+from sklearn.model_selection import train_test_split
+
+from sk_autoencoder import AutoencoderTransformer, _hidden_cells, _training
+from sk_autoencoder._corruption import Noise
+from sk_autoencoder._hidden_cells import MOST_EMPHASIS, HiddenCells, hidden_cells
+from sk_autoencoder._validation import Data
+
+
+def remove(X, share, seed=0):
+    return np.where(np.random.RandomState(seed).uniform(size=X.shape) < share, np.nan, X)
+
+
+@pytest.fixture(scope="module")
+def X():
+    return np.random.RandomState(0).standard_normal((400, 6)) + 7
+
+
+def batch_of(autoencoder, gappy, *, fixed=True):
+    """Input in the units of X, target and emphasis of all rows."""
+    data = Data(gappy, gappy, None, gaps=True)
+    rows = _training._rows(autoencoder, data, np.arange(len(gappy)), fixed=fixed)
+    ((t, target),) = rows.batches(np.arange(len(gappy)), 1)
+    x = autoencoder._coordinates.inverse(t.double()).numpy()
+    return x, target.rows.numpy() + autoencoder.mean_, target.emphasis.numpy()
+
+
+def test_cells_are_hidden_as_other_rows_have_gaps(quick, X):
+    gappy = X.copy()
+    gappy[::2, :2] = np.nan  # together, in half of the rows
+    autoencoder = quick(max_epochs=0, early_stopping=False).fit(gappy)
+    x, target, emphasis = batch_of(autoencoder, gappy)
+    np.testing.assert_allclose(target, gappy, rtol=1e-5)
+    changed = ~np.isclose(x, gappy, atol=1e-4)
+    assert not changed[:, 2:].any()
+    np.testing.assert_array_equal(changed[1::2, 0], changed[1::2, 1])
+    assert changed[1::2, 0].mean() == pytest.approx(0.5, abs=0.1)
+    np.testing.assert_array_equal(emphasis[1::2] > 1, changed[1::2])
+
+
+def test_training_rows_are_hidden_anew_in_each_pass_and_others_alike(quick, X):
+    gappy = remove(X, 0.3)
+    autoencoder = quick(max_epochs=0).fit(gappy)
+    first, again = (batch_of(autoencoder, gappy)[0] for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    first, again = (batch_of(autoencoder, gappy, fixed=False)[0] for _ in range(2))
+    assert not np.allclose(first, again)
+
+
+@pytest.mark.parametrize(("share", "of_hidden"), [(0.01, 0.05), (0.1, 0.5), (0.3, 0.5), (0.8, 0.8)])
+def test_hidden_cells_are_half_of_the_loss_unless_they_are_few_or_most(share, of_hidden):
+    X = remove(np.zeros((4000, 10)), share)
+    hides = hidden_cells(Data(X, X, None, gaps=True), np.arange(4000), np.random.RandomState(0))
+    found = np.isnan(X).mean()
+    assert found * hides.hidden == pytest.approx(of_hidden, rel=0.1)
+    assert found * hides.hidden + (1 - found) * hides.shown == pytest.approx(1)
+    assert hides.hidden <= MOST_EMPHASIS
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "huber"])
+def test_the_net_at_its_start_and_its_yardstick_lose_the_same(quick, X, loss):
+    gappy = remove(X, 0.2)
+    autoencoder = quick(loss=loss, max_epochs=0, early_stopping=False).fit(gappy)
+    rows = _training._rows(
+        autoencoder, Data(gappy, gappy, None, gaps=True), np.arange(len(X)), fixed=True
+    )
+    autoencoder.net_.module_.float()
+    assert autoencoder.net_.loss(rows) == pytest.approx(autoencoder.history_["train_loss"][0])
+
+
+def test_a_row_without_any_known_cell_may_be_a_donor(quick, X):
+    gappy = X.copy()
+    gappy[:100] = np.nan
+    autoencoder = quick().fit(gappy)
+    assert np.isfinite(autoencoder.history_["train_loss"]).all()
+
+
+def test_rows_that_are_all_gaps_leave_the_loss_as_it_is():
+    X = np.full((5, 3), np.nan)
+    hides = hidden_cells(Data(X, X, None, gaps=True), np.arange(5), np.random.RandomState(0))
+    assert (hides.hidden, hides.shown) == (1, 0)
+
+
+def test_nothing_is_hidden_where_the_training_rows_have_no_gaps(quick, X):
+    rows = X.copy()
+    rows[3, 2] = np.nan
+    data = Data(rows, rows, None, gaps=True)
+    assert hidden_cells(data, np.arange(4, 100), np.random.RandomState(0)) is None
+    assert quick(max_epochs=0).fit(X)._noise is None
+
+
+def test_a_corruption_asked_for_takes_the_place_of_hidden_cells(quick, X):
+    gappy = remove(X, 0.2)
+    assert isinstance(quick(max_epochs=0).fit(gappy)._noise, HiddenCells)
+    assert isinstance(quick(max_epochs=0, corruption="swap").fit(gappy)._noise, Noise)
+
+
+def test_cells_are_hidden_once_gaps_come(quick, X):
+    autoencoder = quick().partial_fit(X)
+    assert autoencoder._noise is None
+    autoencoder.partial_fit(remove(X, 0.2))
+    assert isinstance(autoencoder._noise, HiddenCells)
+
+
+def test_gaps_that_are_refused_leave_what_was_fitted_to_hide_nothing(quick, X):
+    autoencoder = quick().partial_fit(X)
+    gappy = remove(X, 0.2)
+    with pytest.raises(ValueError, match="sample_weight"):
+        autoencoder.partial_fit(gappy, sample_weight=np.ones(3))
+    assert autoencoder._noise is None
+
+
+def test_hidden_cells_teach_a_net_to_fill_gaps(monkeypatch):
+    """Without them it learns what it reads, and fills gaps worse than at its start."""
+    X = make_s_curve(1200, noise=0.05, random_state=0)[0]
+    X = np.hstack([X, np.square(X), np.roll(X, 1, axis=1) * X])
+    train, test = train_test_split(X, random_state=0)
+    gappy = remove(test, 0.2, 1)
+
+    def error(**params):
+        model = AutoencoderTransformer(4, random_state=0, **params).fit(remove(train, 0.2))
+        return np.square(model.reconstruct(gappy) - test)[np.isnan(gappy)].mean()
+
+    hiding, start = error(max_epochs=20), error(max_epochs=0)
+    monkeypatch.setattr(_hidden_cells, "hidden_cells", lambda *_: None)
+    assert hiding < 0.8 * min(start, error(max_epochs=20))
+
+
+def test_the_callers_rows_stay_and_a_fit_repeats_itself(quick, X):
+    gappy = remove(X, 0.2)
+    before = gappy.copy()
+    fits = [quick().fit(gappy) for _ in range(2)]
+    np.testing.assert_array_equal(gappy, before)
+    np.testing.assert_array_equal(fits[0].transform(gappy), fits[1].transform(gappy))
