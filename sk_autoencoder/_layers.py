@@ -97,7 +97,7 @@ def pair_units(encoder: nn.Sequential, decoder: nn.Sequential, generator) -> Non
     zero_(last)
     if last is first:
         return
-    mirrored = [part for part in decoder if isinstance(part, TiedLinear)]
+    mirrored: list[Any] = [part for part in decoder if isinstance(part, TiedLinear)]
     # As an untied decoder's first layer, whatever the width of the encoder's last one.
     drawn = linear(last.out_features, last.in_features, generator)
     last.weight.copy_(drawn.weight.T)

@@ -63,7 +63,6 @@ class StackedAutoencoder(nn.Module):
         behind_layers = (activation, dropout, normalization, generator)
         layers = linears(widths, generator)
         self.encoder = stack(layers, widths[1:], *behind_layers)
-        mirrored: list[Any]
         if tied_weights:
             mirrored = [TiedLinear(layer) for layer in reversed(layers)]
         else:
