@@ -108,6 +108,16 @@ def test_tied_stacks_of_any_widths_start_at_zero(widths, activation):
     torch.testing.assert_close(module(x), projected, atol=1e-12, rtol=0)
 
 
+@pytest.mark.parametrize("activation", sorted({*ACTIVATIONS} - {"identity"}))
+@pytest.mark.parametrize("widths", [(32,), (32, 16)], ids=str)
+def test_pca_is_no_saddle_of_tied_weights(X, activation, widths):
+    rows = torch.from_numpy(PCA().fit_transform(X)).float()
+    generator = torch.Generator().manual_seed(0)
+    module = StackedAutoencoder(6, 2, widths, activation, generator=generator, tied_weights=True)
+    (module(rows) - rows).square().mean().backward()
+    assert module.encoder[0].weight.grad.abs().max() > 1e-4
+
+
 @pytest.mark.parametrize(
     "params",
     [
