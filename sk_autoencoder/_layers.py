@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 ACTIVATIONS = {
@@ -38,7 +38,7 @@ class Dropout(nn.Module):
         self.share = share
         self.generator = generator
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return x
         kept = torch.rand(x.shape, dtype=torch.float32, generator=self.generator) >= self.share
@@ -55,7 +55,7 @@ class TiedLinear(nn.Module):
         zeros = torch.zeros(mirrored.in_features, dtype=torch.float32)
         self.bias = nn.Parameter(zeros) if bias else None
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         return functional.linear(x, self.mirrored[0].weight.T, self.bias)
 
 
@@ -80,6 +80,50 @@ def blocks(stacked: nn.Sequential) -> list[nn.Sequential]:
     begins = [i for i, part in enumerate(parts) if isinstance(part, (nn.Linear, TiedLinear))]
     ends = [*begins[1:], len(parts)]
     return [nn.Sequential(*parts[i:j]) for i, j in zip(begins, ends, strict=True)]
+
+
+@torch.no_grad()
+def pair_units(encoder: nn.Sequential, decoder: nn.Sequential, generator) -> None:
+    """Make hidden units cancel each other in pairs, so that both of two tied stacks give zero.
+
+    A last layer of zeros would not do: it is the other stack's first, which then is constant,
+    and near PCA no gradient reaches any layer. Of two units that are the same but for opposite
+    weights on the way out, each has gradients of its own (Chizat, Oyallon and Bach, 2019, On
+    lazy training in differentiable programming, NeurIPS). In the encoder these are
+    neighbours in the last hidden layer, in the decoder halves of its own last one.
+    """
+    layers = [part for part in encoder if isinstance(part, nn.Linear)]
+    first, last = layers[0], layers[-1]
+    zero_(last)
+    if last is first:
+        return
+    mirrored: list[Any] = [part for part in decoder if isinstance(part, TiedLinear)]
+    # As an untied decoder's first layer, whatever the width of the encoder's last one.
+    drawn = linear(last.out_features, last.in_features, generator)
+    last.weight.copy_(drawn.weight.T)
+    mirrored[0].bias.copy_(drawn.bias)
+    group = 4 if len(layers) == 2 else 2  # a layer that is the last hidden one of both
+    n = first.out_features // group * group
+    halves = slice(0, n // 2), slice(n // 2, n)
+    _oppose(first.weight, [layers[1].weight.T, mirrored[-2].bias], *halves)
+    first.weight[n:] = 0
+    n = last.in_features // group * group
+    _oppose(last.weight.T, [*layers[-2].parameters()], slice(0, n, 2), slice(1, n, 2))
+    last.weight[:, n:] = 0
+
+
+def _oppose(outgoing: Tensor, incoming: list[Any], units: slice, others: slice) -> None:
+    """Give other units what enters these, and the opposite of what leaves them."""
+    outgoing[others] = -outgoing[units]
+    for parameter in incoming:
+        parameter[others] = parameter[units]
+
+
+@torch.no_grad()
+def zero_(layer: nn.Linear) -> None:
+    """Fill a layer with zeros."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
 
 
 def linears(widths: list[int], generator) -> list[nn.Linear]:

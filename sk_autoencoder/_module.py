@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from sk_autoencoder._layers import TiedLinear, linear, linears, stack
+from sk_autoencoder._layers import TiedLinear, linear, linears, pair_units, stack, zero_
 
 
 class StackedAutoencoder(nn.Module):
@@ -25,9 +25,9 @@ class StackedAutoencoder(nn.Module):
         A key of `ACTIVATIONS` in `_layers`, put behind each hidden layer.
     linear_shortcut : bool, default=True
         Lay a straight linear path beside each stack, and start as a projection onto the
-        first `n_components` inputs: both paths are the identity on them, and the last layer
-        of each stack is zero. On principal axes that start is PCA. The idea of a residual
-        branch that starts at zero is that of Goyal et al. (2017) [1]_.
+        first `n_components` inputs: both paths are the identity on them, and each stack gives
+        zero. On principal axes that start is PCA. The idea of a residual branch that starts
+        at zero is that of Goyal et al. (2017) [1]_.
     generator : torch.Generator, default=None
         Draws the first weights and the units that are dropped; None draws them from torch's
         global generator.
@@ -36,7 +36,8 @@ class StackedAutoencoder(nn.Module):
     normalization : str, default=None
         A key of `NORMALIZATIONS`, put between each hidden layer and its activation.
     tied_weights : bool, default=False
-        Whether the decoder's layers are the transposes of the encoder's, biases apart.
+        Whether the decoder's layers are the transposes of the encoder's, biases apart. Beside
+        a shortcut the hidden units then start in pairs that cancel each other.
 
     References
     ----------
@@ -74,7 +75,7 @@ class StackedAutoencoder(nn.Module):
                 self.decoder_shortcut = TiedLinear(self.encoder_shortcut, bias=False)
             else:
                 self.decoder_shortcut = linear(n_components, n_inputs, generator, bias=False)
-            self.start_at_projection()
+            self.start_at_projection(generator)
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         z = self.encoder(x)  # (batch, n_components)
@@ -88,24 +89,15 @@ class StackedAutoencoder(nn.Module):
         return self.decode(self.encode(x))
 
     @torch.no_grad()
-    def start_at_projection(self) -> None:
+    def start_at_projection(self, generator: torch.Generator | None = None) -> None:
         """Make the module the projection onto its first `n_components` inputs."""
         nn.init.eye_(self.encoder_shortcut.weight)
-        self._start_at_zero(self.encoder[-1])
-        if not self.tied_weights:
-            nn.init.eye_(self.decoder_shortcut.weight)
-            self._start_at_zero(self.decoder[-1])
+        if self.tied_weights:
+            pair_units(self.encoder, self.decoder, generator)
             return
-        # Of tied weights the decoder's first layer is zero, so that its stack is constant.
-        self.decoder.eval()
-        zeros = torch.zeros(1, self.encoder_shortcut.out_features, dtype=torch.float32)
-        self.decoder[-1].bias -= self.decoder(zeros)[0]
-        self.decoder.train()
-
-    @staticmethod
-    def _start_at_zero(layer: nn.Linear) -> None:
-        nn.init.zeros_(layer.weight)
-        nn.init.zeros_(layer.bias)
+        nn.init.eye_(self.decoder_shortcut.weight)
+        zero_(self.encoder[-1])
+        zero_(self.decoder[-1])
 
 
 def auto_hidden_layer_sizes(n_inputs: int, n_components: int) -> tuple[int, int, int]:

@@ -95,10 +95,50 @@ def test_the_start_is_pca_with_any_layers(quick, X, params, activation):
     np.testing.assert_allclose(autoencoder.reconstruct(X), pca_of(X), atol=1e-6)
 
 
+@pytest.mark.parametrize("widths", [(), (1,), (3,), (6,), (16,), (7, 5), (8, 8), (16, 9, 4)])
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+def test_tied_stacks_of_any_widths_start_at_zero(widths, activation):
+    generator = torch.Generator().manual_seed(0)
+    module = StackedAutoencoder(
+        6, 2, widths, activation, generator=generator, tied_weights=True
+    ).double()
+    x = torch.randn(20, 6, generator=generator, dtype=torch.float64)
+    projected = x * (torch.arange(6) < 2)
+    torch.testing.assert_close(module.encode(x), projected[:, :2], atol=1e-12, rtol=0)
+    torch.testing.assert_close(module(x), projected, atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("activation", sorted({*ACTIVATIONS} - {"identity"}))
+@pytest.mark.parametrize("widths", [(32,), (32, 16)], ids=str)
+def test_pca_is_no_saddle_of_tied_weights(X, activation, widths):
+    rows = torch.from_numpy(PCA().fit_transform(X)).float()
+    generator = torch.Generator().manual_seed(0)
+    module = StackedAutoencoder(6, 2, widths, activation, generator=generator, tied_weights=True)
+    (module(rows) - rows).square().mean().backward()
+    assert module.encoder[0].weight.grad.abs().max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"activation": "tanh"},
+        {"hidden_layer_sizes": (32,)},
+        {"hidden_layer_sizes": (31, 17)},
+        {"hidden_layer_sizes": (32, 24, 16)},
+    ],
+    ids=str,
+)
+def test_tied_weights_leave_pca_with_any_stack(quick, X, params):
+    training = {"tied_weights": True, "max_epochs": 30, "early_stopping": False}
+    error = np.square(quick(**training, **params).fit(X).reconstruct(X) - X).mean()
+    assert error < 0.6 * np.square(pca_of(X) - X).mean()
+
+
 @EACH
-def test_any_layers_learn_more_than_pca(quick, X, params):
-    # Not from every start do tied weights leave PCA in so few steps.
-    autoencoder = quick(max_epochs=30, early_stopping=False, random_state=1, **params).fit(X)
+@pytest.mark.parametrize("random_state", range(3))
+def test_any_layers_learn_more_than_pca(quick, X, params, random_state):
+    training = {"max_epochs": 30, "early_stopping": False, "random_state": random_state}
+    autoencoder = quick(**training, **params).fit(X)
     error = np.square(autoencoder.reconstruct(X) - X).mean()
     assert error < 0.8 * np.square(pca_of(X) - X).mean()
 
