@@ -558,8 +558,8 @@ class AutoencoderTransformer(
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data, of at least two rows. float32 stays float32; all else becomes
             float64. Cells of an array may be missing (NaN): they are left out of the loss,
-            and of the mean and axes. In each step the network is shown each row with the gaps
-            of another one, too, so that it learns to fill them. Of a sparse matrix only a few
+            and of the mean and axes. In each step half of the rows are given the gaps of
+            others, too, so that the network learns to fill them. Of a sparse matrix only a few
             rows at a time are made dense.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             Classes or values for `supervised_weight`, else ignored.

@@ -38,7 +38,7 @@ def test_cells_are_hidden_as_other_rows_have_gaps(quick, X):
     changed = ~np.isclose(x, gappy, atol=1e-4)
     assert not changed[:, 2:].any()
     np.testing.assert_array_equal(changed[1::2, 0], changed[1::2, 1])
-    assert changed[1::2, 0].mean() == pytest.approx(0.5, abs=0.1)
+    assert changed[1::2, 0].mean() == pytest.approx(0.25, abs=0.1)
     np.testing.assert_array_equal(emphasis[1::2] > 1, changed[1::2])
 
 
@@ -51,11 +51,11 @@ def test_training_rows_are_hidden_anew_in_each_pass_and_others_alike(quick, X):
     assert not np.allclose(first, again)
 
 
-@pytest.mark.parametrize(("share", "of_hidden"), [(0.01, 0.05), (0.1, 0.5), (0.3, 0.5), (0.8, 0.8)])
-def test_hidden_cells_are_half_of_the_loss_unless_they_are_few_or_most(share, of_hidden):
+@pytest.mark.parametrize(("share", "of_hidden"), [(0.01, 0.05), (0.1, 0.5), (0.3, 0.5), (0.8, 0.5)])
+def test_hidden_cells_are_half_of_the_loss_unless_they_are_few(share, of_hidden):
     X = remove(np.zeros((4000, 10)), share)
     hides = hidden_cells(Data(X, X, None, gaps=True), np.arange(4000), np.random.RandomState(0))
-    found = np.isnan(X).mean()
+    found = np.isnan(X).mean() / 2  # in half of the rows
     assert found * hides.hidden == pytest.approx(of_hidden, rel=0.1)
     assert found * hides.hidden + (1 - found) * hides.shown == pytest.approx(1)
     assert hides.hidden <= MOST_EMPHASIS
@@ -77,12 +77,6 @@ def test_a_row_without_any_known_cell_may_be_a_donor(quick, X):
     gappy[:100] = np.nan
     autoencoder = quick().fit(gappy)
     assert np.isfinite(autoencoder.history_["train_loss"]).all()
-
-
-def test_rows_that_are_all_gaps_leave_the_loss_as_it_is():
-    X = np.full((5, 3), np.nan)
-    hides = hidden_cells(Data(X, X, None, gaps=True), np.arange(5), np.random.RandomState(0))
-    assert (hides.hidden, hides.shown) == (1, 0)
 
 
 def test_nothing_is_hidden_where_the_training_rows_have_no_gaps(quick, X):

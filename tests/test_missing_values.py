@@ -49,7 +49,9 @@ def test_the_loss_is_that_of_the_known_cells_half_of_it_of_those_hidden(digits):
     start = AutoencoderTransformer(5, max_epochs=0, early_stopping=False).fit(train)
     halves = []
     for seed in range(20):
-        hidden = np.isnan(np.random.RandomState(seed).permutation(train)) & ~np.isnan(train)
+        rng = np.random.RandomState(seed)
+        hidden = np.isnan(rng.permutation(train)) & ~np.isnan(train)
+        hidden[rng.permutation(len(train))[: len(train) // 2]] = False
         error = np.square(start.reconstruct(np.where(hidden, np.nan, train)) - train)
         halves.append([error[hidden].mean(), np.nanmean(error[~hidden])])
     of_hidden, of_others = np.mean(halves, axis=0)
