@@ -43,10 +43,14 @@ class HiddenCells:
         donors = torch.randint(len(self.patterns), (len(chosen),), generator=generator).numpy()
         chance = torch.rand(len(chosen), generator=generator).numpy()
         hidden = self.patterns[donors] & (chance < SHARE_OF_ROWS)[:, None]
-        block = np.where(hidden, np.nan, rows.X[rows.index[chosen]])
         emphasis = torch.from_numpy(np.where(hidden, self.hidden, self.shown)).to(t)
+        changed = np.flatnonzero(hidden.any(axis=1))
+        block = rows.X[rows.index[chosen[changed]]]
+        block = np.where(hidden[changed], np.nan, block)
         with torch.no_grad():
-            return rows.coordinates.read(block).float(), target._replace(emphasis=emphasis)
+            t = t.clone()
+            t[torch.from_numpy(changed)] = rows.coordinates.read(block).float()
+        return t, target._replace(emphasis=emphasis)
 
 
 def hidden_cells(data: Data, rows: np.ndarray, rng) -> HiddenCells | None:
