@@ -12,19 +12,19 @@ compared with PCA at each size up to it. The exit code is 1 where a bar is misse
 from __future__ import annotations
 
 import argparse
-import itertools
 import platform
 import statistics
 import sys
 import time
+import timeit
 
 import numpy as np
 import sklearn
 import torch
 from sklearn.decomposition import PCA
-from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
 
+from benchmarks.speed.data import CASES
+from benchmarks.speed.rivals import dataloader_loop
 from sk_autoencoder import AutoencoderTransformer
 from sk_autoencoder.datasets import load_fashion_mnist
 
@@ -47,23 +47,10 @@ def error(reconstruction: np.ndarray, test: np.ndarray) -> float:
 
 def epoch_by_hand(train: np.ndarray, n_epochs: int = 3) -> float:
     """Median seconds of an epoch of the loop that one would write with torch alone."""
-    widths = [train.shape[1], 512, 256, 128, 32, 128, 256, 512, train.shape[1]]
-    layers = []
-    for n_in, n_out in itertools.pairwise(widths):
-        layers += [nn.Linear(n_in, n_out), nn.ReLU()]
-    del layers[7], layers[-1]  # none behind the code and the output
-    module = nn.Sequential(*layers)
-    optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)
-    loader = DataLoader(TensorDataset(torch.from_numpy(train)), batch_size=128, shuffle=True)
-    seconds = []
-    for _ in range(n_epochs):
-        began = time.perf_counter()
-        for (x,) in loader:
-            optimizer.zero_grad()
-            nn.functional.mse_loss(module(x), x).backward()
-            optimizer.step()
-        seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds)
+    case = CASES["fashion-mnist"]
+    return statistics.median(
+        timeit.repeat(lambda: dataloader_loop(train, case, 1), number=1, repeat=n_epochs)
+    )
 
 
 def errors_of_pca(train: np.ndarray, test: np.ndarray) -> np.ndarray:
