@@ -190,6 +190,13 @@ def rows_a_block(n_features: int) -> int:
     return max(1, min(BLOCK_ROWS, BLOCK_BYTES // (8 * n_features)))
 
 
+def at_most(n_rows: int, index: np.ndarray, rng) -> np.ndarray:
+    """Give the indices of all rows, or so many of them, drawn at random, in their order."""
+    if len(index) <= n_rows:
+        return index
+    return np.sort(rng.choice(index, n_rows, replace=False))
+
+
 def as_dense(block) -> np.ndarray:
     """Give a few rows as an array."""
     return block.toarray() if sparse.issparse(block) else block

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from sk_autoencoder._batches import Rows
+from sk_autoencoder._batches import Rows, at_most
 from sk_autoencoder._corruption import Draws, noise_of
 from sk_autoencoder._objective import Target
 from sk_autoencoder._validation import Data
@@ -55,9 +55,8 @@ class HiddenCells:
 
 def hidden_cells(data: Data, rows: np.ndarray, rng) -> HiddenCells | None:
     """Give what to hide in a fit on some rows; None where these have no gaps."""
-    n_patterns = min(len(rows), max(1, MOST_PATTERN_CELLS // data.X.shape[1]))
-    some = np.linspace(0, len(rows) - 1, n_patterns, dtype=int)
-    patterns = np.isnan(data.X[rows[some]])
+    n_patterns = max(1, MOST_PATTERN_CELLS // data.X.shape[1])
+    patterns = np.isnan(data.X[at_most(n_patterns, rows, rng)])
     share = SHARE_OF_ROWS * patterns.mean()
     if not share > 0:
         return None

@@ -12,6 +12,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sk_autoencoder._batches import at_most
 from sk_autoencoder._transformer import AutoencoderTransformer
 from sk_autoencoder._validation import DTYPES, check_random_source, unchanged_on_error
 
@@ -180,7 +181,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             X = validate_data(self, X, dtype=DTYPES, ensure_min_samples=2)
             rng = check_random_source(self.random_state)
             self.autoencoder_ = self._fresh_autoencoder(X, rng).fit(X)
-            kept = _draw(len(X), self.max_samples, rng)
+            kept = at_most(self.max_samples, np.arange(len(X)), rng)
             self.references_ = _reconstruct(self.autoencoder_, X[kept])
             self.n_neighbors_ = self._count_neighbors(len(kept))
             self.neighbors_ = NearestNeighbors(n_neighbors=self.n_neighbors_)
@@ -316,13 +317,6 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             return float(np.percentile(scores, 100 * self.contamination))
         lower, upper = np.percentile(np.sqrt(-scores), [25, 75])
         return -float(np.square(upper + FENCE * (upper - lower)))
-
-
-def _draw(n_samples: int, most: int, rng) -> np.ndarray:
-    """Give the indices of all rows, or of as many as are wanted at most."""
-    if n_samples <= most:
-        return np.arange(n_samples)
-    return np.sort(rng.choice(n_samples, most, replace=False))
 
 
 def _reconstruct(autoencoder: Any, X: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.utils import check_scalar
 
+from sk_autoencoder._batches import at_most
 from sk_autoencoder._inference import Network
 from sk_autoencoder._validation import Data
 from sk_autoencoder._whitening import Whitening
@@ -76,15 +77,12 @@ def _fit(codes: np.ndarray) -> GaussianMixture:
 
 def code_mixture(network: Network, data: Data) -> CodeMixture:
     """Give a mixture of the codes of some rows, which are drawn as often as they count."""
-    n_rows = len(data)
-    n_kept = min(n_rows, LARGEST_SAMPLE)
-    rng = np.random.RandomState(SEED)
-    if data.weight is not None:
-        index = rng.choice(n_rows, n_kept, p=data.weight / data.weight.sum())
-    elif n_kept < n_rows:
-        index = rng.choice(n_rows, n_kept, replace=False)
+    index, rng = np.arange(len(data)), np.random.RandomState(SEED)
+    if data.weight is None:
+        index = at_most(LARGEST_SAMPLE, index, rng)
     else:
-        index = np.arange(n_rows)
+        n_kept = min(len(data), LARGEST_SAMPLE)
+        index = rng.choice(index, n_kept, p=data.weight / data.weight.sum())
     return CodeMixture(network.encode(data.X[index]).astype(np.float32))
 
 

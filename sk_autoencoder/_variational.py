@@ -20,7 +20,7 @@ from sklearn.utils import gen_batches
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sk_autoencoder._batches import as_dense, rows_a_block
+from sk_autoencoder._batches import as_dense, at_most, rows_a_block
 from sk_autoencoder._coordinates import as_tensor
 from sk_autoencoder._inference import Network
 from sk_autoencoder._layers import linear
@@ -204,8 +204,7 @@ def prior(network: Network) -> Prior:
 
 def noise_variance(network: Network, data: Data, rows: np.ndarray) -> float:
     """Variance of the noise with which the bound of some rows is greatest, in squared units."""
-    if len(rows) > LARGEST_SAMPLE:
-        rows = np.random.RandomState(VALIDATION_SEED).choice(rows, LARGEST_SAMPLE, replace=False)
+    rows = at_most(LARGEST_SAMPLE, rows, np.random.RandomState(VALIDATION_SEED))
     weight = 1.0 if data.weight is None else data.weight[rows]
     X = data.X[rows]
     losses, n_known, _ = _expectations(network, X, is_gaussian=True)
