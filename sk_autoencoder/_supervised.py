@@ -89,6 +89,17 @@ def read(estimator, X, y, data: Data, resume: bool) -> tuple[Data, Answers | Non
     return Data(data.X, data.y, data.weight, data.gaps, answers.encode(known)), answers
 
 
+def strata(estimator, data: Data, n_least: int) -> np.ndarray | None:
+    """Give the classes by which to split rows in two, where each part can have one of each.
+
+    `n_least` is the size of the smaller part. Rows without a label are a class of their own.
+    """
+    if data.known is None or not estimator._answers.are_classes:
+        return None
+    _, counts = np.unique(data.known, return_counts=True)
+    return data.known if counts.min() >= 2 and n_least >= len(counts) else None
+
+
 class Head(nn.Module):
     """Predicts y from codes; it starts at zero, so that it first knows nothing.
 

@@ -28,6 +28,7 @@ from sk_autoencoder._net import AutoencoderNet
 from sk_autoencoder._precision import choose_precision, tf32
 from sk_autoencoder._pretraining import pretrain_layerwise
 from sk_autoencoder._start import local_torch_generator, starts_at_pca
+from sk_autoencoder._supervised import strata
 from sk_autoencoder._validation import Data, check_callbacks
 from sk_autoencoder._yardstick import pca_and_mean, pca_of_corrupted
 
@@ -70,12 +71,14 @@ class Outcome:
     stopped: bool
 
 
-def split_rows(estimator, n_samples: int, rng) -> tuple[np.ndarray, np.ndarray | None]:
+def split_rows(estimator, data: Data, rng) -> tuple[np.ndarray, np.ndarray | None]:
     """Give the indices of the training rows and, for early stopping, of the validation rows.
 
-    A start at PCA needs more training rows than components: with fewer, PCA reconstructs
-    them exactly, and no row is set aside, unless more than that is asked for.
+    Of supervised classes both have the same shares. A start at PCA needs more training rows
+    than components: with fewer, PCA reconstructs them exactly, and no row is set aside, unless
+    more than that is asked for.
     """
+    n_samples = len(data)
     rows = np.arange(n_samples)
     if not estimator.early_stopping:
         return rows, None
@@ -89,7 +92,8 @@ def split_rows(estimator, n_samples: int, rng) -> tuple[np.ndarray, np.ndarray |
             f"validation_fraction={fraction} leaves none of the {n_samples} rows to train on. "
             "Lower validation_fraction, or set early_stopping=False."
         )
-    train, valid = train_test_split(rows, test_size=n_valid, random_state=rng)
+    classes = strata(estimator, data, min(n_valid, n_samples - n_valid))
+    train, valid = train_test_split(rows, test_size=n_valid, random_state=rng, stratify=classes)
     share = not isinstance(estimator.n_components, Integral)
     may_copy = starts_at_pca(estimator) and not gives_wide_codes_meaning(estimator)
     if may_copy and not share and len(train) <= estimator.n_components:

@@ -246,7 +246,8 @@ class AutoencoderTransformer(
 
     validation_fraction : "auto" or float, default="auto"
         Share of the rows that is set aside, in (0, 1). "auto" takes a tenth, or more where
-        that is less than 100 rows, but at most a third. Used with `early_stopping`.
+        that is less than 100 rows, but at most a third. With `supervised_weight` it is a share
+        of each class, where each has rows enough. Used with `early_stopping`.
 
     refit : "auto" or bool, default="auto"
         Whether to train once more, on all rows and for as many epochs as were best, so that
@@ -593,7 +594,7 @@ class AutoencoderTransformer(
             check_n_components(
                 self.n_components, *data.X.shape, wide=gives_wide_codes_meaning(self)
             )
-            train, valid = _training.split_rows(self, len(data), rng)
+            train, valid = _training.split_rows(self, data, rng)
             if not resume:
                 self._start(data, train, rng)
             yardstick = None

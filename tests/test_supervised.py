@@ -12,7 +12,8 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback
 
-from sk_autoencoder import AutoencoderTransformer, _supervised
+from sk_autoencoder import AutoencoderTransformer, _supervised, _training
+from sk_autoencoder._validation import Data
 
 
 def drowned(n_samples=300, seed=0):
@@ -270,3 +271,25 @@ def test_a_module_keeps_its_own_attributes(X):
     module.supervised_head = torch.nn.Linear(2, 2)
     with pytest.raises(ValueError, match="'supervised_head'"):
         AutoencoderTransformer(2, module=module, **params).fit(X, y)
+
+
+def test_classes_are_split_in_their_shares(taught):
+    X, value = drowned()
+    y = np.where(value > 0.8, "rare", "often").astype(object)
+    y[:30] = -1
+    data, answers = _supervised.read(taught(), X, y, Data(X, y, None), resume=False)
+    autoencoder = taught(validation_fraction=0.2)
+    autoencoder._answers = answers
+    for seed in range(5):
+        parts = _training.split_rows(autoencoder, data, np.random.RandomState(seed))
+        shares = [[np.mean(y[part] == name) for name in ("rare", -1)] for part in parts]
+        np.testing.assert_allclose(*shares, atol=0.02)
+
+
+@pytest.mark.parametrize("rare", [1, 2])
+def test_a_class_may_be_too_rare_to_be_split(taught, rare):
+    X, _ = drowned(60)
+    y = np.arange(60) % 7
+    y[:rare] = 7
+    for fraction in (0.2, 0.05):
+        taught(validation_fraction=fraction, max_epochs=1).fit(X, y)
