@@ -135,6 +135,8 @@ class Rows(Dataset):
 
     def _share_of_known(self) -> np.ndarray:
         """Weights with which the mean over all cells is that over the known ones."""
+        if sparse.issparse(self.X):
+            return np.ones(len(self)) if self.weight is None else self.weight
         shares = [~np.isnan(self.X[self.index[rows]]) for rows in self._blocks()]
         share = np.concatenate([known.mean(axis=1) for known in shares])
         weight = np.ones(len(share)) if self.weight is None else self.weight

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
 import numpy as np
 import torch
 from sklearn.utils import gen_batches
@@ -9,12 +13,38 @@ from sklearn.utils import gen_batches
 from sk_autoencoder._batches import as_dense, rows_a_block
 from sk_autoencoder._inference import Network
 from sk_autoencoder._nested import first
-from sk_autoencoder._principal_axes import explained_variance
+from sk_autoencoder._principal_axes import PrincipalAxes, explained_variance
 from sk_autoencoder._validation import Data
+from sk_autoencoder._yardstick import pca_reconstructions
+
+# Of a few rows of X, with one component, with two, and so on.
+Reconstructions = Callable[[np.ndarray], Iterable[np.ndarray]]
 
 
-def moments(network: Network, data: Data) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and covariance of the codes of all rows, with as many degrees of freedom as PCA's."""
+@dataclass(frozen=True)
+class Moments:
+    """Mean and scatter of codes, and how many rows, or how much of them, they are of."""
+
+    n_rows: float
+    mean: np.ndarray  # (n_components,)
+    scatter: np.ndarray  # (n_components, n_components)
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """Covariance with the degrees of freedom of PCA's; a weight of two is a row twice."""
+        return self.scatter / max(self.n_rows - 1, self.n_rows / 2)
+
+    def __add__(self, other: Moments) -> Moments:
+        """Give the moments of both together (Chan, Golub and LeVeque, 1983)."""
+        n_rows = self.n_rows + other.n_rows
+        step = other.mean - self.mean
+        between = self.n_rows * other.n_rows / n_rows * np.outer(step, step)
+        mean = self.mean + other.n_rows / n_rows * step
+        return Moments(n_rows, mean, self.scatter + other.scatter + between)
+
+
+def moments(network: Network, data: Data) -> Moments:
+    """Moments of the codes of all rows."""
     weight = torch.ones(len(data), dtype=torch.float64)
     if data.weight is not None:
         weight = torch.from_numpy(data.weight)
@@ -30,11 +60,10 @@ def moments(network: Network, data: Data) -> tuple[np.ndarray, np.ndarray]:
         weighted = weight[rows, None] * z
         total += weighted.sum(dim=0)
         products += weighted.T @ z
-    n_rows = weight.sum()
+    n_rows = weight.sum().item()
     mean = total / n_rows
-    freedom = max(1.0 - (weight.square().sum() / n_rows**2).item(), np.finfo(float).tiny)
-    covariance = (products / n_rows - torch.outer(mean, mean)) / freedom
-    return (shift + mean).numpy(), covariance.numpy()
+    scatter = products - n_rows * torch.outer(mean, mean)
+    return Moments(n_rows, (shift + mean).numpy(), scatter.numpy())
 
 
 def explained(network: Network, data: Data, mean: np.ndarray) -> float:
@@ -47,21 +76,36 @@ def explained(network: Network, data: Data, mean: np.ndarray) -> float:
     return explained_variance(loss, variance)
 
 
-@torch.inference_mode()
-def explained_by_each(network: Network, data: Data, rows: np.ndarray, mean) -> np.ndarray:
+def explained_by_each(of: Reconstructions, data: Data, rows: np.ndarray, mean) -> np.ndarray:
     """Share of the variance of some rows that each component adds to those before it."""
-    loss, variance = np.zeros(network.width), 0.0
+    losses, variance = [], 0.0
     for block in gen_batches(len(rows), rows_a_block(len(mean))):
         index = rows[block]
         x = as_dense(data.X[index])
         weight = 1.0 if data.weight is None else data.weight[index, None]
         variance += np.nansum(np.square(x - mean) * weight)
-        z = network.module.encode(network.read(data.X[index]))
-        for i in range(network.width):
-            back = network.rows_of(first(z, i + 1)).cpu().numpy()
-            loss[i] += np.nansum(np.square(back - x, dtype=np.float64) * weight)
-    cumulative = [explained_variance(part, variance) for part in loss]
+        errors = (np.square(back - x, dtype=np.float64) for back in of(data.X[index]))
+        losses.append([np.nansum(error * weight) for error in errors])
+    cumulative = [explained_variance(loss, variance) for loss in np.sum(losses, axis=0)]
     return np.diff(cumulative, prepend=0.0)
+
+
+def of_network(network: Network) -> Reconstructions:
+    """Give what reconstructs rows from the first components of a network's code."""
+
+    @torch.inference_mode()
+    def reconstructions(block) -> Iterator[np.ndarray]:
+        z = network.module.encode(network.read(block))
+        for i in range(network.width):
+            yield network.rows_of(first(z, i + 1)).cpu().numpy()
+
+    return reconstructions
+
+
+def of_pca(axes: PrincipalAxes, fill) -> Reconstructions:
+    """Give what reconstructs rows, whose gaps are filled before, from PCA's first components."""
+    sizes = range(1, len(axes.components) + 1)
+    return lambda block: islice(pca_reconstructions(axes, fill(as_dense(block)), sizes), 1, None)
 
 
 def fewest(share: np.ndarray, wanted: float) -> int:

@@ -158,7 +158,10 @@ def fit_axes(
 
 
 class _Rows:
-    """Rows of X with at least one observed cell, and what is told of their features."""
+    """Rows of X with at least one observed cell, and what is told of their features.
+
+    A column without any in these rows stays at the middle of its range in X.
+    """
 
     def __init__(self, X, index, weight):
         weight = np.ones(len(index)) if weight is None else np.asarray(weight, dtype=np.float64)
@@ -174,12 +177,20 @@ class _Rows:
             seen = np.where(missing | ~kept[rows, None], np.nan, block)
             self.lowest = np.fmin(self.lowest, np.fmin.reduce(seen))
             self.highest = np.fmax(self.highest, np.fmax.reduce(seen))
-        if (empty := np.flatnonzero(self.lowest > self.highest)).size:
-            raise ValueError(
-                f"X has no value in column {', '.join(map(str, empty))} of the training rows, "
-                "and nothing tells how to fill it. Drop it, or fill it before."
-            )
         self.index, self.weight = index[kept], weight[kept]
+        if (empty := np.flatnonzero(self.lowest > self.highest)).size:
+            self._look_elsewhere(empty)
+
+    def _look_elsewhere(self, columns: np.ndarray) -> None:
+        """Take the range of columns from all rows of X, where these have no value of them."""
+        values = self.X[:, columns]
+        if (empty := columns[np.isnan(values).all(axis=0)]).size:
+            raise ValueError(
+                f"X has no value in column {', '.join(map(str, empty))}, and nothing tells how to "
+                "fill it. Drop it, or fill it before."
+            )
+        self.lowest[columns] = np.nanmin(values, axis=0)
+        self.highest[columns] = np.nanmax(values, axis=0)
 
     @property
     def size(self) -> float:
@@ -224,12 +235,13 @@ def _available(rows: _Rows) -> tuple[np.ndarray, np.ndarray]:
     for some, block, missing in rows.blocks():
         total = total + rows.weight[some] @ np.where(missing, 0.0, block)
         count = count + rows.weight[some] @ ~missing
-    mean = total / count
+    middle = rows.lowest / 2 + rows.highest / 2
+    mean = np.divide(total, count, out=middle, where=count > 0)
     # Once more, so that a large offset costs no digits.
     total = np.zeros(rows.n_features)
     for some, block, missing in rows.blocks():
         total += rows.weight[some] @ np.where(missing, 0.0, block - mean)
-    mean = mean + total / count
+    mean = mean + total / np.where(count > 0, count, 1.0)
     products = np.zeros((rows.n_features, rows.n_features))
     pairs = np.zeros_like(products)
     for some, block, missing in rows.blocks():

@@ -8,10 +8,11 @@ X are. The rest stay as they are, since two rows together have more gaps than th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from scipy import sparse
 from torch import Generator, Tensor
 
 from sk_autoencoder._batches import Rows, at_most
@@ -19,7 +20,7 @@ from sk_autoencoder._corruption import Draws, noise_of
 from sk_autoencoder._objective import Target
 from sk_autoencoder._validation import Data
 
-MOST_PATTERN_CELLS = 2**22
+MOST_PATTERN_CELLS = 2**20
 
 SHARE_OF_ROWS = 0.5
 
@@ -40,16 +41,20 @@ class HiddenCells:
 
     def corrupt(self, rows: Rows, chosen, t: Tensor, target: Target, generator: Generator):
         """Give input and target of the chosen rows; `t` are their coordinates, nothing hidden."""
+        if sparse.issparse(rows.X):
+            return t, target
         donors = torch.randint(len(self.patterns), (len(chosen),), generator=generator).numpy()
         chance = torch.rand(len(chosen), generator=generator).numpy()
         hidden = self.patterns[donors] & (chance < SHARE_OF_ROWS)[:, None]
+        block = rows.X[rows.index[chosen]]
+        # Nothing is learned from a row without any cell.
+        hidden &= ~(hidden | np.isnan(block)).all(axis=1)[:, None]
         emphasis = torch.from_numpy(np.where(hidden, self.hidden, self.shown)).to(t)
         changed = np.flatnonzero(hidden.any(axis=1))
-        block = rows.X[rows.index[chosen[changed]]]
-        block = np.where(hidden[changed], np.nan, block)
+        gappy = np.where(hidden[changed], np.nan, block[changed])
         with torch.no_grad():
             t = t.clone()
-            t[torch.from_numpy(changed)] = rows.coordinates.read(block).float()
+            t[torch.from_numpy(changed)] = rows.coordinates.read(gappy).float()
         return t, target._replace(emphasis=emphasis)
 
 
@@ -57,9 +62,10 @@ def hidden_cells(data: Data, rows: np.ndarray, rng) -> HiddenCells | None:
     """Give what to hide in a fit on some rows; None where these have no gaps."""
     n_patterns = max(1, MOST_PATTERN_CELLS // data.X.shape[1])
     patterns = np.isnan(data.X[at_most(n_patterns, rows, rng)])
-    share = SHARE_OF_ROWS * patterns.mean()
-    if not share > 0:
+    patterns = patterns[~patterns.all(axis=1)]
+    if not patterns.any():
         return None
+    share = SHARE_OF_ROWS * patterns.mean()
     hidden = min(max(SHARE_OF_HIDDEN / share, 1.0), MOST_EMPHASIS)
     shown = (1 - share * hidden) / (1 - share)
     return HiddenCells(patterns, hidden, shown, Draws.of(rng))
@@ -70,3 +76,14 @@ def noise_or_hidden_cells(estimator, mean: np.ndarray, data: Data, rows: np.ndar
     if estimator.corruption is None and data.gaps:
         return hidden_cells(data, rows, rng)
     return noise_of(estimator, mean, data, rows, rng)
+
+
+def hidden_again(estimator, data: Data, rng):
+    """Give what changes rows in a fit that goes on, on data with gaps: of those, theirs."""
+    before = estimator._noise
+    if estimator.corruption is not None:
+        return before
+    hides = hidden_cells(data, np.arange(len(data)), rng)
+    if before is None or hides is None:
+        return hides or before
+    return replace(hides, draws=before.draws)

@@ -122,7 +122,7 @@ class Network:
     @torch.enable_grad()  # whatever the caller has set
     def local_linear_map(self, row: np.ndarray) -> np.ndarray:
         """Give the derivative of the reconstruction by each component, at the code of a row."""
-        z = self.module.encode(self.read(row[None])).detach()
+        z = first(self.module.encode(self.read(row[None])).detach(), self.n_components)
         # One copy of the code a component, all in one batch. Gradients give vᵀJ, and their own
         # gradient by v gives columns of J: two steps back, however many features there are.
         codes = z.repeat(self.width, 1).requires_grad_()

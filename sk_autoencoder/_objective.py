@@ -153,6 +153,8 @@ class Criterion(nn.Module):
         if not self.gaps:
             return cell_losses(self.objective, output, x).mean(dim=1)
         known = ~x.isnan()
-        cells = cell_losses(self.objective, output, torch.where(known, x, output.detach()))
+        # What a gap is filled with does not count, but a loss may have no slope where it is 0.
+        filled = torch.where(known, x, output.detach() + 1)
+        cells = cell_losses(self.objective, output, filled)
         cells = cells if target.emphasis is None else cells * target.emphasis
         return torch.where(known, cells, 0.0).mean(dim=1)

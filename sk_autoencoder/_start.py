@@ -7,7 +7,7 @@ import inspect
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 import torch
@@ -193,10 +193,14 @@ def _criterion_params(estimator, gaps: bool) -> dict:
     }
 
 
-def allow_gaps(estimator) -> None:
-    """Make a net that was started on rows without gaps take such that have them."""
-    criterion = _criterion_params(estimator, gaps=True)
-    estimator.net_.set_params(**criterion)
+def with_gaps(estimator) -> AutoencoderNet:
+    """Give the net, or where it takes no rows with gaps, one that does, with the same weights."""
+    net = estimator.net_
+    if net.criterion_.gaps:
+        return net
+    twin = object.__new__(type(net))
+    twin.__dict__ |= vars(net)
+    return twin.set_params(**_criterion_params(estimator, gaps=True))
 
 
 def build_net(estimator, gaps: bool, rng) -> AutoencoderNet:
@@ -251,6 +255,11 @@ def _as_text(value) -> str:
         return str({key: _as_text(part) for key, part in value.items()})
     if isinstance(value, (list, tuple, np.ndarray)):
         return str([_as_text(part) for part in value])
+    if inspect.isfunction(value):
+        code = value.__code__
+        return str((value.__qualname__, code.co_code, code.co_names, _as_text(code.co_consts)))
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return str(float(value))  # 1 is 1.0
     return getattr(value, "__qualname__", None) or ADDRESS.sub("", repr(value))
 
 

@@ -35,10 +35,10 @@ from sk_autoencoder import (
 from sk_autoencoder._combinations import check_combinations, gives_wide_codes_meaning
 from sk_autoencoder._coordinates import torch_dtype
 from sk_autoencoder._corruption import CORRUPTIONS
-from sk_autoencoder._hidden_cells import noise_or_hidden_cells
+from sk_autoencoder._hidden_cells import hidden_again, noise_or_hidden_cells
 from sk_autoencoder._inference import Network
 from sk_autoencoder._layers import ACTIVATIONS, NORMALIZATIONS
-from sk_autoencoder._objective import OBJECTIVES, find_objective
+from sk_autoencoder._objective import OBJECTIVES
 from sk_autoencoder._penalties import SPARSITIES
 from sk_autoencoder._precision import PRECISIONS
 from sk_autoencoder._principal_axes import explained_variance
@@ -79,8 +79,9 @@ class AutoencoderTransformer(
         Width of the code, at most ``min(n_samples, n_features)``; with `corruption`,
         `sparsity_penalty` or `contractive_penalty`, which keep a wide code from being a copy
         of X, it may be more. A float in (0, 1) asks for the fewest components that explain
-        that share of the variance: with `nested`, of the validation rows; without, as many as
-        PCA needs for it.
+        that share of the variance of the training rows by PCA: with `nested`, of the
+        validation rows by the network, but no more than those. All axes of X are computed
+        then, ``min(n_samples, n_features)`` of them, which takes memory where X is wide.
 
     hidden_layer_sizes : "auto" or sequence of int, default="auto"
         Widths of the encoder's hidden layers; the decoder has them in reverse. "auto" takes
@@ -104,8 +105,8 @@ class AutoencoderTransformer(
 
     whiten : bool, default=False
         Whether `transform` centres the codes and gives them unit variances and no
-        correlation on the training rows. Whitened components are made of their own and the
-        ones before them.
+        correlation on the training rows, those of all calls of `partial_fit`. Whitened
+        components are made of their own and the ones before them.
 
     dropout : float, default=0.0
         Share of the hidden units that are zero in a step of the training, in [0, 1); never
@@ -309,13 +310,14 @@ class AutoencoderTransformer(
 
     explained_variance_ : ndarray of shape (`n_components_`,)
         Variance of each component of the codes of the training rows, before whitening,
-        float64. With no epochs it is that of PCA.
+        float64; those of all calls of `partial_fit`, each coded when it came. With no epochs
+        it is that of PCA.
 
     explained_variance_ratio_ : ndarray of shape (`n_components_`,)
         Share of the variance that each component adds to what those before it explain,
         float64: its sum up to the j-th is the score of codes of j components. Measured on
-        the validation rows, or on the training rows where there are none. Only with
-        `nested`.
+        the validation rows, before a `refit` trains on them, or on the training rows where
+        there are none. Only with `nested`.
 
     mean_ : ndarray of shape (n_features,)
         Mean of the training rows, float64.
@@ -341,14 +343,14 @@ class AutoencoderTransformer(
         kept, or with another `loss`, of what the mean of X loses; None without validation
         rows.
 
+    pca_validation_score_ : float or None
+        The same for PCA, fitted on the training rows. With `corruption`, or where X has gaps,
+        both are scores of what is made of rows as the losses in `history_` have them.
+
     noise_variance_ : float
         Variance of the noise of a cell, in the squared units of X: the expected mean squared
         error of the validation rows, or of the training rows where there are none, of at
         most 1000 of them. Only with `variational` and the squared error.
-
-    pca_validation_score_ : float or None
-        The same for PCA, fitted on the training rows. With `corruption`, or where X has gaps,
-        both are scores of what is made of rows as the losses in `history_` have them.
 
     n_features_in_ : int
         Number of features seen during `fit`.
@@ -560,7 +562,8 @@ class AutoencoderTransformer(
             Training data, of at least two rows. float32 stays float32; all else becomes
             float64. Cells of an array may be missing (NaN): they are left out of the loss,
             and of the mean and axes. In each step half of the rows are given the gaps of
-            others, too, so that the network learns to fill them. Of a sparse matrix only a few
+            others, too, so that the network learns to fill them: what it fills in is as good
+            as these are like the gaps to come. Of a sparse matrix only a few
             rows at a time are made dense.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             Classes or values for `supervised_weight`, else ignored.
@@ -612,10 +615,12 @@ class AutoencoderTransformer(
             outcome = self._train(data, train, valid, yardstick, course, task)
             self._saw_all_rows = valid is None
             rows = np.arange(len(data)) if valid is None else valid
+            # Before the validation rows are trained on.
             self._measure_noise(data, rows)
+            self._explain(data, rows, resume)
             if outcome.kept is not None and (not resume or outcome.kept.gains is not None):
-                self._settle(data, train, outcome, course, task, rng)
-            self._describe(data, rows)
+                self._settle(data, train, valid, outcome, course, task, rng)
+            self._describe(data)
             task.call_on_fit_task_end(estimator=self, X=data.X, y=data.y)
         return self
 
@@ -656,7 +661,8 @@ class AutoencoderTransformer(
             course = _training.plan_one_epoch(self, len(data))
             self._train(data, rows, None, None, course, task)
             self._measure_noise(data, rows)
-            self._describe(data, rows)
+            self._explain(data, rows, resume)
+            self._describe(data, before=self._moments if resume else None)
             task.call_on_fit_task_end(estimator=self, X=data.X, y=data.y)
         return self
 
@@ -683,7 +689,7 @@ class AutoencoderTransformer(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components_)
-            Codes, as `transform` gives them.
+            Codes, as `transform` gives them; with `nested` their first columns alone will do.
 
         Returns
         -------
@@ -850,7 +856,7 @@ class AutoencoderTransformer(
         if coordinates.dtype != dtype:
             coordinates, output = coordinates.astype(dtype), output.astype(dtype)
             module = copy.deepcopy(module).to(dtype)
-        link = find_objective(self.loss).link
+        link = self.net_.criterion_.objective.link
         return Network(
             coordinates,
             output,
@@ -862,6 +868,11 @@ class AutoencoderTransformer(
             whitening=self._whitening if whiten else None,
         )
 
+    def _whole_network(self, data):
+        """Give the network for the rows of some data, with all components, not whitened."""
+        network = self._network(data.X.dtype, gaps=data.gaps, whiten=False)
+        return replace(network, n_components=self._width)
+
     def _check(self, X, y, sample_weight, resume):
         """Give checked data and a random source."""
         check_combinations(self)
@@ -869,11 +880,10 @@ class AutoencoderTransformer(
         rng = check_random_source(self.random_state)
         if resume:
             check_unchanged(self._network_params, _start.network_params(self))
-            if data.gaps and not self.net_.criterion_.gaps:
-                _start.allow_gaps(self)
-                rows = np.arange(len(data))
-                self._noise = noise_or_hidden_cells(self, self.mean_, data, rows, rng)
         data, self._answers = _supervised.read(self, X, y, data, resume)
+        if resume and data.gaps:
+            self.net_ = _start.with_gaps(self)
+            self._noise = hidden_again(self, data, rng)
         return data, rng
 
     def _start(self, data, rows, rng, width=None):
@@ -920,7 +930,7 @@ class AutoencoderTransformer(
             self.validation_score_ = explained_variance(loss, mean_loss)
         return outcome
 
-    def _settle(self, data, train, outcome, course, task, rng):
+    def _settle(self, data, train, valid, outcome, course, task, rng):
         """Confirm that the best epoch beats PCA, and repeat on all rows what was found best.
 
         Where a callback stops that, the weights stay those of the training before.
@@ -931,6 +941,8 @@ class AutoencoderTransformer(
         stopped = False
         if _evidence.is_unsettled(kept):
             gains = kept.gains
+            of_pca = _components.of_pca(self._axes, self._coordinates.fill)
+            mean = self.mean_
             if refits:
                 asked = _evidence.rows_to_confirm(kept, train, rng)
                 others = np.setdiff1d(everything, asked)
@@ -938,6 +950,9 @@ class AutoencoderTransformer(
                 gains = np.append(gains, _training.gains_of_rows(self, data, asked))
             if not stopped and not _evidence.better_than_chance(gains, few=True):
                 self.best_epoch_, self.validation_score_ = 0, self.pca_validation_score_
+                if self.nested:
+                    share = _components.explained_by_each(of_pca, data, valid, mean)
+                    self._set_shares(share, choose=True)
         is_pca = self.best_epoch_ == 0 and _start.starts_at_pca(self)
         if not stopped and (is_pca or refits):
             stopped = self._repeat(data, everything, "refit", self.best_epoch_, course, task, rng)
@@ -952,7 +967,8 @@ class AutoencoderTransformer(
         """
         history, net_history = self.history_, self.net_.history
         # PCA of other rows may need another number of components for the same share of variance.
-        self._start(data, rows, rng, self._width if n_epochs > 0 else None)
+        keeps_width = n_epochs > 0 or self.nested
+        self._start(data, rows, rng, self._width if keeps_width else None)
         stopped = False
         if n_epochs > 0:
             task = task.subcontext(task_name=name, max_subtasks=n_epochs)
@@ -965,27 +981,42 @@ class AutoencoderTransformer(
         return stopped
 
     def _measure_noise(self, data, rows):
-        """Set the variance of a variational code's noise, before rows set aside are trained on."""
+        """Set the variance of a variational code's noise."""
         if self.variational and self.loss == "squared_error":
-            network = self._network(data.X.dtype, gaps=data.gaps, whiten=False)
-            self.noise_variance_ = _variational.noise_variance(network, data, rows)
+            self.noise_variance_ = _variational.noise_variance(
+                self._whole_network(data), data, rows
+            )
 
-    def _describe(self, data, rows):
-        """Set what is told of the components: their variance, and the share of it they explain.
+    def _explain(self, data, rows, resume):
+        """Set the share of the variance of some rows that each nested component adds.
 
-        That share is measured on `rows`, which are the validation rows where there are any.
+        Their number is chosen by it in the first call, and kept in those that go on from there.
         """
-        network = self._network(data.X.dtype, gaps=data.gaps, whiten=False)
-        mean, covariance = _components.moments(network, data)
         if self.nested:
-            share = _components.explained_by_each(network, data, rows, self.mean_)
-            if not isinstance(self.n_components, Integral):
-                self.n_components_ = _components.fewest(share, self.n_components)
-            self.explained_variance_ratio_ = share[: self.n_components_]
+            of_network = _components.of_network(self._whole_network(data))
+            share = _components.explained_by_each(of_network, data, rows, self.mean_)
+            self._set_shares(share, choose=not resume)
+
+    def _set_shares(self, share, choose):
+        """Set what each component explains and, if asked for a share, how many there are."""
+        n_components = self.n_components_
+        if choose and not isinstance(self.n_components, Integral):
+            n_components = _components.fewest(share, self.n_components)
+        self.explained_variance_ratio_ = share[:n_components]
+
+    def _describe(self, data, before=None):
+        """Set what is told of the components, from their codes of these rows and those before."""
+        network = self._whole_network(data)
+        moments = _components.moments(network, data)
+        self._moments = moments if before is None else before + moments
+        if self.nested:
+            self.n_components_ = len(self.explained_variance_ratio_)
+        covariance = self._moments.covariance
         self.explained_variance_ = np.diag(covariance)[: self.n_components_].copy()
         self._whitening = None
         if self.whiten:
-            self._whitening = Whitening(mean, covariance).to(self._coordinates.mean.device)
+            self._whitening = Whitening(self._moments.mean, covariance)
+            self._whitening.to(self._coordinates.mean.device)
         if self.variational:
             self._sampler = _variational.prior(network)
         else:

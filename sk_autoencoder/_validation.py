@@ -26,6 +26,7 @@ PRIVATE_STATE = (
     "_answers",
     "_axes",
     "_coordinates",
+    "_moments",
     "_network_params",
     "_noise",
     "_output",

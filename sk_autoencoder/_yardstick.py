@@ -32,7 +32,7 @@ def pca_and_mean(
     n_cells = 0.0
     for x, weight in _blocks(data, index):
         share = ~np.isnan(x) * weight
-        mean, *reconstructions = _reconstructions(axes, fill(x), sizes)
+        mean, *reconstructions = pca_reconstructions(axes, fill(x), sizes)
         losses = [_cells(criterion.objective, back, x) for back in reconstructions]
         totals[0] += (np.mean(losses, axis=0) * share).sum()
         totals[1] += (_cells(criterion.objective, mean, x) * share).sum()
@@ -53,7 +53,7 @@ def pca_of_corrupted(axes: PrincipalAxes, rows: CorruptedRows, sizes) -> float:
         else:
             x = _clean(rows, target)
             corrupted = coordinates.inverse(t.to(coordinates.dtype)).double().cpu().numpy()
-            _, *backs = _reconstructions(axes, corrupted, sizes)
+            _, *backs = pca_reconstructions(axes, corrupted, sizes)
             emphasis = 1.0 if target.emphasis is None else target.emphasis.cpu().numpy()
             cells = [emphasis * _cells(criterion.objective, back, x) for back in backs]
             losses = [torch.from_numpy(losses).mean(dim=1) for losses in cells]
@@ -95,7 +95,7 @@ def _loss_with_slope(axes, data: Data, index, objective: Objective, slope: float
     assert objective.link is not None
     total = 0.0
     for x, weight in _blocks(data, index):
-        mean, pca = _reconstructions(axes, fill(x), [len(axes.components)])
+        mean, pca = pca_reconstructions(axes, fill(x), [len(axes.components)])
         losses = _cells_of_output(objective, objective.link.inverse(mean) + slope * (pca - mean), x)
         total += (losses * weight).sum()
     return float(np.nan_to_num(total, nan=np.inf))
@@ -109,8 +109,8 @@ def _blocks(data: Data, index: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndar
         yield as_dense(data.X[rows]).astype(np.float64), weight
 
 
-def _reconstructions(axes: PrincipalAxes, x: np.ndarray, sizes) -> Iterator[np.ndarray]:
-    """Give the mean of all rows, and their reconstructions from PCA of each size."""
+def pca_reconstructions(axes: PrincipalAxes, x: np.ndarray, sizes) -> Iterator[np.ndarray]:
+    """Give the mean of all rows, and the reconstructions of x from PCA of each size."""
     codes = (x - axes.mean) @ axes.components.T
     for size in (0, *sizes):
         yield codes[:, :size] @ axes.components[:size] + axes.mean

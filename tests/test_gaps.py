@@ -119,7 +119,7 @@ def test_a_row_without_a_cell_is_the_mean_and_carries_nothing():
 def test_a_column_without_a_cell_is_an_error():
     X = low_rank()
     X[:, [3, 7]] = np.nan
-    with pytest.raises(ValueError, match="no value in column 3, 7 of the training rows"):
+    with pytest.raises(ValueError, match="no value in column 3, 7, and nothing"):
         fit(X)
 
 
@@ -193,3 +193,12 @@ def test_float32_stays_float32():
     axes, filling = fit(X)
     assert filling.fill(X, axes.components).dtype == np.float32
     assert axes.components.dtype == np.float64
+
+
+def test_a_column_without_a_cell_in_some_rows_stays_in_the_middle_of_its_range():
+    X = with_gaps(low_rank())
+    X[:-2, 3], X[-2:, 3] = np.nan, [1.0, 4.0]
+    axes, filling = fit_axes(X, np.arange(len(X) - 2), 3, np.random.RandomState(0))
+    assert axes.mean[3] == 2.5
+    np.testing.assert_allclose(axes.components[:, 3], 0, atol=1e-12)
+    np.testing.assert_allclose(filling.fill(X[:5])[:, 3], 2.5)

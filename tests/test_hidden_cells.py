@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.datasets import make_s_curve
 from sklearn.model_selection import train_test_split
+from skorch.callbacks import Callback
 
 from sk_autoencoder import AutoencoderTransformer, _hidden_cells, _training
 from sk_autoencoder._corruption import Noise
@@ -55,7 +57,7 @@ def test_training_rows_are_hidden_anew_in_each_pass_and_others_alike(quick, X):
 def test_hidden_cells_are_half_of_the_loss_unless_they_are_few(share, of_hidden):
     X = remove(np.zeros((4000, 10)), share)
     hides = hidden_cells(Data(X, X, None, gaps=True), np.arange(4000), np.random.RandomState(0))
-    found = np.isnan(X).mean() / 2  # in half of the rows
+    found = hides.patterns.mean() / 2  # in half of the rows
     assert found * hides.hidden == pytest.approx(of_hidden, rel=0.1)
     assert found * hides.hidden + (1 - found) * hides.shown == pytest.approx(1)
     assert hides.hidden <= MOST_EMPHASIS
@@ -72,10 +74,16 @@ def test_the_net_at_its_start_and_its_yardstick_lose_the_same(quick, X, loss):
     assert autoencoder.net_.loss(rows) == pytest.approx(autoencoder.history_["train_loss"][0])
 
 
-def test_a_row_without_any_known_cell_may_be_a_donor(quick, X):
-    gappy = X.copy()
+def test_no_row_loses_all_of_its_cells(quick, X):
+    gappy = remove(X, 0.4)
     gappy[:100] = np.nan
-    autoencoder = quick().fit(gappy)
+    autoencoder = quick(max_epochs=1, early_stopping=False).fit(gappy)
+    assert not autoencoder._noise.patterns.all(axis=1).any()
+    known = ~np.isnan(gappy)
+    for _ in range(5):
+        _, _, emphasis = batch_of(autoencoder, gappy, fixed=False)
+        shown = known & (emphasis < 1)
+        assert (shown.any(axis=1) == known.any(axis=1)).all()
     assert np.isfinite(autoencoder.history_["train_loss"]).all()
 
 
@@ -100,12 +108,43 @@ def test_cells_are_hidden_once_gaps_come(quick, X):
     assert isinstance(autoencoder._noise, HiddenCells)
 
 
-def test_gaps_that_are_refused_leave_what_was_fitted_to_hide_nothing(quick, X):
-    autoencoder = quick().partial_fit(X)
+class Stop(Callback):
+    """Ends a training as Ctrl-C does, in its second epoch."""
+
+    def on_epoch_begin(self, net, **kwargs):
+        if len(net.history) > 1:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_step_with_gaps_leaves_a_net_for_rows_without(quick, X):
+    autoencoder = quick(callbacks=[Stop()]).partial_fit(X)
+    codes = autoencoder.transform(X)
     gappy = remove(X, 0.2)
-    with pytest.raises(ValueError, match="sample_weight"):
-        autoencoder.partial_fit(gappy, sample_weight=np.ones(3))
+    with pytest.raises(KeyboardInterrupt):
+        autoencoder.partial_fit(gappy)
     assert autoencoder._noise is None
+    assert not autoencoder.net_.criterion_.gaps
+    np.testing.assert_array_equal(autoencoder.transform(X), codes)
+    autoencoder.set_params(callbacks=None).partial_fit(gappy)
+    assert isinstance(autoencoder._noise, HiddenCells)
+
+
+def test_later_gaps_are_hidden_as_they_are(quick, X):
+    autoencoder = quick().partial_fit(remove(X, 0.05))
+    draws = autoencoder._noise.draws
+    autoencoder.partial_fit(remove(X, 0.5))
+    assert autoencoder._noise.patterns.mean() == pytest.approx(0.5, abs=0.05)
+    autoencoder.partial_fit(X)
+    assert autoencoder._noise.draws is draws
+
+
+@pytest.mark.parametrize("warm_start", [True, False])
+def test_sparse_rows_may_come_after_gaps(quick, X, warm_start):
+    autoencoder = quick(warm_start=warm_start)
+    step = autoencoder.fit if warm_start else autoencoder.partial_fit
+    step(remove(X, 0.2))
+    step(sparse.csr_array(X))
+    assert np.isfinite(autoencoder.history_["train_loss"]).all()
 
 
 def test_hidden_cells_teach_a_net_to_fill_gaps(monkeypatch):

@@ -205,3 +205,23 @@ def test_a_warm_start_from_pca_that_gains_by_chance_is_pca(quick, X, monkeypatch
     assert autoencoder.history_["valid_loss"].min() < autoencoder.history_["valid_loss"][0]
     assert autoencoder.best_epoch_ == 0
     np.testing.assert_allclose(autoencoder.transform(X), codes, atol=1e-10)
+
+
+def test_a_warm_start_with_another_function_says_what_to_do(quick, X):
+    autoencoder = quick(warm_start=True, loss=lambda output, x: (output - x).abs()).fit(X)
+    autoencoder.set_params(loss=lambda output, x: (output - x).abs()).fit(X)
+    with pytest.raises(ValueError, match="loss"):
+        autoencoder.set_params(loss=lambda output, x: (output - x).square()).fit(X)
+
+
+def test_a_number_is_the_same_whole_or_not(quick, X):
+    autoencoder = quick(warm_start=True, weight_decay=1.0).fit(X)
+    autoencoder.set_params(weight_decay=1).fit(X)
+
+
+def test_a_loss_set_after_a_fit_counts_from_the_next_one_on(quick, X):
+    X = (X - X.min()) / np.ptp(X)
+    autoencoder = quick().fit(X)
+    before = autoencoder.reconstruct(X)
+    autoencoder.set_params(loss="binary_crossentropy")
+    np.testing.assert_array_equal(autoencoder.reconstruct(X), before)

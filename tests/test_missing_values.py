@@ -66,11 +66,12 @@ def test_a_gap_in_the_target_moves_nothing(digits):
     train, _, _ = digits
     params = {"max_epochs": 0, "early_stopping": False, "random_state": 0}
     empty = np.vstack([train, np.full((50, train.shape[1]), np.nan)])
-    np.testing.assert_allclose(
-        AutoencoderTransformer(5, **params).fit(empty).mean_,
-        AutoencoderTransformer(5, **params).fit(train).mean_,
-        rtol=1e-9,
+    with_empty, without = (
+        AutoencoderTransformer(5, **params).fit(rows).partial_fit(rows) for rows in (empty, train)
     )
+    np.testing.assert_allclose(with_empty.mean_, without.mean_, rtol=1e-9)
+    losses = [model.history_["train_loss"][0] for model in (with_empty, without)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.1)
 
 
 def test_errors_are_those_of_the_known_cells(digits, fitted):
@@ -129,7 +130,7 @@ def test_gaps_may_come_after_a_fit_without(digits):
 def test_a_feature_without_any_known_cell_is_named(digits):
     train = digits[0].copy()
     train[:, 3] = np.nan
-    with pytest.raises(ValueError, match=r"no value in column 3 .* Drop it, or fill it"):
+    with pytest.raises(ValueError, match=r"no value in column 3,.* Drop it, or fill it"):
         AutoencoderTransformer(5).fit(train)
 
 
@@ -173,3 +174,20 @@ def test_pandas_and_a_pipeline(digits):
 def test_it_survives_a_pickle(digits, fitted):
     copy = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(copy.transform(digits[1]), fitted.transform(digits[1]))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_feature_with_a_single_known_cell_is_taken_wherever_it_is(digits, seed):
+    train = digits[0].copy()
+    train[1:, 3], train[0, 3] = np.nan, 5.0
+    model = AutoencoderTransformer(5, max_epochs=1, random_state=seed).fit(train)
+    np.testing.assert_allclose(model.reconstruct(train)[:, 3], 5, atol=0.5)
+
+
+def test_a_loss_without_a_slope_at_zero_goes_with_gaps():
+    def distance(reconstruction, x):
+        return (reconstruction - x).square().sqrt()
+
+    gappy = with_gaps(np.random.RandomState(0).standard_normal((200, 6)))
+    model = AutoencoderTransformer(3, loss=distance, max_epochs=5, random_state=0).fit(gappy)
+    assert np.isfinite(model.history_["train_loss"]).all()

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 
-from sk_autoencoder import AutoencoderTransformer
+from sk_autoencoder import AutoencoderTransformer, _evidence
 from sk_autoencoder._nested import Prefixes, validated_sizes
 
 K = 8
@@ -81,20 +81,66 @@ def test_a_whitened_beginning_decodes_to_the_same_rows(nested, digits):
     )
 
 
+def split(X, share=0.2):
+    """Training and validation rows of a fit with random_state=0."""
+    n_valid, rng = int(np.ceil(share * len(X))), np.random.RandomState(0)
+    parts = train_test_split(np.arange(len(X)), test_size=n_valid, random_state=rng)
+    return [X[np.sort(part)] for part in parts]
+
+
 def test_the_ratios_are_those_of_rows_that_were_not_trained_on(digits):
-    train, _ = digits
-    model = AutoencoderTransformer(
-        K, nested=True, max_epochs=20, refit=False, random_state=0, validation_fraction=0.2
-    ).fit(train)
-    _, valid = train_test_split(
-        np.arange(len(train)), test_size=int(np.ceil(0.2 * len(train))),
-        random_state=np.random.RandomState(0),
-    )  # fmt: skip
-    X = train[np.sort(valid)]
+    params = {"nested": True, "max_epochs": 20, "random_state": 0, "validation_fraction": 0.2}
+    model = AutoencoderTransformer(K, refit=False, **params).fit(digits[0])
+    _, X = split(digits[0])
     variance = np.square(X - model.mean_).mean()
     np.testing.assert_allclose(
         np.cumsum(model.explained_variance_ratio_), 1 - errors_by_size(model, X) / variance
     )
+    refitted = AutoencoderTransformer(K, **params).fit(digits[0])
+    assert refitted.score(X) > model.score(X)
+    np.testing.assert_array_equal(
+        refitted.explained_variance_ratio_, model.explained_variance_ratio_
+    )
+
+
+@pytest.mark.parametrize("n_components", [4, 0.6])
+def test_the_ratios_of_a_fit_that_falls_back_to_pca_are_those_of_pca(n_components, monkeypatch):
+    X = load_digits().data[:200]
+    monkeypatch.setattr(_evidence, "better_than_chance", lambda gains, few=False: False)
+    model = AutoencoderTransformer(
+        n_components, nested=True, max_epochs=15, random_state=0, validation_fraction=0.2
+    ).fit(X)
+    assert model.best_epoch_ == 0
+    assert model.history_["valid_loss"].min() < model.history_["valid_loss"][0]
+    train, valid = split(X)
+    pca = PCA(model.n_components_).fit(train)
+    Z = pca.transform(valid)
+    errors = [
+        np.square(Z[:, :j] @ pca.components_[:j] + pca.mean_ - valid)
+        for j in range(1, model.n_components_ + 1)
+    ]
+    explained = 1 - np.mean(errors, axis=(1, 2)) / np.square(valid - pca.mean_).mean()
+    np.testing.assert_allclose(np.cumsum(model.explained_variance_ratio_), explained)
+
+
+def test_the_number_of_components_stays_in_later_steps(digits):
+    train, _ = digits
+    model = AutoencoderTransformer(0.7, nested=True, random_state=0).partial_fit(train)
+    n_components = model.n_components_
+    assert n_components < model._width
+    for rows in np.array_split(train, 6):
+        model.partial_fit(rows)
+        assert model.n_components_ == len(model.explained_variance_ratio_) == n_components
+        assert model.transform(rows).shape[1] == n_components
+
+
+def test_components_are_those_of_the_code_that_is_given(digits):
+    train, _ = digits
+    model = AutoencoderTransformer(0.7, nested=True, max_epochs=10, random_state=0).fit(train)
+    assert model.n_components_ < model._width
+    z, step = model.transform(model.mean_[None]), 1e-4 * np.eye(model.n_components_)
+    slopes = (model.inverse_transform(z + step) - model.inverse_transform(z - step)) / 2e-4
+    np.testing.assert_allclose(model.components_, slopes, atol=1e-6)
 
 
 def test_pca_has_the_ratios_of_scikit_learn(digits):
