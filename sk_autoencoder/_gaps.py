@@ -8,14 +8,11 @@ covariance are those of the rows without gaps, as far as the observed cells tell
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg
 from sklearn.utils import gen_batches
-from sklearn.utils.extmath import svd_flip
 
 from sk_autoencoder._principal_axes import PrincipalAxes
 
@@ -149,7 +146,7 @@ def fit_axes(
     rows = _Rows(X, index, weight)
     if rows.gaps or weight is not None:
         mean, covariance = _maximize(rows)
-        axes = _axes(mean, covariance, n_axes)
+        axes = PrincipalAxes.of_covariance(mean, covariance, n_axes)
         return axes, _filling(rows, axes.mean, covariance)
     axes = PrincipalAxes.fit(X, index, n_axes, rng)
     if rows.n_features <= MOST_FACTORS + 1:
@@ -271,20 +268,6 @@ def _expected(rows: _Rows, filling: Filling) -> tuple[np.ndarray, np.ndarray]:
     return filling.mean + shift, products / n_rows - np.outer(shift, shift)
 
 
-def _axes(mean: np.ndarray, covariance: np.ndarray, n_axes: int) -> PrincipalAxes:
-    """Principal axes of a covariance."""
-    total = float(np.trace(covariance))
-    if not math.isfinite(total):
-        raise ValueError("The variance of X is too large for float64. Scale X down first.")
-    last = len(mean) - 1
-    variances, vectors = linalg.eigh(
-        covariance, subset_by_index=[last + 1 - n_axes, last], check_finite=False
-    )
-    components = np.array(vectors.T[::-1], order="C")
-    _, components = svd_flip(None, components, u_based_decision=False)
-    return PrincipalAxes(mean, components, np.clip(variances[::-1], 0.0, None), total)
-
-
 def _filling(rows: _Rows, mean: np.ndarray, covariance: np.ndarray) -> Filling:
     """Fit a filling to a covariance.
 
@@ -298,7 +281,7 @@ def _filling(rows: _Rows, mean: np.ndarray, covariance: np.ndarray) -> Filling:
         deviation = np.sqrt(np.diag(covariance))
         varies = deviation > 4 * np.finfo(np.float64).eps * np.abs(mean)
         scale = np.where(varies, deviation, 1.0)
-    axes = _axes(mean, covariance / scale / scale[:, None], n_factors)
+    axes = PrincipalAxes.of_covariance(mean, covariance / scale / scale[:, None], n_factors)
     return _filling_from_axes(rows, axes, scale)
 
 

@@ -56,11 +56,14 @@ class PrincipalAxes:
                 total, variances, components = _from_row_products(rows, min(n_axes, n_samples))
             else:
                 total, variances, components = _from_iterations(rows, n_axes, rng)
-        if not math.isfinite(total):
-            raise ValueError("The variance of X is too large for float64. Scale X down first.")
-        # A copy, since torch takes no negative strides, not even those of a single number.
-        _, components = svd_flip(None, np.array(components, order="C"), u_based_decision=False)
-        return cls(mean, components, variances, total)
+        return cls(mean, _signed(components), variances, _finite(total))
+
+    @classmethod
+    def of_covariance(cls, mean: np.ndarray, covariance: np.ndarray, n_axes: int) -> PrincipalAxes:
+        """Find the axes of rows of which only their mean and covariance are known."""
+        total = _finite(float(np.trace(covariance)))
+        variances, vectors = _leading(covariance, n_axes)
+        return cls(mean, _signed(vectors.T), variances, total)
 
     @property
     def n_features(self) -> int:
@@ -113,6 +116,19 @@ def explained_variance(loss: float, variance: float) -> float:
     if variance == 0.0:
         return 1.0 if loss == 0.0 else 0.0
     return 1.0 - loss / variance
+
+
+def _finite(total_variance: float) -> float:
+    """Give a variance, or raise where it is none."""
+    if not math.isfinite(total_variance):
+        raise ValueError("The variance of X is too large for float64. Scale X down first.")
+    return total_variance
+
+
+def _signed(components: np.ndarray) -> np.ndarray:
+    """Give axes with signs that do not depend on how they were found."""
+    # A copy, since torch takes no negative strides, not even those of a single number.
+    return svd_flip(None, np.array(components, order="C"), u_based_decision=False)[1]
 
 
 def _from_covariance(rows: CentredRows, n_axes: int):

@@ -563,8 +563,8 @@ class AutoencoderTransformer(
             float64. Cells of an array may be missing (NaN): they are left out of the loss,
             and of the mean and axes. In each step half of the rows are given the gaps of
             others, too, so that the network learns to fill them: what it fills in is as good
-            as these are like the gaps to come. Of a sparse matrix only a few
-            rows at a time are made dense.
+            as these are like the gaps to come. Of a sparse matrix only a few rows at a time
+            are made dense.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             Classes or values for `supervised_weight`, else ignored.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from gaps import with_gaps
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
@@ -14,10 +15,6 @@ def low_rank(n_samples=400, n_features=12, rank=2, noise=0.0, seed=0):
     rng = np.random.RandomState(seed)
     codes, mixing = rng.standard_normal((n_samples, rank)), rng.standard_normal((rank, n_features))
     return codes @ mixing + noise * rng.standard_normal((n_samples, n_features)) + 5.0
-
-
-def with_gaps(X, share=0.2, seed=1):
-    return np.where(np.random.RandomState(seed).random_sample(X.shape) < share, np.nan, X)
 
 
 def fit(X, n_axes=2, weight=None):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from gaps import with_gaps
 from scipy import sparse
 from sklearn.datasets import make_s_curve
 from sklearn.model_selection import train_test_split
@@ -11,10 +12,6 @@ from sk_autoencoder import AutoencoderTransformer, _hidden_cells, _training
 from sk_autoencoder._corruption import Noise
 from sk_autoencoder._hidden_cells import MOST_EMPHASIS, HiddenCells, hidden_cells
 from sk_autoencoder._validation import Data
-
-
-def remove(X, share, seed=0):
-    return np.where(np.random.RandomState(seed).uniform(size=X.shape) < share, np.nan, X)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +42,7 @@ def test_cells_are_hidden_as_other_rows_have_gaps(quick, X):
 
 
 def test_training_rows_are_hidden_anew_in_each_pass_and_others_alike(quick, X):
-    gappy = remove(X, 0.3)
+    gappy = with_gaps(X, 0.3)
     autoencoder = quick(max_epochs=0).fit(gappy)
     first, again = (batch_of(autoencoder, gappy)[0] for _ in range(2))
     np.testing.assert_array_equal(first, again)
@@ -55,7 +52,7 @@ def test_training_rows_are_hidden_anew_in_each_pass_and_others_alike(quick, X):
 
 @pytest.mark.parametrize(("share", "of_hidden"), [(0.01, 0.05), (0.1, 0.5), (0.3, 0.5), (0.8, 0.5)])
 def test_hidden_cells_are_half_of_the_loss_unless_they_are_few(share, of_hidden):
-    X = remove(np.zeros((4000, 10)), share)
+    X = with_gaps(np.zeros((4000, 10)), share)
     hides = hidden_cells(Data(X, X, None, gaps=True), np.arange(4000), np.random.RandomState(0))
     found = hides.patterns.mean() / 2  # in half of the rows
     assert found * hides.hidden == pytest.approx(of_hidden, rel=0.1)
@@ -65,7 +62,7 @@ def test_hidden_cells_are_half_of_the_loss_unless_they_are_few(share, of_hidden)
 
 @pytest.mark.parametrize("loss", ["squared_error", "huber"])
 def test_the_net_at_its_start_and_its_yardstick_lose_the_same(quick, X, loss):
-    gappy = remove(X, 0.2)
+    gappy = with_gaps(X, 0.2)
     autoencoder = quick(loss=loss, max_epochs=0, early_stopping=False).fit(gappy)
     rows = _training._rows(
         autoencoder, Data(gappy, gappy, None, gaps=True), np.arange(len(X)), fixed=True
@@ -75,7 +72,7 @@ def test_the_net_at_its_start_and_its_yardstick_lose_the_same(quick, X, loss):
 
 
 def test_no_row_loses_all_of_its_cells(quick, X):
-    gappy = remove(X, 0.4)
+    gappy = with_gaps(X, 0.4)
     gappy[:100] = np.nan
     autoencoder = quick(max_epochs=1, early_stopping=False).fit(gappy)
     assert not autoencoder._noise.patterns.all(axis=1).any()
@@ -96,7 +93,7 @@ def test_nothing_is_hidden_where_the_training_rows_have_no_gaps(quick, X):
 
 
 def test_a_corruption_asked_for_takes_the_place_of_hidden_cells(quick, X):
-    gappy = remove(X, 0.2)
+    gappy = with_gaps(X, 0.2)
     assert isinstance(quick(max_epochs=0).fit(gappy)._noise, HiddenCells)
     assert isinstance(quick(max_epochs=0, corruption="swap").fit(gappy)._noise, Noise)
 
@@ -104,7 +101,7 @@ def test_a_corruption_asked_for_takes_the_place_of_hidden_cells(quick, X):
 def test_cells_are_hidden_once_gaps_come(quick, X):
     autoencoder = quick().partial_fit(X)
     assert autoencoder._noise is None
-    autoencoder.partial_fit(remove(X, 0.2))
+    autoencoder.partial_fit(with_gaps(X, 0.2))
     assert isinstance(autoencoder._noise, HiddenCells)
 
 
@@ -119,7 +116,7 @@ class Stop(Callback):
 def test_an_interrupted_step_with_gaps_leaves_a_net_for_rows_without(quick, X):
     autoencoder = quick(callbacks=[Stop()]).partial_fit(X)
     codes = autoencoder.transform(X)
-    gappy = remove(X, 0.2)
+    gappy = with_gaps(X, 0.2)
     with pytest.raises(KeyboardInterrupt):
         autoencoder.partial_fit(gappy)
     assert autoencoder._noise is None
@@ -130,9 +127,9 @@ def test_an_interrupted_step_with_gaps_leaves_a_net_for_rows_without(quick, X):
 
 
 def test_later_gaps_are_hidden_as_they_are(quick, X):
-    autoencoder = quick().partial_fit(remove(X, 0.05))
+    autoencoder = quick().partial_fit(with_gaps(X, 0.05))
     draws = autoencoder._noise.draws
-    autoencoder.partial_fit(remove(X, 0.5))
+    autoencoder.partial_fit(with_gaps(X, 0.5))
     assert autoencoder._noise.patterns.mean() == pytest.approx(0.5, abs=0.05)
     autoencoder.partial_fit(X)
     assert autoencoder._noise.draws is draws
@@ -142,7 +139,7 @@ def test_later_gaps_are_hidden_as_they_are(quick, X):
 def test_sparse_rows_may_come_after_gaps(quick, X, warm_start):
     autoencoder = quick(warm_start=warm_start)
     step = autoencoder.fit if warm_start else autoencoder.partial_fit
-    step(remove(X, 0.2))
+    step(with_gaps(X, 0.2))
     step(sparse.csr_array(X))
     assert np.isfinite(autoencoder.history_["train_loss"]).all()
 
@@ -152,10 +149,10 @@ def test_hidden_cells_teach_a_net_to_fill_gaps(monkeypatch):
     X = make_s_curve(1200, noise=0.05, random_state=0)[0]
     X = np.hstack([X, np.square(X), np.roll(X, 1, axis=1) * X])
     train, test = train_test_split(X, random_state=0)
-    gappy = remove(test, 0.2, 1)
+    gappy = with_gaps(test, 0.2, 1)
 
     def error(**params):
-        model = AutoencoderTransformer(4, random_state=0, **params).fit(remove(train, 0.2))
+        model = AutoencoderTransformer(4, random_state=0, **params).fit(with_gaps(train, 0.2))
         return np.square(model.reconstruct(gappy) - test)[np.isnan(gappy)].mean()
 
     hiding, start = error(max_epochs=20), error(max_epochs=0)
@@ -164,7 +161,7 @@ def test_hidden_cells_teach_a_net_to_fill_gaps(monkeypatch):
 
 
 def test_the_callers_rows_stay_and_a_fit_repeats_itself(quick, X):
-    gappy = remove(X, 0.2)
+    gappy = with_gaps(X, 0.2)
     before = gappy.copy()
     fits = [quick().fit(gappy) for _ in range(2)]
     np.testing.assert_array_equal(gappy, before)

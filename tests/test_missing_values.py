@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from gaps import with_gaps
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
@@ -13,10 +14,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_autoencoder import AutoencoderTransformer
-
-
-def with_gaps(X, share=0.2, seed=0):
-    return np.where(np.random.RandomState(seed).uniform(size=X.shape) < share, np.nan, X)
 
 
 @pytest.fixture(scope="module")
