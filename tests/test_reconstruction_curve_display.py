@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA, KernelPCA
 from sklearn.exceptions import NotFittedError
 from sklearn.manifold import TSNE
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sk_autoencoder import ReconstructionCurveDisplay
 
@@ -142,6 +142,13 @@ def test_what_else_an_estimator_refuses_is_told_in_its_own_words(X):
     X[0, 0] = np.nan
     with pytest.raises(ValueError, match=r"X has 6 features, but .* is expecting 4"):
         ReconstructionCurveDisplay.from_estimators([StandardScaler().fit(X[:, :4])], X)
+
+
+def test_gaps_that_a_pipeline_makes_are_not_said_to_be_in_X(X):
+    low = FunctionTransformer(lambda X: np.where(X > 1, np.nan, X))
+    pipeline = make_pipeline(low, PCA(2)).fit(np.minimum(X, 1))
+    with pytest.raises(ValueError, match=r"^Input X contains NaN"):
+        ReconstructionCurveDisplay.from_estimators([pipeline], X)
 
 
 def test_rows_of_gaps_alone_are_refused(quick, X):
