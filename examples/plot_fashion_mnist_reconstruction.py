@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.decomposition import PCA
 
-from sk_autoencoder import AutoencoderTransformer
+from sk_autoencoder import AutoencoderTransformer, ReconstructionDisplay
 from sk_autoencoder.datasets import load_fashion_mnist
 
 X_train, _ = load_fashion_mnist("train")
@@ -24,43 +24,31 @@ if small:
     X_train = X_train[:1000]
 
 # %%
-# All that is kept of an image is its code.
+# The same number of components for both.
 pca = PCA(32).fit(X_train)
 autoencoder = AutoencoderTransformer(32, max_epochs=2 if small else "auto", random_state=0)
-codes = autoencoder.fit(X_train).transform(X_test)  # (10000, 32)
-
-restored = {
-    "PCA": pca.inverse_transform(pca.transform(X_test)),
-    "autoencoder": autoencoder.inverse_transform(codes),
-}
-errors = {name: np.square(rows - X_test).mean() for name, rows in restored.items()}
-for name, error in errors.items():
-    print(f"{name}: mean squared error {error:.5f} on held-out images")
+autoencoder.fit(X_train)
 
 # %%
-# The first test image of each class, its 32 numbers (red above zero, blue below), and what comes
-# back of them.
-first = [np.flatnonzero(y_test == label)[0] for label in range(10)]
-limit = np.abs(codes[first]).max()
-pixels = {"cmap": "gray_r", "vmin": 0, "vmax": 1}
-numbers = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
-lines = {
-    "original": (X_test, (28, 28), pixels, "black"),
-    f"PCA\nerror {errors['PCA']:.4f}": (restored["PCA"], (28, 28), pixels, "slategrey"),
-    "code of\nthe autoencoder": (codes, (4, 8), numbers, "darkorange"),
-    f"autoencoder\nerror {errors['autoencoder']:.4f}": (
-        restored["autoencoder"],
-        (28, 28),
-        pixels,
-        "darkorange",
-    ),
-}
-fig, axes = plt.subplots(4, 10, figsize=(10, 4), layout="constrained")
-for axes_of_line, (label, (rows, shape, look, colour)) in zip(axes, lines.items(), strict=True):
-    axes_of_line[0].set_ylabel(label, rotation=0, ha="right", va="center", color=colour)
-    for ax, row in zip(axes_of_line, rows[first], strict=True):
-        ax.imshow(row.reshape(shape), **look)
-        ax.set(xticks=[], yticks=[])
-        ax.spines[:].set_visible(False)
-fig.suptitle("Fashion-MNIST, held out, from codes of 32 numbers")
+# The first test image of each class over what comes back of it. The errors are those of all test
+# images.
+_, first = np.unique(y_test, return_index=True)
+X_test = np.vstack([X_test[first], np.delete(X_test, first, axis=0)])
+
+_, ax = plt.subplots(figsize=(10, 2.7), layout="constrained")
+ReconstructionDisplay.from_estimators(
+    [pca, autoencoder], X_test, image_shape=(28, 28), n_images=len(first), ax=ax
+)
+ax.set_title("Fashion-MNIST, held out, from codes of 32 numbers")
+plt.show()
+
+# %%
+# All that was kept of these images: a code of 32 numbers each, red above zero and blue below.
+codes = autoencoder.transform(X_test[: len(first)])  # (10, 32)
+limit = np.abs(codes).max()
+
+_, ax = plt.subplots(figsize=(10, 3.2), layout="constrained")
+picture = ax.imshow(codes, cmap="RdBu_r", vmin=-limit, vmax=limit)
+ax.figure.colorbar(picture, ax=ax)
+ax.set(xlabel="component", ylabel="image", yticks=range(len(first)))
 plt.show()

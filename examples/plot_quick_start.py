@@ -16,12 +16,14 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 
-from sk_autoencoder import AutoencoderTransformer
+from sk_autoencoder import AutoencoderTransformer, ComparisonDisplay
 
 X, _ = load_digits(return_X_y=True)
-if os.environ.get("SK_AUTOENCODER_EXAMPLES_SMALL") == "1":
-    X = X[:300]  # the tests run a small mode
-X_train, X_test = train_test_split(X / 16, random_state=0)
+small = os.environ.get("SK_AUTOENCODER_EXAMPLES_SMALL") == "1"  # the tests run a small mode
+if small:
+    X = X[:300]
+X = X / 16
+X_train, X_test = train_test_split(X, random_state=0)
 
 # %%
 # Both are fitted on the same rows. Each gives a code of 8 numbers for a new row, and the way back.
@@ -45,4 +47,12 @@ for line, (name, rows) in zip(axes, restored.items(), strict=True):
         ax.imshow(row.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
         ax.set(xticks=[], yticks=[])
 fig.suptitle("Digits, held out, from codes of 8 numbers")
+plt.show()
+
+# %%
+# The same question for codes of other sizes: ``ComparisonDisplay`` fits both at each of them, and
+# measures them on rows that it holds out.
+sizes = (2,) if small else (2, 4, 8, 16)
+display = ComparisonDisplay.from_data(X, n_components=sizes, random_state=0)
+display.ax_.set_title("Digits, held out")
 plt.show()

@@ -70,7 +70,7 @@ class Comparison:
 
 @validate_params(
     {
-        "X": ["array-like"],
+        "X": ["array-like", "sparse matrix"],  # which is refused with a remedy
         "n_components": ["array-like"],
         "estimator": [AutoencoderTransformer, None],
         "test_size": [
@@ -156,7 +156,14 @@ def run_comparison(
     standardize: bool = False,
 ) -> Comparison:
     """Fit both methods at each size, and keep the fitted models and the held-out rows."""
-    rows = check_array(X, dtype=DTYPES, ensure_min_samples=3, input_name="X")
+    rows = check_array(
+        X, dtype=DTYPES, ensure_all_finite="allow-nan", ensure_min_samples=3, input_name="X"
+    )
+    if np.isnan(rows).any():
+        raise ValueError(
+            "X has missing values (NaN), which PCA does not take. Pass imputed rows, as "
+            "SimpleImputer gives them."
+        )
     if not hasattr(X, "columns"):
         X = rows  # a DataFrame is kept, so that the models know its names
     source = check_random_source(None) if random_state is None else random_state

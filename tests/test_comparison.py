@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn import config_context
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
@@ -163,9 +164,14 @@ def test_wrong_parameters(X, params, match):
     [
         (np.ones(5), "Expected 2D array"),
         (np.ones((2, 3)), "minimum of 3 is required"),
-        (np.array([[1.0, np.nan]] * 5), "Input X contains NaN"),
+        (np.array([[1.0, np.nan]] * 5), r"\(NaN\), which PCA does not take. Pass imputed rows"),
     ],
 )
 def test_wrong_data(X, match):
     with pytest.raises(ValueError, match=match):
         compare_with_pca(X)
+
+
+def test_sparse_rows_are_refused_with_a_remedy(X):
+    with pytest.raises(TypeError, match=r"Use '.toarray\(\)' to convert"):
+        compare_with_pca(sparse.csr_array(X))

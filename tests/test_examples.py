@@ -20,6 +20,8 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 
+import sk_autoencoder
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 NOTEBOOK = EXAMPLES / "benchmark_pca.ipynb"
 SCRIPTS = sorted(EXAMPLES.glob("plot_*.py"))
@@ -98,6 +100,14 @@ def test_script_runs(path, tmp_path, small_mode):
 
 def test_scripts_are_found():
     assert len(SCRIPTS) >= 5
+
+
+@pytest.mark.parametrize(
+    "display", [name for name in sk_autoencoder.__all__ if name.endswith("Display")]
+)
+def test_the_gallery_shows_each_display(display):
+    used = re.compile(rf"\b{display}[.(]")
+    assert any(used.search(path.read_text(encoding="utf-8")) for path in SCRIPTS)
 
 
 def test_committed_notebook_is_valid():

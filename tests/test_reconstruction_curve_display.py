@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from drawing import drawn_apart, texts
+from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import PCA, KernelPCA
 from sklearn.exceptions import NotFittedError
 from sklearn.manifold import TSNE
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sk_autoencoder import ReconstructionCurveDisplay
 
@@ -107,6 +108,62 @@ def test_explained_variance_is_that_about_the_mean_of_X(X, X_new):
     assert display.ax_.get_ylabel() == "explained variance"
     display.plot("error")
     assert display.ax_.get_ylabel() == "mean squared error"
+
+
+@pytest.mark.parametrize("piped", [False, True])
+def test_of_rows_with_gaps_the_known_cells_count(quick, X, X_new, piped):
+    autoencoder = quick(3, max_epochs=1)
+    fitted = (make_pipeline(StandardScaler(), autoencoder) if piped else autoencoder).fit(X)
+    X_new[::3, 1] = np.nan
+    X_new[:, 4] = np.nan  # a feature without any known cell
+    curves = ReconstructionCurveDisplay.from_estimators([fitted], X_new).curves
+    known = ~np.isnan(X_new)
+    back = fitted.inverse_transform(fitted.transform(X_new))
+    error = np.mean((back - X_new)[known] ** 2)
+    # A third of the cells of feature 1 is unknown, so that its variance counts less.
+    variances = [np.var(column[~np.isnan(column)]) for column in np.delete(X_new, 4, axis=1).T]
+    variance = np.average(variances, weights=np.delete(known, 4, axis=1).sum(axis=0))
+    assert curves["error"].item() == pytest.approx(error)
+    assert curves["explained_variance"].item() == pytest.approx(1 - error / variance)
+
+
+@pytest.mark.parametrize("piped", [False, True])
+def test_gaps_that_pca_does_not_take_are_refused_with_a_remedy(X, piped):
+    fitted = (make_pipeline(StandardScaler(), PCA(2)) if piped else PCA(2)).fit(X)
+    X[0, 0] = np.nan
+    with pytest.raises(ValueError, match=r"\(NaN\), which PCA does not take. Pass imputed rows"):
+        ReconstructionCurveDisplay.from_estimators([fitted], X)
+
+
+def test_what_else_an_estimator_refuses_is_told_in_its_own_words(X):
+    pca = PCA(2).fit(X[:, :4])
+    with pytest.raises(ValueError, match=r"X has 6 features, but PCA is expecting 4"):
+        ReconstructionCurveDisplay.from_estimators([pca], X)
+    X[0, 0] = np.nan
+    with pytest.raises(ValueError, match=r"X has 6 features, but .* is expecting 4"):
+        ReconstructionCurveDisplay.from_estimators([StandardScaler().fit(X[:, :4])], X)
+
+
+def test_gaps_that_a_pipeline_makes_are_not_said_to_be_in_X(X):
+    low = FunctionTransformer(lambda X: np.where(X > 1, np.nan, X))
+    pipeline = make_pipeline(low, PCA(2)).fit(np.minimum(X, 1))
+    with pytest.raises(ValueError, match=r"^Input X contains NaN"):
+        ReconstructionCurveDisplay.from_estimators([pipeline], X)
+
+
+def test_rows_of_gaps_alone_are_refused(quick, X):
+    autoencoder = quick(max_epochs=1).fit(X)
+    with pytest.raises(ValueError, match=r"X has missing values .* alone. Pass rows with known"):
+        ReconstructionCurveDisplay.from_estimators([autoencoder], np.full_like(X, np.nan))
+
+
+@pytest.mark.parametrize("container", [sparse.csr_array, sparse.coo_matrix])
+def test_sparse_rows_have_the_errors_of_dense_ones(quick, X, container):
+    fits = [PCA(2).fit(X), quick(max_epochs=1).fit(X)]
+    X[X < 0] = 0
+    expected = ReconstructionCurveDisplay.from_estimators(fits, X).curves
+    curves = ReconstructionCurveDisplay.from_estimators(fits, container(X)).curves
+    pd.testing.assert_frame_equal(curves, expected)
 
 
 def test_labels_tell_curves_apart(X):

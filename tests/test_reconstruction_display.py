@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from drawing import drawn_apart, texts
+from scipy import sparse
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -78,7 +79,28 @@ def test_reconstructions_of_a_dataframe_with_labels_of_ones_own(X):
 def test_reconstructions_from_pipelines(X):
     pipeline = make_pipeline(StandardScaler(), PCA(2)).fit(X)
     display = ReconstructionDisplay.from_estimators([pipeline], X, image_shape=(2, 3))
-    assert "k=2" in display.labels[0]
+    assert display.labels[0].startswith("PCA, k=2\n")
+
+
+def test_missing_pixels_are_left_blank_and_do_not_count(X, estimator):
+    autoencoder = estimator.set_params(random_state=0).fit(X)
+    X[:, 0] = np.nan
+    display = ReconstructionDisplay.from_estimators([autoencoder], X, image_shape=(2, 3))
+    assert display.labels[0].endswith(f"MSE {autoencoder.reconstruction_error(X).mean():.3g}")
+    shown = display.image_.get_array()
+    assert shown.mask[0, 0]
+    assert not shown.mask[3, 0]
+    assert display.image_.get_clim() == (X[:12, 1:].min(), X[:12, 1:].max())
+
+
+@pytest.mark.parametrize("container", [sparse.csr_array, sparse.coo_matrix])
+def test_sparse_images_look_like_dense_ones(X, container):
+    fits = [PCA(2).fit(X)]
+    dense = ReconstructionDisplay.from_estimators(fits, X, image_shape=(2, 3))
+    display = ReconstructionDisplay.from_estimators(fits, container(X), image_shape=(2, 3))
+    np.testing.assert_array_equal(display.originals, dense.originals)
+    np.testing.assert_allclose(display.reconstructions, dense.reconstructions)
+    assert display.labels == dense.labels
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_losses_stand_over_the_epochs_with_those_of_pca(history):
 
     for line, level, losses in zip(
         display.lines_,
-        display.pca_lines_,
+        display.row_0_lines_,
         ([8, 6, 5, 4], [9, 7, 6, 6.5]),
         strict=True,
     ):
@@ -67,7 +67,7 @@ def test_shared_axes_have_room_for_all_losses(history):
 def test_one_loss_alone(history, loss_type, label):
     display = TrainingCurveDisplay(history).plot(loss_type)
     assert [line.get_label() for line in display.lines_] == [label]
-    assert len(display.pca_lines_) == 1
+    assert len(display.row_0_lines_) == 1
     assert display.best_epoch_line_ is None
     assert legend(display) == [label, "PCA"]
 
@@ -83,15 +83,16 @@ def test_the_scale_can_be_logarithmic(history):
 
 
 def test_what_does_not_start_at_pca_starts_after_its_first_epoch(history):
-    display = TrainingCurveDisplay(history, best_epoch=0, starts_at_pca=False).plot()
+    display = TrainingCurveDisplay(history, best_epoch=0, starts_at_row_0=False).plot()
     assert display.lines_[0].get_xdata().tolist() == [1, 2, 3]
-    assert set(display.pca_lines_[0].get_ydata()) == {8}
+    assert set(display.row_0_lines_[0].get_ydata()) == {8}
     assert legend(display)[-1] == "kept: epoch 0"
 
 
-def test_the_start_may_be_what_was_kept(history):
-    display = TrainingCurveDisplay(history, best_epoch=0).plot()
-    assert legend(display)[-1] == "kept: epoch 0, PCA"
+@pytest.mark.parametrize("row_0", ["PCA", "start"])
+def test_the_start_may_be_what_was_kept(history, row_0):
+    display = TrainingCurveDisplay(history, best_epoch=0, row_0=row_0).plot()
+    assert legend(display)[-2:] == [row_0, f"kept: epoch 0, {row_0}"]
 
 
 @pytest.mark.parametrize("piped", [False, True])
@@ -123,6 +124,41 @@ def test_from_a_textbook_stack(quick, X):
     np.testing.assert_array_equal(
         display.lines_[0].get_ydata(), autoencoder.history_["valid_loss"][1:]
     )
+
+
+def test_a_variational_training_starts_at_no_pca(quick, X):
+    autoencoder = quick(variational=True).fit(X)
+    display = TrainingCurveDisplay.from_estimator(autoencoder)
+    assert legend(display)[2] == "start"
+    assert display.lines_[0].get_xdata()[0] == 0
+
+
+@pytest.mark.parametrize("params", [{"sparsity_penalty": 0.1}, {"supervised_weight": 1.0}])
+def test_losses_with_penalties_do_not_start_at_pca_which_is_without(quick, X, params):
+    autoencoder = quick(**params).fit(X, X[:, 0] > 0)
+    display = TrainingCurveDisplay.from_estimator(autoencoder)
+    assert legend(display)[2] == "PCA, reconstruction alone"
+    assert display.lines_[0].get_xdata()[0] == 1
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"variational": True},
+        {"sparsity_penalty": 0.1},
+        {"supervised_weight": 1.0},
+        {"corruption": "masking"},
+        {"nested": True},
+        {},
+    ],
+    ids=str,
+)
+def test_what_is_no_plain_mean_error_is_called_a_loss(quick, X, params):
+    y, rows = X[:, 0] > 0, X.copy()
+    if not params:
+        rows[::5, 0] = np.nan  # further cells are hidden in training
+    autoencoder = quick(max_epochs=1, **params).fit(rows, y)
+    assert TrainingCurveDisplay.from_estimator(autoencoder).ax_.get_ylabel() == "loss"
 
 
 @pytest.mark.parametrize(

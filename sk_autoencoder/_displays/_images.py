@@ -13,6 +13,7 @@ from sk_autoencoder._displays._reconstructions import (
     check_rows,
     encode,
     mean_squared_error,
+    name_of,
 )
 
 
@@ -62,7 +63,7 @@ class ReconstructionDisplay:
         {
             "cls": "no_validation",
             "estimators": [list, tuple],
-            "X": ["array-like"],
+            "X": ["array-like", "sparse matrix"],
             "image_shape": [list, tuple],
             "n_images": [Interval(Integral, 1, None, closed="left")],
             "labels": [list, tuple, None],
@@ -77,10 +78,12 @@ class ReconstructionDisplay:
         ----------
         estimators : list of estimators
             Fitted transformers with `transform` and `inverse_transform`, such as
-            `AutoencoderTransformer` and `PCA`.
+            `AutoencoderTransformer` and `PCA`, or pipelines that end in them.
 
-        X : array-like of shape (n_samples, n_features)
-            Images, flattened. The errors in the labels are those of all of them.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Images, flattened. The errors in the labels are those of all of them. Pixels may
+            be missing (NaN) where all estimators take that; these are left blank, and only
+            the known ones count in the errors. Sparse rows are made dense.
 
         image_shape : tuple of int of shape (2,)
             Height and width of an image.
@@ -89,8 +92,8 @@ class ReconstructionDisplay:
             How many of the images to show, from the first on.
 
         labels : list of str, default=None
-            What to write beside the reconstructions; None writes the estimator's class, its
-            number of components and its mean squared error.
+            What to write beside the reconstructions; None writes the class of the estimator
+            or of a pipeline's last step, its number of components and its mean squared error.
 
         ax : matplotlib Axes, default=None
             Axes to plot in; None makes a new figure.
@@ -99,18 +102,29 @@ class ReconstructionDisplay:
         -------
         display : ReconstructionDisplay
             The display, plotted.
+
+        Raises
+        ------
+        TypeError
+            If an estimator knows no way back from its codes.
+        ValueError
+            If `image_shape` does not fit X, if `labels` are not one for each estimator, or if
+            X has gaps that one of them does not take.
         """
         check_matplotlib(f"{cls.__name__}.from_estimators")
         rows = check_rows(X)
         _check_image_shape(image_shape, rows.shape[1])
-        reconstructions = [_reconstruct(estimator, X) for estimator in estimators]
-        if labels is None:
-            pairs = zip(estimators, reconstructions, strict=True)
-            labels = [_label(estimator, X, rows, back) for estimator, back in pairs]
-        else:
+        if labels is not None:
             check_labels(labels, estimators)
-        shown = [reconstruction[:n_images] for reconstruction in reconstructions]
-        return cls(rows[:n_images], shown, list(labels), image_shape=image_shape).plot(ax=ax)
+        shown, own_labels = [], []
+        for estimator in estimators:
+            codes = encode(estimator, X, rows)
+            back = np.asarray(estimator.inverse_transform(codes))
+            shown.append(back[:n_images])
+            error = mean_squared_error(back, rows)
+            own_labels.append(reconstruction_label(name_of(estimator), codes.shape[1], error))
+        labels = own_labels if labels is None else list(labels)
+        return cls(rows[:n_images], shown, labels, image_shape=image_shape).plot(ax=ax)
 
     def plot(self, *, ax=None, cmap="gray_r"):
         """Plot a row of originals over rows of their reconstructions.
@@ -136,8 +150,8 @@ class ReconstructionDisplay:
         self.image_ = ax.imshow(
             np.vstack([_strip(images, self.image_shape, gap) for images in rows]),
             cmap=cmap,
-            vmin=np.min(self.originals),
-            vmax=np.max(self.originals),
+            vmin=np.nanmin(self.originals),
+            vmax=np.nanmax(self.originals),
             interpolation="nearest",
         )
         ax.set_xticks([])
@@ -156,18 +170,6 @@ def _strip(images: np.ndarray, image_shape, gap: int) -> np.ndarray:
     tiles = np.full((len(images), height + gap, width + gap), np.nan)
     tiles[:, :height, :width] = np.reshape(images, (-1, height, width))
     return np.hstack(list(tiles))
-
-
-def _reconstruct(estimator, X) -> np.ndarray:
-    """Encode the rows of X with a fitted estimator, and decode them."""
-    return np.asarray(estimator.inverse_transform(encode(estimator, X)))
-
-
-def _label(estimator, X, rows: np.ndarray, reconstruction: np.ndarray) -> str:
-    """Name an estimator, its number of components and its mean squared error."""
-    error = mean_squared_error(reconstruction, rows)
-    n_components = estimator.transform(X[:1]).shape[1]
-    return reconstruction_label(type(estimator).__name__, n_components, error)
 
 
 def reconstruction_label(name: str, n_components: int, error: float) -> str:

@@ -8,7 +8,6 @@ from itertools import cycle
 import numpy as np
 import pandas as pd
 from sklearn.decomposition import PCA
-from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import StrOptions, validate_params
 
 from sk_autoencoder._displays._axes import COLORS, check_matplotlib, label_sizes, new_axes, tidy
@@ -16,7 +15,11 @@ from sk_autoencoder._displays._reconstructions import (
     check_labels,
     check_rows,
     encode,
+    is_nested,
+    last_step,
     mean_squared_error,
+    name_of,
+    variance,
 )
 from sk_autoencoder._principal_axes import explained_variance
 
@@ -72,7 +75,7 @@ class ReconstructionCurveDisplay:
         {
             "cls": "no_validation",
             "estimators": [list, tuple],
-            "X": ["array-like"],
+            "X": ["array-like", "sparse matrix"],
             "labels": [list, tuple, None],
             "measure": [StrOptions(MEASURES_OF_ERROR)],
             "ax": "no_validation",
@@ -93,8 +96,9 @@ class ReconstructionCurveDisplay:
             Fitted transformers with `transform` and `inverse_transform`, such as
             `AutoencoderTransformer` and `PCA`, or pipelines that end in them.
 
-        X : array-like of shape (n_samples, n_features)
-            Rows to reconstruct.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to reconstruct. Cells may be missing (NaN) where all estimators take that;
+            only the known ones count. Sparse rows are made dense.
 
         labels : list of str, default=None
             Names of the estimators. Those of one name make one curve. None takes the names
@@ -118,20 +122,21 @@ class ReconstructionCurveDisplay:
             If an estimator knows no way back from its codes.
         ValueError
             If `labels` are not one for each estimator, if two estimators of one name have
-            as many components, or if there is no estimator.
+            as many components, if there is no estimator, or if X has gaps that one of them
+            does not take.
         """
         check_matplotlib(f"{cls.__name__}.from_estimators")
         if not estimators:
             raise ValueError("estimators is empty. Pass at least one fitted estimator.")
         if labels is None:
-            labels = [_name(estimator) for estimator in estimators]
+            labels = [name_of(estimator) for estimator in estimators]
         else:
             check_labels(labels, estimators)
         rows = check_rows(X)
-        variance = float(np.var(rows, axis=0, dtype=np.float64).mean())
+        total = variance(rows)
         curves = pd.DataFrame(
             [
-                (label, size, error, explained_variance(error, variance))
+                (label, size, error, explained_variance(error, total))
                 for label, estimator in zip(labels, estimators, strict=True)
                 for size, error in _errors(estimator, X, rows)
             ],
@@ -185,23 +190,9 @@ class ReconstructionCurveDisplay:
         return self
 
 
-def _last_step(estimator):
-    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
-
-
-def _is_nested(estimator) -> bool:
-    return bool(getattr(_last_step(estimator), "nested", False))
-
-
-def _name(estimator) -> str:
-    """Name an estimator, or the last step of a pipeline, after its class."""
-    name = type(_last_step(estimator)).__name__
-    return f"{name}, nested" if _is_nested(estimator) else name
-
-
 def _errors(estimator, X, rows: np.ndarray) -> Iterator[tuple[int, float]]:
     """Encode X once, and give the error of its reconstruction from codes of each size."""
-    for codes, size in _codes_of_each_size(estimator, encode(estimator, X)):
+    for codes, size in _codes_of_each_size(estimator, encode(estimator, X, rows)):
         reconstruction = np.asarray(estimator.inverse_transform(codes))
         yield size, mean_squared_error(reconstruction, rows)
 
@@ -209,10 +200,10 @@ def _errors(estimator, X, rows: np.ndarray) -> Iterator[tuple[int, float]]:
 def _codes_of_each_size(estimator, codes: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
     """Give the first components alone, for each size, where they are ordered."""
     n_components = codes.shape[1]
-    if _is_nested(estimator):
+    if is_nested(estimator):
         for size in _sizes(n_components):
             yield codes[:, :size], size
-    elif isinstance(_last_step(estimator), PCA):
+    elif isinstance(last_step(estimator), PCA):
         for size in _sizes(n_components):
             yield np.where(np.arange(n_components) < size, codes, 0), size
     else:

@@ -21,7 +21,7 @@ LOSSES = {
 
 
 class TrainingCurveDisplay:
-    """Losses of a training against the epoch, with those of PCA and the epoch that was kept.
+    """Losses of a training against the epoch, with what it is held against and the epoch kept.
 
     Use :meth:`from_estimator` to make one from a fitted estimator.
 
@@ -29,14 +29,17 @@ class TrainingCurveDisplay:
     ----------
     history : pandas.DataFrame
         A row an epoch: "epoch", "train_loss" and, where rows were set aside, "valid_loss".
-        Row 0 is PCA, as in `history_` of an `AutoencoderTransformer`.
+        Row 0 is what these are held against, such as PCA.
 
     best_epoch : int, default=None
         The epoch whose weights were kept, to mark; None marks none.
 
-    starts_at_pca : bool, default=True
-        Whether the training started at PCA, so that the curves start at its losses. False
-        starts them after the first epoch.
+    row_0 : str, default="PCA"
+        What row 0 of `history` is, to label its losses.
+
+    starts_at_row_0 : bool, default=True
+        Whether the training started there, so that the curves do. False starts them after
+        the first epoch.
 
     loss_name : str, default="mean squared error"
         What the losses are, to label their axis.
@@ -52,8 +55,8 @@ class TrainingCurveDisplay:
     lines_ : list of matplotlib Line2D
         The curves of the losses: of the training rows, of the validation rows.
 
-    pca_lines_ : list of matplotlib Line2D
-        The losses of PCA, a level line for each of the curves.
+    row_0_lines_ : list of matplotlib Line2D
+        The losses of row 0, a level line for each of the curves.
 
     best_epoch_line_ : matplotlib Line2D or None
         The mark of the epoch that was kept.
@@ -73,16 +76,27 @@ class TrainingCurveDisplay:
     """
 
     def __init__(
-        self, history, *, best_epoch=None, starts_at_pca=True, loss_name="mean squared error"
+        self,
+        history,
+        *,
+        best_epoch=None,
+        row_0="PCA",
+        starts_at_row_0=True,
+        loss_name="mean squared error",
     ):
         self.history = history
         self.best_epoch = best_epoch
-        self.starts_at_pca = starts_at_pca
+        self.row_0 = row_0
+        self.starts_at_row_0 = starts_at_row_0
         self.loss_name = loss_name
 
     @classmethod
     def from_estimator(cls, estimator, *, loss_type="both", yscale="linear", ax=None):
         """Plot the training of a fitted estimator.
+
+        The curves are held against PCA, or, with `variational`, against the network before
+        its first step. Where penalties or `supervised_weight` count in the losses, PCA is
+        without these.
 
         Parameters
         ----------
@@ -112,7 +126,6 @@ class TrainingCurveDisplay:
             If `loss_type` is "valid" and no rows were set aside.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
-        from sk_autoencoder._start import starts_at_pca
         from sk_autoencoder._transformer import AutoencoderTransformer
 
         if isinstance(estimator, Pipeline):
@@ -123,11 +136,13 @@ class TrainingCurveDisplay:
                 "AutoencoderTransformer, or a pipeline that ends in one."
             )
         check_is_fitted(estimator)
+        row_0, starts_at_row_0 = _start_of(estimator)
         display = cls(
             estimator.history_,
             best_epoch=estimator.best_epoch_,
-            starts_at_pca=starts_at_pca(estimator),
-            loss_name=_loss_name(getattr(estimator, "loss", "squared_error")),
+            row_0=row_0,
+            starts_at_row_0=starts_at_row_0,
+            loss_name=_loss_name(estimator),
         )
         return display.plot(loss_type, yscale=yscale, ax=ax)
 
@@ -158,7 +173,7 @@ class TrainingCurveDisplay:
         Returns
         -------
         display : TrainingCurveDisplay
-            The display, with `ax_`, `figure_`, `lines_`, `pca_lines_` and
+            The display, with `ax_`, `figure_`, `lines_`, `row_0_lines_` and
             `best_epoch_line_`.
 
         Raises
@@ -169,14 +184,14 @@ class TrainingCurveDisplay:
         kinds = _losses(self.history, loss_type)
         self.ax_ = ax = new_axes(ax, f"{type(self).__name__}.plot")
         self.figure_ = ax.figure
-        drawn = self.history if self.starts_at_pca else self.history[1:]
-        self.lines_, self.pca_lines_ = [], []
+        drawn = self.history if self.starts_at_row_0 else self.history[1:]
+        self.lines_, self.row_0_lines_ = [], []
         for column, rows, color in kinds:
             self.lines_ += ax.plot("epoch", column, data=drawn, color=color, label=rows)
-            pca_loss = self.history[column].iloc[0]
-            self.pca_lines_.append(ax.axhline(pca_loss, color=color, linestyle="--"))
-        # One entry in the legend for the lines of PCA, in the colour of neither.
-        ax.plot([], [], color=COLORS["PCA"], linestyle="--", label="PCA")
+            level = self.history[column].iloc[0]
+            self.row_0_lines_.append(ax.axhline(level, color=color, linestyle="--"))
+        # One entry in the legend for the lines of row 0, in the colour of neither.
+        ax.plot([], [], color=COLORS["PCA"], linestyle="--", label=self.row_0)
         self.best_epoch_line_ = self._mark_best_epoch(ax)
         ax.set_yscale(yscale)
         if yscale == "linear":
@@ -191,8 +206,8 @@ class TrainingCurveDisplay:
         """Draw a line at the epoch that was kept."""
         if self.best_epoch is None:
             return None
-        is_pca = self.best_epoch == 0 and self.starts_at_pca
-        label = f"kept: epoch {self.best_epoch}{', PCA' if is_pca else ''}"
+        is_row_0 = self.best_epoch == 0 and self.starts_at_row_0
+        label = f"kept: epoch {self.best_epoch}{f', {self.row_0}' if is_row_0 else ''}"
         return ax.axvline(self.best_epoch, color="black", linestyle=":", label=label)
 
 
@@ -208,7 +223,26 @@ def _losses(history, loss_type: str) -> list[tuple[str, str, str]]:
     return [LOSSES["train"]]
 
 
-def _loss_name(loss) -> str:
-    """Name the mean of a loss, which is a name or a function."""
+def _start_of(estimator) -> tuple[str, bool]:
+    """Say what row 0 of a history is, and whether the losses start there."""
+    from sk_autoencoder._start import starts_at_pca
+
+    if estimator.net_.variational is not None:
+        return "start", True
+    if estimator.net_.penalties:
+        return "PCA, reconstruction alone", False
+    return "PCA", starts_at_pca(estimator)
+
+
+def _loss_name(estimator) -> str:
+    """Name the mean of a loss, which is a name or a function, where it is that and no more.
+
+    It is not where penalties count in it, or where it is one of corrupted rows, of rows with
+    hidden cells, or of several sizes of the code.
+    """
+    net, loss = estimator.net_, estimator.loss
+    is_changed = estimator.corruption is not None or net.criterion_.gaps or estimator.nested
+    if is_changed or not net.is_of_reconstruction:
+        return "loss"
     name = loss if isinstance(loss, str) else getattr(loss, "__name__", "loss")
     return f"mean {name.replace('_', ' ')}"
