@@ -109,10 +109,13 @@ def test_a_pipeline_explains_what_its_last_step_is_given(X):
     np.testing.assert_array_equal(display.contributions, expected)
 
 
-def test_features_of_a_pipeline_are_counted_where_its_steps_name_none(X):
+def test_features_of_a_pipeline_whose_steps_name_none_go_by_what_comes_from_them(X):
     pipeline = make_pipeline(FunctionTransformer(np.abs), AutoencoderOutlierDetector(PCA(2)))
     display = OutlierExplanationDisplay.from_estimator(pipeline.fit(X), X, max_features=1)
     assert columns(display)[0] in [f"x{i}" for i in range(6)]
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    display = OutlierExplanationDisplay.from_estimator(pipeline.fit(frame), frame, max_features=1)
+    assert columns(display)[0] in list("abcdef")
 
 
 def test_a_pipeline_of_one_step_is_that_step(X):

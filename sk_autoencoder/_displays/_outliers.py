@@ -217,12 +217,12 @@ class OutlierExplanationDisplay:
 
 
 def _transform(steps: Pipeline, X):
-    """Give what the steps make of X, and the names of its features, where they tell these."""
+    """Give what the steps make of X, and the names of its features, where there are any."""
+    X = steps.transform(X)
     try:
-        names = steps.get_feature_names_out()
+        return X, steps.get_feature_names_out()
     except AttributeError:  # of a step that has no such method
-        names = None
-    return steps.transform(X), names
+        return X, _get_feature_names(X)
 
 
 def _check_names(names, default, expected: int, parameter: str):
