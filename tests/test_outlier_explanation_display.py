@@ -142,15 +142,15 @@ def test_another_number_of_names_is_refused(names, match):
 def test_an_estimator_that_explains_nothing_is_refused(X):
     with pytest.raises(TypeError, match="PCA has no method explain"):
         OutlierExplanationDisplay.from_estimator(PCA(2).fit(X), X)
-    with pytest.raises(TypeError, match="PCA has no method explain.*Pipeline that ends in one"):
+    with pytest.raises(TypeError, match=r"PCA has no method explain.*Pipeline that ends in one"):
         OutlierExplanationDisplay.from_estimator(make_pipeline(StandardScaler(), PCA(2)).fit(X), X)
 
 
 def test_a_detector_is_fitted_first(X):
     with pytest.raises(NotFittedError):
         OutlierExplanationDisplay.from_estimator(AutoencoderOutlierDetector(), X)
+    pipeline = make_pipeline(StandardScaler(), AutoencoderOutlierDetector())
     with pytest.raises(NotFittedError):
-        pipeline = make_pipeline(StandardScaler(), AutoencoderOutlierDetector())
         OutlierExplanationDisplay.from_estimator(pipeline, X)
 
 
