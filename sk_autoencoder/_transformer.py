@@ -598,6 +598,8 @@ class AutoencoderTransformer(
             )
             train, valid = _training.split_rows(self, data, rng)
             if not resume:
+                for name in ("noise_variance_", "explained_variance_ratio_"):
+                    vars(self).pop(name, None)  # which not every fit sets anew
                 self._start(data, train, rng)
             yardstick = None
             if valid is not None:
