@@ -1,10 +1,14 @@
 """Accuracy of nearest neighbours on the codes of held-out digits, with and without supervision.
 
-    python -m benchmarks.supervised [--seeds 0 1 2] [--n-train 540] [--n-components 8] [--weight 1]
+    python -m benchmarks.supervised [--seeds 0 1 2] [--n-train 540 1347] [--n-components 8]
+        [--weight 1]
 
 Codes of scikit-learn's digits, fitted with default parameters but for `n_components` and
 `supervised_weight`; `KNeighborsClassifier` with its own defaults. The same is shown on the pixels.
-The exit code is 1 where the mean gain over the seeds is below the bar.
+The exit code is 1 where the mean gain over the seeds is below the bar with as many training rows
+as are named first. These are 540, three tenths of the digits, since with three quarters of them,
+1347, neighbours on unsupervised codes are right in .962 of the others, so that a gain as large as
+the bar would be four fifths of the error that is left. Further numbers of rows are only shown.
 """
 
 from __future__ import annotations
@@ -48,19 +52,24 @@ def compare(n_train: int, n_components: int, weight: float, seed: int) -> list[f
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--n-train", type=int, default=540)
+    parser.add_argument("--n-train", type=int, nargs="+", default=[540, 1347])
     parser.add_argument("--n-components", type=int, default=8)
     parser.add_argument("--weight", type=float, default=1.0)
     options = parser.parse_args()
-    print(f"{'seed':>5} " + " ".join(f"{name:>{len(name)}}" for name in COLUMNS))
-    rows = []
-    for seed in options.seeds:
-        rows.append(compare(options.n_train, options.n_components, options.weight, seed))
-        show(str(seed), rows[-1])
-    mean = np.mean(rows, axis=0)
-    show("mean", mean)
-    print(f"bar of the gain: {BAR}")
-    return int(mean[3] < BAR)
+    gains = []
+    for n_train in options.n_train:
+        print(f"{n_train} training rows")
+        print(f"{'seed':>5} " + " ".join(f"{name:>{len(name)}}" for name in COLUMNS))
+        rows = []
+        for seed in options.seeds:
+            rows.append(compare(n_train, options.n_components, options.weight, seed))
+            show(str(seed), rows[-1])
+        mean = np.mean(rows, axis=0)
+        show("mean", mean)
+        gains.append(mean[COLUMNS.index("gain")])
+    passed = gains[0] >= BAR
+    print(f"bar of the gain with {options.n_train[0]}: {BAR}: {'passed' if passed else 'MISSED'}")
+    return int(not passed)
 
 
 def show(name: str, row) -> None:

@@ -182,6 +182,12 @@ def _as_one_of_ours(function) -> Callable:
                 f"corruption gave {type(corrupted).__name__} of shape {shape} for a batch of shape "
                 f"{tuple(x.shape)}. It has to give the corrupted rows, as a tensor of that shape."
             )
-        return corrupted.to(x)
+        corrupted = corrupted.to(x)
+        if not corrupted.isfinite().all():
+            raise ValueError(
+                f"corruption gave cells that are NaN or infinite in {corrupted.dtype}, for a batch "
+                f"of cells from {x.min():.3g} to {x.max():.3g}. It has to give finite ones."
+            )
+        return corrupted
 
     return apply

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -25,7 +26,8 @@ LEAST_NEIGHBORS = 5
 # Of the interquartile range, above the upper quartile (Tukey, 1977).
 FENCE = 1.5
 
-LARGEST_BLOCK = 2**22
+# Of distances, or of differences of cells, that are held at a time.
+LARGEST_BLOCK = 2**20
 
 
 class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
@@ -37,7 +39,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
     reconstruct, which is off the surface near which the training rows lie, and for a row
     that is on the surface but far from them: the two ways to be an outlier that robust PCA
     tells apart [2]_. The reconstruction error sees the first way alone, and misses what the
-    network has learnt from anomalies among the training rows.
+    network has learnt from anomalies among the training rows. A distance needs all cells of a
+    row: missing values and sparse matrices are refused.
 
     Where the training rows may hold anomalies, `novelty=False`, these are often near each
     other, and the distance is averaged over a tenth of the reconstructions, more than lie
@@ -76,7 +79,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
 
     random_state : int, RandomState instance or None, default=None
         Determines the training rows that are kept, and the autoencoder where its own
-        `random_state` is None.
+        `random_state`, or that of a step of it, is None.
 
     Attributes
     ----------
@@ -203,7 +206,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             Minus the mean over the `n_neighbors_` nearest of `references_`, in the squared
             units of X, float64. Higher is more normal.
         """
-        return -self.explain(X).sum(axis=1)
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=DTYPES, reset=False)
+        return self._scores(X)
 
     def decision_function(self, X):
         """Say how far each row of X is from the threshold.
@@ -248,11 +253,14 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         contributions : ndarray of shape (n_samples, n_features)
             Mean squared difference of each cell from those of the `n_neighbors_` nearest of
             `references_`, in the squared units of X, float64. None is negative, and the sum
-            of a row is minus its `score_samples`.
+            of a row is minus its `score_samples`, up to rounding.
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=DTYPES, reset=False)
-        return self._contributions(X, self._find(X, self.n_neighbors_))
+        contributions = np.empty(X.shape)
+        for rows, _, found in self._nearest(X, self.n_neighbors_):
+            contributions[rows] = self._contributions(X[rows], found)
+        return contributions
 
     def _fresh_autoencoder(self, X: np.ndarray, rng) -> Any:
         """Give an unfitted copy of the autoencoder, or the one that is taken by default."""
@@ -261,9 +269,12 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             autoencoder = AutoencoderTransformer(width, max_epochs=EPOCHS, early_stopping=False)
         else:
             autoencoder = clone(self.autoencoder)
-        if autoencoder.get_params().get("random_state", 0) is None:
-            autoencoder.set_params(random_state=rng.randint(2**31 - 1))
-        return autoencoder
+        unset = sorted(
+            name
+            for name, value in autoencoder.get_params().items()
+            if value is None and (name == "random_state" or name.endswith("__random_state"))
+        )
+        return autoencoder.set_params(**{name: rng.randint(2**31 - 1) for name in unset})
 
     def _count_neighbors(self, n_references: int) -> int:
         """Give the number of neighbours asked for, where there are as many."""
@@ -286,28 +297,41 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         Without it they are judged by the same rule as in `predict`, so that `contamination`
         is the share of them that it calls outliers.
         """
-        if self.novelty and len(kept) > 1:
-            n_found = min(self.n_neighbors_ + 1, len(kept))
-            found = self._find(X, n_found)
-            own = kept[found] == np.arange(len(X))[:, None]
-            own[~own.any(axis=1), -1] = True  # without its own among them, a row leaves the last
-            found = found[~own].reshape(len(X), n_found - 1)
-        else:
-            found = self._find(X, self.n_neighbors_)
-        return -self._contributions(X, found).sum(axis=1)
+        if not self.novelty or len(kept) == 1:
+            return self._scores(X)
+        n_found = min(self.n_neighbors_ + 1, len(kept))
+        scores = np.empty(len(X))
+        for rows, distances, found in self._nearest(X, n_found):
+            own = kept[found] == np.arange(rows.start, rows.stop)[:, None]
+            own[~own.any(axis=1), -1] = True  # without its own, a row leaves the farthest
+            others = distances[~own].reshape(len(own), n_found - 1)
+            scores[rows] = -np.square(others).mean(axis=1)
+        return scores
 
-    def _find(self, X: np.ndarray, n_neighbors: int) -> np.ndarray:
-        """Give the indices of the references nearest to each row of X, (n_samples, n_neighbors)."""
-        # In the dtype of the references, for which scikit-learn has a search of little memory.
-        X = X.astype(np.float64, copy=False)
-        return self.neighbors_.kneighbors(X, n_neighbors, return_distance=False)
+    def _scores(self, X: np.ndarray) -> np.ndarray:
+        """Minus the mean squared distance of each row of X from the references nearest to it."""
+        scores = np.empty(len(X))
+        for rows, distances, _ in self._nearest(X, self.n_neighbors_):
+            scores[rows] = -np.square(distances).mean(axis=1)
+        return scores
+
+    def _nearest(self, X: np.ndarray, n_neighbors: int) -> Iterator[tuple]:
+        """Find the references nearest to the rows of X, of some rows at a time.
+
+        Gives these rows, as a slice, and the distances and indices of their references, of
+        shape (n_rows, n_neighbors).
+        """
+        for rows in gen_batches(len(X), max(LARGEST_BLOCK // n_neighbors, 1)):
+            # In the dtype of the references, for which scikit-learn has a quick search.
+            block = X[rows].astype(np.float64, copy=False)
+            yield rows, *self.neighbors_.kneighbors(block, n_neighbors)
 
     def _contributions(self, X: np.ndarray, found: np.ndarray) -> np.ndarray:
         """Mean squared difference of each cell of X from the references found for its row."""
         out = np.empty(X.shape)
         n_rows = max(LARGEST_BLOCK // (found.shape[1] * X.shape[1]), 1)
         for rows in gen_batches(len(X), n_rows):
-            gaps = self.references_[found[rows]] - X[rows, None].astype(np.float64)
+            gaps = self.references_[found[rows]] - X[rows, None]
             out[rows] = np.square(gaps).mean(axis=1)
         return out
 

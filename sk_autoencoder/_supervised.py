@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +12,7 @@ import pandas as pd
 import torch
 from scipy import stats
 from sklearn.preprocessing import LabelEncoder, StandardScaler
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import type_of_target
 from torch import Tensor, nn
 from torch.nn import functional
@@ -19,6 +21,12 @@ from sk_autoencoder._validation import Data
 
 NAME = "supervised_head"
 UNLABELLED = -1
+
+# More whole numbers than this, of which each is in fewer rows on average, look like values.
+MANY_CLASSES = 20
+FEW_ROWS = 5
+
+START_ANEW = "or start anew: call fit with warm_start=False."
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,42 @@ class Answers:
         share = np.average(rows, weights=weight)
         return cls(encoder, n_classes, float(share), float(stats.entropy(counts)))
 
+    def check(self, y: np.ndarray) -> None:
+        """Refuse a later y that is not of the kind, the width and the classes of the first one."""
+        if not self.are_classes:
+            self._check_values(y)
+            return
+        rows = _is_labelled(y)
+        if not rows.any():
+            return
+        seen = self.encoder.classes_.tolist()
+        if _kind(y) == "values":
+            raise ValueError(
+                "y holds continuous values, but the first fit read it as classes, which were "
+                f"{_some(seen)}. Pass classes, {START_ANEW}"
+            )
+        unseen = [label for label in dict.fromkeys(_plain(y[rows]).tolist()) if label not in seen]
+        if unseen:
+            raise ValueError(
+                f"y has the classes {_some(unseen)}, but the first fit saw only {_some(seen)}. Set "
+                f"such rows to {UNLABELLED}, which is no label, {START_ANEW}"
+            )
+
+    def _check_values(self, y: np.ndarray) -> None:
+        cells = _plain(y[~_is_missing(y)])
+        if len(cells) > 0 and cells.dtype.kind not in "iuf":
+            raise ValueError(
+                f"y has cells such as {cells.tolist()[0]!r}, but the first fit read it as "
+                f"continuous values. Pass numbers, {START_ANEW}"
+            )
+        assert_all_finite(cells, input_name="y")
+        n_columns = 1 if y.ndim == 1 else y.shape[1]
+        if n_columns != self.n_outputs:
+            raise ValueError(
+                f"y has {n_columns} columns of values, but {self.n_outputs} in the first fit. "
+                f"Pass as many, {START_ANEW}"
+            )
+
     def encode(self, y: np.ndarray) -> np.ndarray:
         """Numbers of classes, -1 where none is known, or standardised values with NaN there."""
         if not self.are_classes:
@@ -80,13 +124,35 @@ def read(estimator, X, y, data: Data, resume: bool) -> tuple[Data, Answers | Non
         return data, None
     if y is None:
         raise ValueError(
-            f"supervised_weight={estimator.supervised_weight:g} needs y, but y is None. Pass y to "
-            "fit, with -1 (or NaN) for rows that have no label, or set supervised_weight=0."
+            f"supervised_weight={estimator.supervised_weight:g} requires y to be passed, but the "
+            "target y is None. Pass y to fit, with -1 (or NaN) for rows that have no label, or "
+            "set supervised_weight=0."
         )
     check_consistent_length(X, y)
     known = _as_array(data.y)
-    answers = estimator._answers if resume else Answers.fit(known, data.weight)
+    if resume:
+        answers = estimator._answers
+        answers.check(known)
+    else:
+        answers = Answers.fit(known, data.weight)
+        _warn_of_many_classes(answers, int(_is_labelled(known).sum()))
     return Data(data.X, data.y, data.weight, data.gaps, answers.encode(known)), answers
+
+
+def _warn_of_many_classes(answers: Answers, n_labelled: int) -> None:
+    """Warn of whole numbers that are read as classes, but look like values."""
+    if not answers.are_classes or answers.n_outputs <= MANY_CLASSES:
+        return
+    is_text = answers.encoder.classes_.dtype.kind not in "iuf"
+    if is_text or n_labelled >= FEW_ROWS * answers.n_outputs:
+        return
+    warnings.warn(
+        f"y holds {answers.n_outputs} different whole numbers in {n_labelled} labelled rows, and "
+        "whole numbers are read as classes. If these are values, standardise y, as in "
+        "(y - y.mean()) / y.std(), with NaN where they are not known.",
+        UserWarning,
+        stacklevel=6,  # behind read, _check, fit and its decorator
+    )
 
 
 def strata(estimator, data: Data, n_least: int) -> np.ndarray | None:
@@ -180,6 +246,12 @@ def add(estimator, net, seed: int) -> None:
     net.optimizer_.add_param_group({"params": list(head.parameters())})
     prediction = Prediction(torch.Generator().manual_seed(seed))
     net.penalties = (*net.penalties, (float(estimator.supervised_weight), prediction))
+
+
+def _some(labels: Sequence) -> str:
+    """Give the first few of the labels as text."""
+    shown = ", ".join(repr(label) for label in labels[:5])
+    return shown if len(labels) <= 5 else f"{shown} and {len(labels) - 5} more"
 
 
 def _as_array(y) -> np.ndarray:

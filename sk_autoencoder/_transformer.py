@@ -165,9 +165,11 @@ class AutoencoderTransformer(
         Weight of a linear head that predicts y from the code, in training alone: its
         cross-entropy where y holds classes, the squared error of the standardised y where it
         holds continuous values, of one or several columns, told apart as scikit-learn's
-        `type_of_target` does. Whole numbers are classes. At 1 a head that knows nothing loses as
-        much as a reconstruction that knows nothing but the mean [19]_. In training the head
-        is given codes that are mixed in pairs, and has to tell both labels [20]_. Rows with
+        `type_of_target` does. Whole numbers are classes; standardise y to have them read as
+        values. At 1 a head that knows nothing loses as much as a reconstruction that knows
+        nothing but the mean [19]_. In training the head is given codes that are mixed in
+        pairs, and has to tell both labels [20]_. `partial_fit` and `warm_start` read y as
+        the first call has: a later y has no other classes and no more columns. Rows with
         the class -1, or with NaN or None, have no label, and count for the reconstruction
         alone; with strings as classes, -1 needs an array of dtype object. The epoch with the
         smallest sum is kept; there is no test against PCA. With 0, y is ignored.
@@ -599,6 +601,8 @@ class AutoencoderTransformer(
             )
             train, valid = _training.split_rows(self, data, rng)
             if not resume:
+                for name in ("noise_variance_", "explained_variance_ratio_"):
+                    vars(self).pop(name, None)  # which not every fit sets anew
                 self._start(data, train, rng)
             yardstick = None
             if valid is not None:
@@ -840,6 +844,7 @@ class AutoencoderTransformer(
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
+        tags.target_tags.required = bool(self.supervised_weight)
         tags.input_tags.sparse = True
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]

@@ -245,6 +245,12 @@ def test_a_function_that_gives_something_else_is_told(quick, X, result):
         quick(corruption=lambda x, generator: result).fit(X)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_function_that_gives_no_finite_cells_is_told(quick, X, value):
+    with pytest.raises(ValueError, match=r"corruption gave cells that are NaN or infinite"):
+        quick(corruption=lambda x, generator: torch.where(x > 1, value, x)).fit(X)
+
+
 @pytest.mark.parametrize("name", SHARES)
 def test_a_share_above_one_is_refused(quick, X, name):
     with pytest.raises(ValueError, match=r"corruption_level=1.5 is no share.*Choose one from 0"):

@@ -98,6 +98,20 @@ def test_a_partial_fit_that_fails_keeps_weights_optimizer_and_history(quick, X):
     assert len(shaken.history_) == 3
 
 
+@pytest.mark.parametrize(
+    ("parameter", "attribute"),
+    [("variational", "noise_variance_"), ("nested", "explained_variance_ratio_")],
+)
+def test_what_a_fit_does_not_set_is_not_left_from_the_one_before(quick, X, parameter, attribute):
+    autoencoder = quick(**{parameter: True}).fit(X)
+    autoencoder.set_params(**{parameter: False})
+    with pytest.raises(ValueError, match="diverged"):
+        autoencoder.set_params(optimizer="sgd", lr=1e6).fit(X)
+    assert hasattr(autoencoder, attribute)
+    autoencoder.set_params(optimizer="adamw", lr=0.01).fit(X)
+    assert not hasattr(autoencoder, attribute)
+
+
 def test_without_warm_start_a_fit_starts_anew(quick, X):
     autoencoder = quick().fit(X)
     codes = autoencoder.transform(X)

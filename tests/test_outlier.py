@@ -1,11 +1,13 @@
 """AutoencoderOutlierDetector: its scores, its threshold, and what each feature adds."""
 
 import inspect
+import tracemalloc
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpydoc.docscrape import ClassDoc
+from scipy import sparse
 from sklearn.base import clone, is_outlier_detector
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -70,8 +72,35 @@ def test_what_features_add_sums_to_the_score_and_is_never_negative(make, X, X_ne
     assert contributions.shape == X_new.shape
     assert contributions.dtype == np.float64
     assert (contributions >= 0).all()
-    np.testing.assert_array_equal(contributions.sum(axis=1), -detector.score_samples(X_new))
+    np.testing.assert_allclose(contributions.sum(axis=1), -detector.score_samples(X_new))
     np.testing.assert_array_equal(detector.explain(X_new), contributions)
+
+
+@pytest.mark.parametrize("novelty", [False, True])
+@pytest.mark.parametrize("method", ["fit", "predict", "explain"])
+def test_the_memory_does_not_grow_with_the_distances_of_all_rows(monkeypatch, method, novelty):
+    monkeypatch.setattr("sk_autoencoder._outlier.LARGEST_BLOCK", 2**14)
+    X = np.random.RandomState(0).standard_normal((10_000, 2))
+    params = {"max_samples": 200, "n_neighbors": 100, "novelty": novelty}
+    detector = AutoencoderOutlierDetector(FunctionTransformer(), **params).fit(X)
+
+    tracemalloc.start()
+    getattr(detector, method)(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 0.3 * len(X) * 100 * 8
+
+
+def test_scores_do_not_depend_on_the_rows_that_are_searched_together(make, X, X_new, monkeypatch):
+    def scores():
+        detector = make(novelty=True, n_neighbors=3).fit(X)
+        return detector.score_samples(X_new), detector.offset_
+
+    together = scores()
+    monkeypatch.setattr("sk_autoencoder._outlier.LARGEST_BLOCK", 50)
+    for one, other in zip(together, scores(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_the_feature_that_is_wrong_adds_the_most(make, X_odd):
@@ -194,6 +223,18 @@ def test_an_autoencoder_without_a_random_state_is_given_one(quick, X, X_new):
     np.testing.assert_array_equal(scores(3, 0), scores(3, 1))
 
 
+def test_steps_without_a_random_state_are_given_one(quick, X, X_new):
+    def scores(own, seed):
+        autoencoder = quick(max_epochs=1, early_stopping=False, random_state=own)
+        pipeline = make_pipeline(StandardScaler(), autoencoder)
+        detector = AutoencoderOutlierDetector(pipeline, random_state=seed)
+        return detector.fit(X).score_samples(X_new)
+
+    np.testing.assert_array_equal(scores(None, 0), scores(None, 0))
+    assert not np.array_equal(scores(None, 0), scores(None, 1))
+    np.testing.assert_array_equal(scores(3, 0), scores(3, 1))
+
+
 @pytest.mark.parametrize(
     ("shape", "n_components"), [((30, 6), 3), ((30, 5), 3), ((30, 1), 1), ((4, 20), 4)]
 )
@@ -276,6 +317,11 @@ def test_gaps_are_refused(make, X):
     X[0, 0] = np.nan
     with pytest.raises(ValueError, match="Input X contains NaN"):
         make().fit(X)
+
+
+def test_sparse_rows_are_refused(make, X):
+    with pytest.raises(TypeError, match=r"Sparse data was passed.*dense"):
+        make().fit(sparse.csr_array(X))
 
 
 def test_the_documented_parameters_are_those_of_the_signature():

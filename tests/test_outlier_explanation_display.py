@@ -6,6 +6,9 @@ import pytest
 from drawing import drawn_apart, texts
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_selection import SelectKBest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sk_autoencoder import AutoencoderOutlierDetector, OutlierExplanationDisplay
 
@@ -84,6 +87,46 @@ def test_names_of_ones_own_and_rows_counted_where_they_have_no_names(X):
     assert sorted(columns(display)) == list("uvwxyz")
 
 
+def test_rows_of_a_list_are_counted(X):
+    X[7] += 30
+    detector = AutoencoderOutlierDetector(PCA(2)).fit(X)
+    display = OutlierExplanationDisplay.from_estimator(detector, X.tolist(), n_rows=1)
+    assert rows(display) == ["7"]
+
+
+def test_a_pipeline_explains_what_its_last_step_is_given(X):
+    X[[7, 30], 4] += [20, 40]
+    frame = pd.DataFrame(X, columns=list("abcdef"), index=[f"row {i}" for i in range(len(X))])
+    scaler, detector = StandardScaler(), AutoencoderOutlierDetector(PCA(2))
+    pipeline = make_pipeline(scaler, SelectKBest(lambda X, y: X.var(axis=0), k=4), detector)
+    pipeline.fit(frame, np.arange(len(X)))
+
+    display = OutlierExplanationDisplay.from_estimator(pipeline, frame, n_rows=2)
+
+    assert rows(display) == ["row 30", "row 7"]
+    assert sorted(columns(display)) == sorted(pipeline[:-1].get_feature_names_out())
+    expected = detector.explain(pipeline[:-1].transform(frame))[[30, 7]]
+    np.testing.assert_array_equal(display.contributions, expected)
+
+
+def test_features_of_a_pipeline_whose_steps_name_none_go_by_what_comes_from_them(X):
+    pipeline = make_pipeline(FunctionTransformer(np.abs), AutoencoderOutlierDetector(PCA(2)))
+    display = OutlierExplanationDisplay.from_estimator(pipeline.fit(X), X, max_features=1)
+    assert columns(display)[0] in [f"x{i}" for i in range(6)]
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    display = OutlierExplanationDisplay.from_estimator(pipeline.fit(frame), frame, max_features=1)
+    assert columns(display)[0] in list("abcdef")
+
+
+def test_a_pipeline_of_one_step_is_that_step(X):
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    pipeline = make_pipeline(AutoencoderOutlierDetector(PCA(2))).fit(frame)
+    display = OutlierExplanationDisplay.from_estimator(pipeline, frame)
+    assert sorted(columns(display)) == list("abcdef")
+    scores = np.sort(pipeline.score_samples(frame))[:10]
+    np.testing.assert_allclose(display.contributions.sum(axis=1), -scores)
+
+
 @pytest.mark.parametrize(
     ("names", "match"),
     [
@@ -99,11 +142,16 @@ def test_another_number_of_names_is_refused(names, match):
 def test_an_estimator_that_explains_nothing_is_refused(X):
     with pytest.raises(TypeError, match="PCA has no method explain"):
         OutlierExplanationDisplay.from_estimator(PCA(2).fit(X), X)
+    with pytest.raises(TypeError, match=r"PCA has no method explain.*Pipeline that ends in one"):
+        OutlierExplanationDisplay.from_estimator(make_pipeline(StandardScaler(), PCA(2)).fit(X), X)
 
 
 def test_a_detector_is_fitted_first(X):
     with pytest.raises(NotFittedError):
         OutlierExplanationDisplay.from_estimator(AutoencoderOutlierDetector(), X)
+    pipeline = make_pipeline(StandardScaler(), AutoencoderOutlierDetector())
+    with pytest.raises(NotFittedError):
+        OutlierExplanationDisplay.from_estimator(pipeline, X)
 
 
 @pytest.mark.parametrize("params", [{"n_rows": 0}, {"max_features": 0}, {"feature_names": 3}])

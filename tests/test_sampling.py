@@ -61,6 +61,13 @@ def test_a_random_state_repeats_the_rows(quick, X, variational):
     assert np.all(autoencoder.sample(5) != autoencoder.sample(5))
 
 
+@pytest.mark.parametrize("seed", ["a", -1, 2**32, 0.5, np.random.default_rng(0)])
+def test_a_random_state_that_seeds_nothing_is_refused(quick, X, seed):
+    autoencoder = quick().fit(X)
+    with pytest.raises(ValueError, match=r"random_state=.* Pass such a generator, a whole number"):
+        autoencoder.sample(5, random_state=seed)
+
+
 def test_numpys_generator_is_neither_read_nor_moved(quick, X):
     autoencoder = quick().fit(X)
     np.random.seed(0)

@@ -10,6 +10,7 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
+from sklearn.utils import get_tags
 from skorch.callbacks import Callback
 
 from sk_autoencoder import AutoencoderTransformer, _supervised, _training
@@ -167,7 +168,7 @@ def test_a_column_of_classes_is_read_with_a_warning(taught, X):
 @pytest.mark.parametrize(
     ("y", "match"),
     [
-        (None, "needs y, but y is None"),
+        (None, "requires y to be passed"),
         (np.arange(50) % 2, "inconsistent numbers of samples"),
         (np.full(120, -1), "0 classes"),
         (np.full(120, np.nan), "no known label"),
@@ -186,12 +187,86 @@ def test_a_y_that_says_nothing_is_refused(taught, X, y, match):
     np.testing.assert_array_equal(fitted.transform(X), codes)
 
 
-def test_a_class_that_the_first_fit_has_not_seen_is_refused(taught, X):
-    y = np.arange(120) % 2
-    autoencoder = taught().fit(X, y)
-    with pytest.raises(ValueError, match="unseen labels"):
-        autoencoder.partial_fit(X, y + 1)
-    autoencoder.partial_fit(X, y).partial_fit(X[:5], np.full(5, -1))
+CLASSES = np.arange(120) % 2
+WORDS = np.where(CLASSES, "ab", "cd")
+VALUES = np.linspace(0, 1.9, 120)
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "match"),
+    [
+        (CLASSES, CLASSES + 1, r"classes 2, but .* saw only 0, 1\. Set such rows to -1"),
+        (CLASSES, np.arange(120), r"classes 2, 3, 4, 5, 6 and 113 more, but"),
+        (CLASSES, VALUES, r"continuous values, but .* classes, which were 0, 1\. Pass classes"),
+        (CLASSES, WORDS, r"classes 'cd', 'ab', but .* saw only 0, 1\."),
+        (CLASSES, np.eye(2)[CLASSES], r"class a row"),
+        (WORDS, np.where(CLASSES, "abacus", "cdrom"), r"classes 'cdrom', 'abacus', but"),
+        (WORDS, np.where(CLASSES, "abacus", "cd").astype(object), r"classes 'abacus', but"),
+        (WORDS, CLASSES, r"classes 0, 1, but .* saw only 'ab', 'cd'"),
+        (VALUES, WORDS, r"such as 'cd', but .* continuous values\. Pass numbers"),
+        (VALUES, WORDS.astype(object), r"such as 'cd', but .* continuous values\. Pass numbers"),
+        (VALUES, VALUES.astype(str), r"such as '0.0', but .* continuous values\. Pass numbers"),
+        (VALUES, CLASSES > 0, r"such as False, but .* continuous values\. Pass numbers"),
+        (VALUES, VALUES[:, None] + [0, 1], r"2 columns of values, but 1 in .*\. Pass as many"),
+        (VALUES[:, None] + [0, 1], VALUES, r"1 columns of values, but 2 in .*\. Pass as many"),
+        (VALUES, np.where(CLASSES, np.inf, VALUES), r"Input y contains infinity"),
+    ],
+)
+def test_a_later_y_that_the_first_fit_would_not_have_read_so_is_refused(
+    taught, X, first, later, match
+):
+    autoencoder = taught(max_epochs=1, warm_start=True).fit(X, first)
+    codes = autoencoder.transform(X)
+    for fit in (autoencoder.fit, autoencoder.partial_fit):
+        with pytest.raises(ValueError, match=match):
+            fit(X, later)
+    np.testing.assert_array_equal(autoencoder.transform(X), codes)
+
+
+@pytest.mark.parametrize(
+    ("first", "later"),
+    [
+        (CLASSES, CLASSES.astype(float)),
+        (CLASSES, CLASSES > 0),
+        (CLASSES, np.ones(120)),
+        (CLASSES, np.where(CLASSES, -1, np.nan)),
+        (CLASSES, [1, None, -1] * 40),
+        (WORDS, WORDS.astype(object)),
+        (WORDS, [None, -1, "ab"] * 40),
+        (VALUES, np.arange(120)),
+        (VALUES, np.full(120, np.nan)),
+        (VALUES, [None, 0.5, 2] * 40),
+        (VALUES, VALUES[:, None]),
+    ],
+)
+def test_a_later_y_may_be_written_otherwise(taught, X, first, later):
+    autoencoder = taught(max_epochs=1).fit(X, first)
+    autoencoder.partial_fit(X, later)
+    assert np.isfinite(autoencoder.transform(X)).all()
+
+
+@pytest.mark.parametrize("dtype", [int, float, object])
+def test_whole_numbers_that_look_like_values_are_classes_with_a_warning(taught, X, dtype):
+    y = np.arange(120) // 2
+    with pytest.warns(UserWarning, match="59 different .* in 118 .*standardise") as told:
+        autoencoder = taught(max_epochs=1).fit(X, np.where(y == 0, -1, y + 1).astype(dtype))
+    assert autoencoder._answers.are_classes
+    assert told[0].filename == __file__
+    assert not taught(max_epochs=1).fit(X, (y - y.mean()) / y.std())._answers.are_classes
+
+
+@pytest.mark.parametrize(
+    "y", [np.arange(120) % 20, np.arange(120) % 24, [f"{i}" for i in range(120)]]
+)
+def test_there_is_no_warning_of_fewer_classes_or_of_words(taught, X, y):
+    assert taught(max_epochs=1).fit(X, y)._answers.are_classes
+
+
+@pytest.mark.parametrize("weight", [0, 0.0, 1, 0.5])
+def test_y_is_required_where_codes_are_supervised(weight):
+    assert get_tags(AutoencoderTransformer(supervised_weight=weight)).target_tags.required is (
+        weight > 0
+    )
 
 
 def test_supervision_cannot_begin_halfway(quick, X):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from numbers import Integral
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import _get_feature_names
 
@@ -85,7 +86,8 @@ class OutlierExplanationDisplay:
         Parameters
         ----------
         estimator : AutoencoderOutlierDetector
-            Fitted detector, or another one that has `explain`.
+            Fitted detector, or another one that has `explain`, or a fitted
+            :class:`~sklearn.pipeline.Pipeline` that ends in one.
 
         X : array-like of shape (n_samples, n_features)
             Rows of which the ones with the highest scores are explained. Those of a
@@ -99,7 +101,8 @@ class OutlierExplanationDisplay:
             The rest share a last one, which has no colour.
 
         feature_names : array-like of str of shape (n_features,), default=None
-            Names of the features. None takes those of X, or else "x0", "x1" and so on.
+            Names of the features. None takes those of X, or, of a pipeline, those that the
+            steps before the last one give; else "x0", "x1" and so on.
 
         cmap : str or matplotlib Colormap, default=None
             Colours of the cells, from a share of 0 on; None takes "Blues".
@@ -115,20 +118,26 @@ class OutlierExplanationDisplay:
         Raises
         ------
         TypeError
-            If the estimator has no `explain`.
+            If the estimator, or the last step of the pipeline, has no `explain`.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
-        if not hasattr(estimator, "explain"):
+        detector = estimator[-1] if isinstance(estimator, Pipeline) else estimator
+        if not hasattr(detector, "explain"):
             raise TypeError(
-                f"{type(estimator).__name__} has no method explain. Pass a fitted "
-                "AutoencoderOutlierDetector."
+                f"{type(detector).__name__} has no method explain. Pass a fitted "
+                "AutoencoderOutlierDetector, or a Pipeline that ends in one."
             )
-        contributions = estimator.explain(X)
+        # A list has a method of that name.
+        index = X.index if hasattr(X, "iloc") else None
+        names = _get_feature_names(X)
+        if detector is not estimator and len(estimator) > 1:
+            X, names = _transform(estimator[:-1], X)
+        contributions = detector.explain(X)
         oddest = np.argsort(-contributions.sum(axis=1), kind="stable")[:n_rows]
         display = cls(
             contributions[oddest],
-            row_names=np.asarray(getattr(X, "index", np.arange(len(contributions))))[oddest],
-            feature_names=_get_feature_names(X) if feature_names is None else feature_names,
+            row_names=oddest if index is None else np.asarray(index)[oddest],
+            feature_names=names if feature_names is None else feature_names,
         )
         return display.plot(max_features=max_features, cmap=cmap, ax=ax)
 
@@ -205,6 +214,15 @@ class OutlierExplanationDisplay:
             self.text_[place] = self.ax_.text(
                 *place[::-1], f"{100 * share:.0f}", ha="center", va="center", color=color
             )
+
+
+def _transform(steps: Pipeline, X):
+    """Give what the steps make of X, and the names of its features, where there are any."""
+    X = steps.transform(X)
+    try:
+        return X, steps.get_feature_names_out()
+    except AttributeError:  # of a step that has no such method
+        return X, _get_feature_names(X)
 
 
 def _check_names(names, default, expected: int, parameter: str):
