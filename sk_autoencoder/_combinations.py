@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 # Parameters of the stacked autoencoder, and the value that leaves each of them out.
 OF_THE_STACK = {"dropout": 0.0, "normalization": None, "tied_weights": False, "pretrain": None}
 
@@ -68,14 +66,5 @@ REFUSED += [
         lambda estimator: estimator.sparsity_penalty > 0 and estimator.whiten,
         "sparsity_penalty makes components zero, but whiten=True centres them and mixes them with "
         "the ones before. Set whiten=False, or sparsity_penalty=0.",
-    ),
-    (
-        lambda estimator: (
-            estimator.orthogonality_penalty > 0
-            and isinstance(estimator.n_components, Integral)
-            and estimator.n_components == 1
-        ),
-        "orthogonality_penalty is of pairs of components, but n_components=1. Raise n_components, "
-        "or set orthogonality_penalty=0.",
     ),
 ]
