@@ -14,12 +14,15 @@ def check_combinations(estimator) -> None:
 
 
 def gives_wide_codes_meaning(estimator) -> bool:
-    """Whether a code may be wider than X without a copy of X as the best one."""
-    return bool(
-        estimator.corruption is not None
-        or estimator.sparsity_penalty > 0
-        or estimator.contractive_penalty > 0
+    """Whether a code may be wider than X without a copy of X as the best one.
+
+    Of the others, contractive_penalty is the same for a copy as for all of its linear images,
+    and where variational codes copy X, the noise that suits them best is none.
+    """
+    is_corrupted = estimator.corruption is not None and (
+        callable(estimator.corruption) or estimator.corruption_level > 0
     )
+    return bool(is_corrupted or estimator.sparsity_penalty > 0)
 
 
 def _has_no_hidden_layer(estimator) -> bool:
