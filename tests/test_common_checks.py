@@ -31,7 +31,7 @@ class PooledAutoencoder(nn.Module):
         return self.decode(self.encode(x))
 
 
-SHORT = {"max_epochs": 2, "hidden_layer_sizes": (8,)}
+SHORT = {"max_epochs": 1, "hidden_layer_sizes": (8,), "early_stopping": False}
 
 CONFIGURATIONS = {
     "defaults": AutoencoderTransformer(),
