@@ -200,7 +200,9 @@ class AutoencoderTransformer(
         the mean of the absolute values [21]_, 0.8 where they are normal and ``p**0.5`` where
         they are zero but in a share p of the rows; "kl" the Kullback-Leibler divergence of
         `sparsity_target` from the mean activities ``z**2 / (1 + z**2)`` of the components
-        [7]_, which would be 0.34 and ``p / (1 + p)``. Used with `sparsity_penalty`.
+        [7]_, which would be 0.34 and ``p / (1 + p)``. Components that are nearly copies of one
+        another are as sparse as one: an `orthogonality_penalty` as large keeps them apart.
+        Used with `sparsity_penalty`.
 
     sparsity_target : float, default=0.05
         Mean activity of a component that "kl" aims at, in (0, 1).

@@ -212,6 +212,12 @@ def test_sparse_codes_are_near_zero_by_their_own_measure(measure, sparsity):
     assert sparse.explained > plain.explained - 0.1
 
 
+def test_sparse_codes_need_not_be_copies_of_one_component(measure):
+    sparse = measure(sparsity_penalty=0.3, orthogonality_penalty=0.3)
+    assert sparse.near_zero > 0.2
+    assert sparse.correlation < 0.02
+
+
 def test_mean_activities_move_with_their_target(measure):
     params = {"sparsity_penalty": 1.0, "sparsity": "kl"}
     little, more = (measure(**params, sparsity_target=target) for target in (0.02, 0.2))
