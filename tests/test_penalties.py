@@ -93,7 +93,7 @@ def shares_of_noise(z, slopes, variance=1.0, weight=None):
 @pytest.mark.parametrize("variance", [1.0, 4.0])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_contraction_estimates_the_share_of_noise_in_noisy_codes(t, variance, weighted):
-    module, weight = Encoder(), (t[:, 0] > 0).float() if weighted else None
+    module, weight = Encoder(), (t[:, 0].abs() > 1).float() if weighted else None
     z = module.encode(t)
     slopes = (1 - z.square())[..., None] * module.weight  # (batch, n_components, n_inputs)
     exact = shares_of_noise(z, slopes, variance, weight)
@@ -213,9 +213,9 @@ def test_sparse_codes_are_near_zero_by_their_own_measure(measure, sparsity):
 
 
 def test_sparse_codes_need_not_be_copies_of_one_component(measure):
-    sparse = measure(sparsity_penalty=0.3, orthogonality_penalty=0.3)
+    sparse = measure(sparsity_penalty=1.0, orthogonality_penalty=1.0)
     assert sparse.near_zero > 0.2
-    assert sparse.correlation < 0.02
+    assert sparse.correlation < 0.06
 
 
 def test_mean_activities_move_with_their_target(measure):
