@@ -9,8 +9,9 @@ variance.
 """
 
 # %%
-# The same transformer four times, on digits. The weights of the sparse one are tied: a decoder with
-# weights of its own would make up for a code that is only small.
+# The same transformer four times, on digits. What the penalties measure does not change with the
+# scale of the code: a decoder with weights of its own would make up for a code that is only small.
+# Sparse components are kept uncorrelated too, since copies of one component are as sparse as it is.
 import os
 
 import matplotlib.pyplot as plt
@@ -27,8 +28,8 @@ small = os.environ.get("SK_AUTOENCODER_EXAMPLES_SMALL") == "1"  # the tests run 
 
 variants = {
     "no penalty": {},
-    "sparse": {"sparsity_penalty": 0.3, "tied_weights": True},
-    "contractive": {"contractive_penalty": 0.2},
+    "sparse": {"sparsity_penalty": 0.3, "orthogonality_penalty": 0.3},
+    "contractive": {"contractive_penalty": 0.3},
     "uncorrelated": {"orthogonality_penalty": 0.2},
 }
 models = {
@@ -62,7 +63,9 @@ table = pd.DataFrame({name: describe(model) for name, model in models.items()}).
 print(table.round(3).to_string())
 
 # %%
-# Each measure beside that without a penalty. The penalty that is made for it is in orange.
+# Each measure beside that without a penalty. The penalty that is made for it is in orange. More
+# than half of the sparse code is zero or nearly so, and it explains a little less. The contractive
+# code moves less than half as far under noise, and explains no less of these rows.
 meant = {"near zero": "sparse", "moved by noise": "contractive", "correlation": "uncorrelated"}
 fig, axes = plt.subplots(1, 4, figsize=(10, 2.6), sharey=True, layout="constrained")
 for ax, name in zip(axes, table.columns, strict=True):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 # Parameters of the stacked autoencoder, and the value that leaves each of them out.
 OF_THE_STACK = {"dropout": 0.0, "normalization": None, "tied_weights": False, "pretrain": None}
 
@@ -16,12 +14,15 @@ def check_combinations(estimator) -> None:
 
 
 def gives_wide_codes_meaning(estimator) -> bool:
-    """Whether a code may be wider than X without a copy of X as the best one."""
-    return bool(
-        estimator.corruption is not None
-        or estimator.sparsity_penalty > 0
-        or estimator.contractive_penalty > 0
+    """Whether a code may be wider than X without a copy of X as the best one.
+
+    Of the others, contractive_penalty is the same for a copy as for all of its linear images,
+    and where variational codes copy X, the noise that suits them best is none.
+    """
+    is_corrupted = estimator.corruption is not None and (
+        callable(estimator.corruption) or estimator.corruption_level > 0
     )
+    return bool(is_corrupted or estimator.sparsity_penalty > 0)
 
 
 def _has_no_hidden_layer(estimator) -> bool:
@@ -68,14 +69,5 @@ REFUSED += [
         lambda estimator: estimator.sparsity_penalty > 0 and estimator.whiten,
         "sparsity_penalty makes components zero, but whiten=True centres them and mixes them with "
         "the ones before. Set whiten=False, or sparsity_penalty=0.",
-    ),
-    (
-        lambda estimator: (
-            estimator.orthogonality_penalty > 0
-            and isinstance(estimator.n_components, Integral)
-            and estimator.n_components == 1
-        ),
-        "orthogonality_penalty is of pairs of components, but n_components=1. Raise n_components, "
-        "or set orthogonality_penalty=0.",
     ),
 ]

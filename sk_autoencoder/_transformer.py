@@ -76,12 +76,13 @@ class AutoencoderTransformer(
     Parameters
     ----------
     n_components : int or float, default=2
-        Width of the code, at most ``min(n_samples, n_features)``; with `corruption`,
-        `sparsity_penalty` or `contractive_penalty`, which keep a wide code from being a copy
-        of X, it may be more. A float in (0, 1) asks for the fewest components that explain
-        that share of the variance of the training rows by PCA: with `nested`, of the
-        validation rows by the network, but no more than those. All axes of X are computed
-        then, ``min(n_samples, n_features)`` of them, which takes memory where X is wide.
+        Width of the code, at most ``min(n_samples, n_features)``; with `corruption` or
+        `sparsity_penalty`, which keep a wide code from being a copy of X, it may be more. A
+        contraction does not keep it from that, nor does `variational`. A float in (0, 1) asks
+        for the fewest components that explain that share of the variance of the training rows
+        by PCA: with `nested`, of the validation rows by the network, but no more than those.
+        All axes of X are computed then, ``min(n_samples, n_features)`` of them, which takes
+        memory where X is wide.
 
     hidden_layer_sizes : "auto" or sequence of int, default="auto"
         Widths of the encoder's hidden layers; the decoder has them in reverse. "auto" takes
@@ -192,27 +193,36 @@ class AutoencoderTransformer(
 
     sparsity_penalty : float, default=0.0
         Weight of a penalty that makes components zero or nearly so in most rows. This and the
-        two weights below count in losses of the mean of X (by default, its variance), and the
-        code in the units of the network's frame, in which the features have a mean variance
-        of 1. With any of the three, the losses in `history_` hold the penalties, and the epoch
-        with the smallest sum is kept, whether or not PCA reconstructs better.
+        two weights below count in losses of the mean of X (by default, its variance), and what
+        they weigh is without units, of the order of 1, and no smaller for a code that is only
+        smaller. With any of the three, the losses in `history_` hold the penalties, and the
+        epoch with the smallest sum is kept, whether or not PCA reconstructs better.
 
     sparsity : {"l1", "kl"}, default="l1"
-        The penalty: "l1" is the mean of the absolute values of the components; "kl" the
-        Kullback-Leibler divergence of `sparsity_target` from the mean activities
-        ``z**2 / (1 + z**2)`` of the components over a batch [7]_. Used with
-        `sparsity_penalty`.
+        The penalty, of components as shares of their root mean squares over a batch: "l1" is
+        the mean of the absolute values [21]_, 0.8 where they are normal and ``p**0.5`` where
+        they are zero but in a share p of the rows; "kl" the Kullback-Leibler divergence of
+        `sparsity_target` from the mean activities ``z**2 / (1 + z**2)`` of the components
+        [7]_, which would be 0.34 and ``p / (1 + p)``. Components that are nearly copies of one
+        another are as sparse as one: an `orthogonality_penalty` as large keeps them apart.
+        Used with `sparsity_penalty`.
 
     sparsity_target : float, default=0.05
         Mean activity of a component that "kl" aims at, in (0, 1).
 
     contractive_penalty : float, default=0.0
-        Weight of the mean squared derivative of the components by the input, which is 1 for
-        PCA: the contractive autoencoder [8]_, whose codes change little where rows do. It is
-        estimated from one random projection of the Jacobian a row and step [9]_.
+        Weight of the share that noise has in the codes of noisy rows, to first order in the
+        noise, which is as large in each feature as the root mean variance of the features.
+        With PCA the share is 1/2 where features neither correlate nor differ in variance, and
+        smaller for components that vary by more. It is a mean over the directions of the code,
+        and the same for all of its linear images. As in the contractive autoencoder [8]_,
+        codes come to change little where rows do; that one ties the weights, lest the decoder
+        undo what only shrinks the code. The derivative is estimated from one random direction
+        a row and step [9]_. Batches with fewer rows than components tell little.
 
     orthogonality_penalty : float, default=0.0
-        Weight of the mean squared correlation of pairs of components over a batch [10]_.
+        Weight of the mean squared correlation of pairs of components over a batch [10]_; a
+        single component has none, and is trained as without.
 
     optimizer : {"adam", "adamw", "rmsprop", "sgd"} or callable, default="adamw"
         Optimizer, by name or as a class of torch. "sgd" has a Nesterov momentum of 0.9, and
@@ -406,6 +416,8 @@ class AutoencoderTransformer(
        performance with unsupervised regularizers. NeurIPS.
     .. [20] Verma et al. (2019). Manifold mixup: better representations by interpolating hidden
        states. ICML.
+    .. [21] Hoyer (2004). Non-negative matrix factorization with sparseness constraints.
+       Journal of Machine Learning Research 5, 1457-1469.
 
     Examples
     --------

@@ -187,7 +187,7 @@ def check_n_components(n_components, n_samples: int, n_features: int, *, wide: b
             f"n_components={n_components} must be at most min(n_samples, n_features)="
             f"{min(n_samples, n_features)}, with n_samples={n_samples} and "
             f"n_features={n_features}. Lower n_components, pass more data, or give a wider code a "
-            "meaning: with corruption, sparsity_penalty or contractive_penalty."
+            "meaning: with sparsity_penalty, or with corruption at a corruption_level above 0."
         )
 
 

@@ -31,6 +31,8 @@ class PooledAutoencoder(nn.Module):
         return self.decode(self.encode(x))
 
 
+SHORT = {"max_epochs": 1, "hidden_layer_sizes": (8,), "early_stopping": False}
+
 CONFIGURATIONS = {
     "defaults": AutoencoderTransformer(),
     "few epochs": AutoencoderTransformer(max_epochs=3),
@@ -42,7 +44,16 @@ CONFIGURATIONS = {
     # As a class: a copied instance of a torch module has another hash, which a check compares.
     "no refit": AutoencoderTransformer(max_epochs=3, refit=False),
     "own module": AutoencoderTransformer(1, max_epochs=3, module=PooledAutoencoder),
-    "supervised": AutoencoderTransformer(1, max_epochs=2, supervised_weight=1.0),
+    "variational": AutoencoderTransformer(**SHORT, variational=True),
+    "supervised": AutoencoderTransformer(**SHORT, supervised_weight=1.0),
+    "corruption": AutoencoderTransformer(**SHORT, corruption="masking"),
+    "penalties": AutoencoderTransformer(
+        **SHORT, sparsity_penalty=0.1, contractive_penalty=0.1, orthogonality_penalty=0.1
+    ),
+    "layers": AutoencoderTransformer(
+        **SHORT, dropout=0.1, normalization="layer", tied_weights=True
+    ),
+    "nested and whitened": AutoencoderTransformer(**SHORT, nested=True, whiten=True),
 }
 
 DETECTORS = {
