@@ -102,9 +102,12 @@ def of_network(network: Network) -> Reconstructions:
     return reconstructions
 
 
-def of_pca(axes: PrincipalAxes, fill) -> Reconstructions:
-    """Give what reconstructs rows, whose gaps are filled before, from PCA's first components."""
-    sizes = range(1, len(axes.components) + 1)
+def of_pca(axes: PrincipalAxes, width: int, fill) -> Reconstructions:
+    """Give what reconstructs rows, whose gaps are filled before, from PCA's first components.
+
+    A code wider than there are axes has nothing more.
+    """
+    sizes = range(1, width + 1)
     return lambda block: islice(pca_reconstructions(axes, fill(as_dense(block)), sizes), 1, None)
 
 

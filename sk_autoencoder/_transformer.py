@@ -958,7 +958,7 @@ class AutoencoderTransformer(
         stopped = False
         if _evidence.is_unsettled(kept):
             gains = kept.gains
-            of_pca = _components.of_pca(self._axes, self._coordinates.fill)
+            of_pca = _components.of_pca(self._axes, self._width, self._coordinates.fill)
             mean = self.mean_
             if refits:
                 asked = _evidence.rows_to_confirm(kept, train, rng)

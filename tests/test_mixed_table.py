@@ -82,7 +82,7 @@ def there_and_back(pipeline, table):
 
 
 def test_a_mixed_table_comes_back_whole(pipeline):
-    table = mixed_table(100, seed=1)
+    table = mixed_table(400, seed=1)
     gappy = with_gaps(table, seed=1)
     back = there_and_back(pipeline, gappy)
     assert back.dtypes.equals(table.dtypes)
