@@ -53,7 +53,7 @@ class Rows(Dataset):
         self.coordinates = coordinates
         self.criterion = criterion
         self.weight = None if weight is None else weight[index] / weight[index].mean()
-        if criterion.gaps:
+        if criterion.gaps and not sparse.issparse(X):
             self.weight = self._share_of_known()
         self.y = None if y is None else torch.as_tensor(y[index], device=coordinates.mean.device)
         self.kept: tuple[Any, Any, Any] | None = None
@@ -135,8 +135,6 @@ class Rows(Dataset):
 
     def _share_of_known(self) -> np.ndarray:
         """Weights with which the mean over all cells is that over the known ones."""
-        if sparse.issparse(self.X):
-            return np.ones(len(self)) if self.weight is None else self.weight
         shares = [~np.isnan(self.X[self.index[rows]]) for rows in self._blocks()]
         share = np.concatenate([known.mean(axis=1) for known in shares])
         weight = np.ones(len(share)) if self.weight is None else self.weight

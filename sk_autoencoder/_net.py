@@ -277,10 +277,15 @@ class AutoencoderNet(NeuralNet):
         self.history.record_batch(f"{prefix}_loss", loss.item())
         self.history.record_batch(f"{prefix}_batch_size", size)
 
+    def twin(self, **others) -> AutoencoderNet:
+        """Give a net with the same attributes but for some; `copy` would pickle the module."""
+        twin = object.__new__(type(self))
+        twin.__dict__ |= vars(self) | others
+        return twin
+
     def as_if_stopped(self, dtype: torch.dtype) -> AutoencoderNet:
         """Give a net for inference with the weights that a stop after this epoch would keep."""
-        twin = object.__new__(type(self))
-        twin.__dict__ |= vars(self) | {"callbacks_": [], "module_": copy.deepcopy(self.module_)}
+        twin = self.twin(callbacks_=[], module_=copy.deepcopy(self.module_))
         best = dict(self.callbacks_).get("best_epoch")
         if best is not None:
             twin.module_.load_state_dict(best.weights_)

@@ -198,9 +198,7 @@ def with_gaps(estimator) -> AutoencoderNet:
     net = estimator.net_
     if net.criterion_.gaps:
         return net
-    twin = object.__new__(type(net))
-    twin.__dict__ |= vars(net)
-    return twin.set_params(**_criterion_params(estimator, gaps=True))
+    return net.twin().set_params(**_criterion_params(estimator, gaps=True))
 
 
 def build_net(estimator, gaps: bool, rng) -> AutoencoderNet:

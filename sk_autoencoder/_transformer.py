@@ -1000,9 +1000,8 @@ class AutoencoderTransformer(
     def _measure_noise(self, data, rows):
         """Set the variance of a variational code's noise."""
         if self.variational and self.loss == "squared_error":
-            self.noise_variance_ = _variational.noise_variance(
-                self._whole_network(data), data, rows
-            )
+            network = self._whole_network(data)
+            self.noise_variance_ = _variational.noise_variance(network, data, rows)
 
     def _explain(self, data, rows, resume):
         """Set the share of the variance of some rows that each nested component adds.
