@@ -17,8 +17,8 @@ from sk_autoencoder._objective import Criterion, Target
 
 def stack(**params):
     """A module whose layers are all away from where they start."""
-    module = StackedAutoencoder(6, 2, (8, 4), **params)
     generator = torch.Generator().manual_seed(0)
+    module = StackedAutoencoder(6, 2, (8, 4), generator=generator, **params)
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=0.5)
@@ -31,8 +31,9 @@ def stack(**params):
 def test_gradients_are_those_of_autograd(activation, shortcut, weighted):
     module = stack(activation=activation, linear_shortcut=shortcut)
     assert is_plain(module)
-    x, rows = 3 * torch.randn(2, 10, 6)
-    target = Target(rows, torch.rand(10) if weighted else None)
+    generator = torch.Generator().manual_seed(1)
+    x, rows = 3 * torch.randn(2, 10, 6, generator=generator)
+    target = Target(rows, torch.rand(10, generator=generator) if weighted else None)
     expected = Criterion()(module(x), target)
     expected.backward()
     gradients = [parameter.grad for parameter in module.parameters()]
