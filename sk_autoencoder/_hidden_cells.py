@@ -60,6 +60,8 @@ class HiddenCells:
 
 def hidden_cells(data: Data, rows: np.ndarray, rng) -> HiddenCells | None:
     """Give what to hide in a fit on some rows; None where these have no gaps."""
+    if sparse.issparse(data.X):
+        return None
     n_patterns = max(1, MOST_PATTERN_CELLS // data.X.shape[1])
     patterns = np.isnan(data.X[at_most(n_patterns, rows, rng)])
     patterns = patterns[~patterns.all(axis=1)]

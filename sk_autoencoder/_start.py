@@ -11,6 +11,7 @@ from numbers import Integral, Real
 
 import numpy as np
 import torch
+from scipy import sparse
 from torch import nn
 
 from sk_autoencoder import _coordinates, _supervised, _variational
@@ -120,7 +121,7 @@ def find_axes(estimator, data: Data, rows: np.ndarray, rng) -> tuple[PrincipalAx
     n_axes = min(len(rows), data.X.shape[1])
     if isinstance(estimator.n_components, Integral):
         n_axes = min(n_axes, _wanted_axes(int(estimator.n_components)))
-    if data.gaps:
+    if data.gaps and not sparse.issparse(data.X):
         weight = None if data.weight is None else data.weight[rows]
         return fit_axes(data.X, rows, n_axes, rng, weight)
     axes = PrincipalAxes.fit(data.X, rows, n_axes, rng, data.weight)

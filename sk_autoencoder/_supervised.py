@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from scipy import stats
+from scipy import sparse, stats
 from sklearn.preprocessing import LabelEncoder, StandardScaler
 from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import type_of_target
@@ -136,7 +136,17 @@ def read(estimator, X, y, data: Data, resume: bool) -> tuple[Data, Answers | Non
     else:
         answers = Answers.fit(known, data.weight)
         _warn_of_many_classes(answers, int(_is_labelled(known).sum()))
-    return Data(data.X, data.y, data.weight, data.gaps, answers.encode(known)), answers
+    return replace(data, known=answers.encode(known)), answers
+
+
+def read_validation(estimator, X, y, data: Data) -> Data:
+    """Return the user's own validation rows with what y tells of them, as the first fit read it."""
+    if estimator.supervised_weight and y is None:
+        raise ValueError(
+            f"supervised_weight={estimator.supervised_weight:g} needs the labels of X_val too, but "
+            "y_val is None. Pass y_val, with -1 (or NaN) for rows that have no label."
+        )
+    return read(estimator, X, y, data, resume=True)[0]
 
 
 def _warn_of_many_classes(answers: Answers, n_labelled: int) -> None:
@@ -155,15 +165,20 @@ def _warn_of_many_classes(answers: Answers, n_labelled: int) -> None:
     )
 
 
-def strata(estimator, data: Data, n_least: int) -> np.ndarray | None:
-    """Give the classes by which to split rows in two, where each part can have one of each.
+def strata(estimator, data: Data, units: np.ndarray, n_least: int) -> np.ndarray | None:
+    """Return the class of each unit by which to split them in two, where each part can have one.
 
+    `units` has the number of each row's unit, whose class is that of most of its rows.
     `n_least` is the size of the smaller part. Rows without a label are a class of their own.
     """
     if data.known is None or not estimator._answers.are_classes:
         return None
-    _, counts = np.unique(data.known, return_counts=True)
-    return data.known if counts.min() >= 2 and n_least >= len(counts) else None
+    labels, numbers = np.unique(data.known, return_inverse=True)
+    ones = np.ones(len(numbers), dtype=np.int64)
+    counts = sparse.coo_array((ones, (units, numbers)), shape=(units.max() + 1, len(labels)))
+    classes = labels[counts.tocsr().argmax(axis=1)]
+    _, sizes = np.unique(classes, return_counts=True)
+    return classes if sizes.min() >= 2 and n_least >= len(sizes) else None
 
 
 class Head(nn.Module):

@@ -1,4 +1,4 @@
-"""The training of a net: the rows set aside, the epochs, and which of them to keep."""
+"""The training of a net: its epochs, and which of them to keep."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from numbers import Integral
 
 import numpy as np
 import torch
-from sklearn.model_selection import train_test_split
 from skorch.callbacks import EarlyStopping
 from skorch.utils import noop
 from threadpoolctl import ThreadpoolController
@@ -20,20 +18,18 @@ from sk_autoencoder import _evidence
 from sk_autoencoder._averaging import WeightAverage
 from sk_autoencoder._batches import Rows
 from sk_autoencoder._best_epoch import BestEpoch
-from sk_autoencoder._combinations import gives_wide_codes_meaning
 from sk_autoencoder._coordinates import torch_dtype
+from sk_autoencoder._copies import count_distinct
 from sk_autoencoder._corruption import CorruptedRows
-from sk_autoencoder._evidence import ENOUGH_ROWS, Kept, gains_over_pca
+from sk_autoencoder._evidence import Gains, Kept, gains_over_pca
 from sk_autoencoder._net import AutoencoderNet
 from sk_autoencoder._precision import choose_precision, tf32
 from sk_autoencoder._pretraining import pretrain_layerwise
+from sk_autoencoder._split import Part
 from sk_autoencoder._start import local_torch_generator, starts_at_pca
-from sk_autoencoder._supervised import strata
 from sk_autoencoder._validation import Data, check_callbacks
 from sk_autoencoder._yardstick import pca_and_mean, pca_of_corrupted
 
-VALIDATION_FRACTION = 0.1
-LARGEST_VALIDATION_FRACTION = 1 / 3
 LARGEST_REFIT = 2000
 
 BATCHES_PER_EPOCH = 16
@@ -71,37 +67,7 @@ class Outcome:
     stopped: bool
 
 
-def split_rows(estimator, data: Data, rng) -> tuple[np.ndarray, np.ndarray | None]:
-    """Give the indices of the training rows and, for early stopping, of the validation rows.
-
-    Of supervised classes both have the same shares. A start at PCA needs more training rows
-    than components: with fewer, PCA reconstructs them exactly, and no row is set aside, unless
-    more than that is asked for.
-    """
-    n_samples = len(data)
-    rows = np.arange(n_samples)
-    if not estimator.early_stopping:
-        return rows, None
-    fraction = estimator.validation_fraction
-    if fraction == "auto":
-        wanted = max(VALIDATION_FRACTION, ENOUGH_ROWS / n_samples)
-        fraction = min(wanted, LARGEST_VALIDATION_FRACTION)
-    n_valid = math.ceil(fraction * n_samples)
-    if n_valid == n_samples:
-        raise ValueError(
-            f"validation_fraction={fraction} leaves none of the {n_samples} rows to train on. "
-            "Lower validation_fraction, or set early_stopping=False."
-        )
-    classes = strata(estimator, data, min(n_valid, n_samples - n_valid))
-    train, valid = train_test_split(rows, test_size=n_valid, random_state=rng, stratify=classes)
-    share = not isinstance(estimator.n_components, Integral)
-    may_copy = starts_at_pca(estimator) and not gives_wide_codes_meaning(estimator)
-    if may_copy and not share and len(train) <= estimator.n_components:
-        return rows, None
-    return np.sort(train), np.sort(valid)
-
-
-def plan(estimator, train: np.ndarray, valid: np.ndarray | None) -> Course:
+def plan(estimator, train: np.ndarray, valid: Part | None) -> Course:
     """Give the course of a fit on the training rows.
 
     It has no epochs where nothing is there to learn: where X is constant, or where early
@@ -127,15 +93,17 @@ def plan_one_epoch(estimator, n_rows: int) -> Course:
     return Course(1, _batch_size(estimator, n_rows), "constant", averages=False)
 
 
-def refits(estimator, n_samples: int) -> bool:
-    """Whether to train again on all rows, the validation rows among them.
+def trains_again(estimator, data: Data) -> bool:
+    """Whether to train again, to confirm a gain over PCA and on all rows.
 
     Callbacks of skorch watch one training, and a warm start goes on from its validated
     weights, so that with either there is no second one.
     """
     if estimator.callbacks or estimator.warm_start:
         return False
-    return n_samples < LARGEST_REFIT if estimator.refit == "auto" else bool(estimator.refit)
+    if estimator.refit != "auto":
+        return bool(estimator.refit)
+    return count_distinct(data.copies, np.arange(len(data))) < LARGEST_REFIT
 
 
 def yardstick(estimator, data: Data, index: np.ndarray) -> tuple[float, float]:
@@ -197,16 +165,17 @@ def _set_tail(net: AutoencoderNet, rows: Rows | CorruptedRows | None) -> None:
         net.variational.tail = least / (rows.in_units_of_X(1.0) - least)
 
 
-def train(estimator, data: Data, parts, course: Course, start_epoch: int, task) -> Outcome:
-    """Train the estimator's net on the training part of the data; keep its best epoch, if any.
+def train(
+    estimator, part: Part, valid: Part | None, course: Course, start_epoch: int, task
+) -> Outcome:
+    """Train the estimator's net on a part of some data; keep the best epoch for another, if any.
 
-    `parts` holds the indices of the training and of the validation rows, or None for these.
     Each epoch is a subtask of `task`.
     """
     net = estimator.net_
-    rows = tuple(
-        None if index is None else _rows(estimator, data, index, fixed=is_valid)
-        for index, is_valid in zip(parts, (False, True), strict=True)
+    rows = (
+        _rows(estimator, *part, fixed=False),
+        None if valid is None else _rows(estimator, *valid, fixed=True),
     )
     with net.unchanged_on_error(), _quick_products(estimator, course.batch_size):
         net.module_.float()
@@ -215,8 +184,7 @@ def train(estimator, data: Data, parts, course: Course, start_epoch: int, task) 
             net.compile_module()
         net.batch_size, net.lr = course.batch_size, estimator.lr
         net.verbose = int(estimator.verbose) if course.last is None else 0
-        valid = rows[1]
-        best = None if valid is None else BestEpoch(start_epoch, net.loss(valid))
+        best = None if rows[1] is None else BestEpoch(start_epoch, net.loss(rows[1]))
         net.callbacks = _callbacks(estimator, best)
         net.initialize_callbacks()
         net.schedule(
@@ -225,10 +193,10 @@ def train(estimator, data: Data, parts, course: Course, start_epoch: int, task) 
         net.average_ = WeightAverage(net.module_) if course.averages else None
         seed = int(net.iterator_train__rng.randint(2**31))
         with local_torch_generator(estimator, seed, net.device):
-            stopped = _run_epochs(estimator, rows, course, data, task)
+            stopped = _run_epochs(estimator, rows, course, part.data, task)
         kept = None
         if best is not None and valid is not None:
-            kept = _keep(estimator, valid, best, start_epoch)
+            kept = _keep(estimator, valid, rows[1], best, start_epoch)
         net.rest(estimator._coordinates.dtype)
     return Outcome(kept, stopped)
 
@@ -259,29 +227,39 @@ def _run_epochs(estimator, rows, course: Course, data: Data, task) -> bool:
     return stopped
 
 
-def _keep(estimator, rows: Rows | CorruptedRows, best: BestEpoch, start_epoch: int) -> Kept:
+def _keep(estimator, part: Part, rows, best: BestEpoch, start_epoch: int) -> Kept:
     """Keep the best epoch, or PCA where a start there is not told from it.
 
-    With penalties or a bound the epochs are not compared with PCA, which does not make those small.
+    `rows` are those of `part`, which judge. With penalties or a bound the epochs are not
+    compared with PCA, which does not make those small.
     """
     if not estimator.net_.is_of_reconstruction:
         return Kept(best.epoch_, estimator.net_.loss(rows, penalized=False))
     if start_epoch > 0 or not starts_at_pca(estimator):
         return Kept(best.epoch_, best.loss_)
-    gains = gains_over_pca(estimator.net_, rows)
+    gains = _gains(estimator, part, rows)
     kept = Kept(best.epoch_, best.loss_, gains)
-    if gains.mean() > 0 if _evidence.is_unsettled(kept) else _evidence.better_than_chance(gains):
+    if (
+        gains.of_each.mean() > 0
+        if _evidence.is_unsettled(kept)
+        else _evidence.better_than_chance(gains)
+    ):
         return kept
     return Kept(0, best.loss, gains)
 
 
-def gains_of_rows(estimator, data: Data, index: np.ndarray) -> np.ndarray:
-    """Give what the net saves of PCA's loss on each of the rows."""
-    net = estimator.net_
-    net.module_.float()
-    gains = gains_over_pca(net, _rows(estimator, data, index, fixed=True))
-    net.rest(estimator._coordinates.dtype)
+def gains_of(estimator, part: Part) -> Gains:
+    """Return what the net saves of PCA's loss on the rows of a part."""
+    estimator.net_.module_.float()
+    gains = _gains(estimator, part, _rows(estimator, *part, fixed=True))
+    estimator.net_.rest(estimator._coordinates.dtype)
     return gains
+
+
+def _gains(estimator, part: Part, rows) -> Gains:
+    data, index = part
+    numbers = (None if each is None else each[index] for each in (data.copies, data.groups))
+    return Gains.of_rows(gains_over_pca(estimator.net_, rows), *numbers)
 
 
 def _rows(estimator, data: Data, index: np.ndarray, *, fixed: bool) -> Rows | CorruptedRows:

@@ -43,12 +43,14 @@ from sk_autoencoder._penalties import SPARSITIES
 from sk_autoencoder._precision import PRECISIONS
 from sk_autoencoder._principal_axes import explained_variance
 from sk_autoencoder._schedule import LR_SCHEDULES
+from sk_autoencoder._split import Part, rows_to_confirm, split
 from sk_autoencoder._validation import (
     check_codes,
     check_data,
     check_n_components,
     check_random_source,
     check_unchanged,
+    check_validation_data,
     check_X,
     fitted_attributes,
     like_output,
@@ -71,7 +73,14 @@ class AutoencoderTransformer(
     than chance would: if the mean gain exceeds its standard error [3]_ and more than a few
     rows gain (Wilcoxon's signed-rank test at 5 %). Fewer than 100 validation rows are not
     trusted alone: as many others are asked too, after a training without them, and have to
-    show two standard errors and pass at 0.1 %. Else the result is PCA, fitted on all rows.
+    show two standard errors and pass at 0.1 %. Else the result is PCA, fitted on all rows, and
+    `is_pca_` says so.
+
+    What the validation rows tell holds for new rows if all rows are independent of each other.
+    Exact copies of a row are found out: they stay on one side of the split, and count once
+    where the gain over PCA is judged. Other rows that depend on each other, such as windows of
+    a series that overlap or repeated measures of a subject, are seen as independent unless
+    `fit` is given their `groups`, or validation rows of your own as `X_val`.
 
     Parameters
     ----------
@@ -259,13 +268,15 @@ class AutoencoderTransformer(
 
     validation_fraction : "auto" or float, default="auto"
         Share of the rows that is set aside, in (0, 1). "auto" takes a tenth, or more where
-        that is less than 100 rows, but at most a third. With `supervised_weight` it is a share
+        that is less than 100 rows, but at most a third. Copies of a row count as one row, and
+        with `groups` it is a share of the groups. With `supervised_weight` it is a share
         of each class, where each has rows enough. Used with `early_stopping`.
 
     refit : "auto" or bool, default="auto"
         Whether to train once more, on all rows and for as many epochs as were best, so that
-        no row is lost to validation. "auto" does so where there are fewer than 2000 rows.
-        Not done where `callbacks` are given. Used with `early_stopping`.
+        no row is lost to validation. "auto" does so where there are fewer than 2000 rows,
+        copies not counted. Not done where `callbacks` or `X_val` are given. Used with
+        `early_stopping`.
 
     n_iter_no_change : int, default=100
         Epochs without a better validation loss after which training stops.
@@ -310,7 +321,8 @@ class AutoencoderTransformer(
         nor changes the global generators of NumPy and torch.
 
     verbose : int or bool, default=0
-        Whether to print skorch's table, a line an epoch.
+        Whether to print skorch's table, a line an epoch, and at the end of `fit`, where the
+        result is PCA, a line that says so and why.
 
     Attributes
     ----------
@@ -349,6 +361,10 @@ class AutoencoderTransformer(
     best_epoch_ : int
         The epoch whose weights were kept; 0 is the start, which is PCA unless
         `linear_shortcut` is False, `variational` is True or `module` is given.
+
+    is_pca_ : bool
+        Whether the result is PCA, as no epoch was kept: `best_epoch_` is 0, and the start is
+        PCA.
 
     validation_score_ : float or None
         Share of the variance of the validation rows that is explained with the weights
@@ -567,8 +583,24 @@ class AutoencoderTransformer(
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(
+        self,
+        X,
+        y=None,
+        sample_weight=None,
+        *,
+        groups=None,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+        groups_val=None,
+    ):
         """Train the autoencoder on the rows of X.
+
+        The rows that are set aside tell how well new rows are reconstructed only if they are
+        independent of those that are trained on. Overlapping windows of a series are not, nor
+        are repeated measures of a subject: say so by `groups`, or pass `X_val`. Exact copies of
+        a row are found out, and stay on one side.
 
         Parameters
         ----------
@@ -583,6 +615,21 @@ class AutoencoderTransformer(
             Classes or values for `supervised_weight`, else ignored.
         sample_weight : array-like of shape (n_samples,), default=None
             How much each row counts, 0 or more; None counts each as one.
+        groups : array-like of shape (n_samples,), default=None
+            Group of each row, a number or a name. Rows of a group may depend on each other:
+            they are all trained on, or all set aside, and a gain over PCA has to show in
+            several groups. None takes rows for independent that are no copies of each other.
+            Only used with `early_stopping`.
+        X_val : {array-like, sparse matrix} of shape (n_samples_val, n_features), default=None
+            Rows to validate on, none of which is trained on; no row of X is then set aside. In
+            a `Pipeline` they go through the steps before with
+            ``Pipeline(..., transform_input=["X_val"])``. Needs `early_stopping`.
+        y_val : array-like of shape (n_samples_val,) or (n_samples_val, n_outputs), default=None
+            Classes or values of the rows of `X_val` for `supervised_weight`, else ignored.
+        sample_weight_val : array-like of shape (n_samples_val,), default=None
+            How much each row of `X_val` counts, 0 or more; None counts each as one.
+        groups_val : array-like of shape (n_samples_val,), default=None
+            Group of each row of `X_val`, where these depend on each other, too.
 
         Returns
         -------
@@ -594,12 +641,13 @@ class AutoencoderTransformer(
         ValueError
             If X is not a real matrix, has an infinite cell or a feature without any known
             one, if `n_components` exceeds what X allows, if `loss` does not suit X, if
-            parameters make no sense together, or if the fit diverges. What was fitted before is
-            kept.
+            `groups` or `X_val` do not suit X, if parameters make no sense together, or if the
+            fit diverges. What was fitted before is kept.
         """
         with unchanged_on_error(self):
             resume = self.warm_start and hasattr(self, "net_")
-            data, rng = self._check(X, y, sample_weight, resume)
+            validation = X_val, y_val, sample_weight_val, groups_val
+            data, given, rng = self._check(X, y, sample_weight, resume, groups, validation)
             if resume and self.early_stopping and self._saw_all_rows:
                 warnings.warn(
                     "The last fit trained on all rows, so that rows set aside now are not new to "
@@ -611,33 +659,36 @@ class AutoencoderTransformer(
             check_n_components(
                 self.n_components, *data.X.shape, wide=gives_wide_codes_meaning(self)
             )
-            train, valid = _training.split_rows(self, data, rng)
+            data, train, valid = split(self, data, given, rng)
             if not resume:
                 for name in ("noise_variance_", "explained_variance_ratio_"):
                     vars(self).pop(name, None)  # which not every fit sets anew
                 self._start(data, train, rng)
             yardstick = None
             if valid is not None:
-                yardstick = _training.yardstick(self, data, valid)
+                yardstick = _training.yardstick(self, *valid)
                 if not resume:
                     start = yardstick[0]
                     if self.net_.variational is not None:
-                        start = _training.start_loss(self, data, valid)
+                        start = _training.start_loss(self, *valid)
                     self.history_.insert(2, "valid_loss", start)
             course = _training.plan(self, train, valid)
             # Two more tasks than epochs: to confirm the gain, and to train on all rows.
             task = self._init_callback_context(max_subtasks=course.n_epochs + 2)
             task.call_on_fit_task_begin(estimator=self, X=data.X, y=data.y)
-            outcome = self._train(data, train, valid, yardstick, course, task)
+            outcome = self._train(Part(data, train), valid, yardstick, course, task)
             self._saw_all_rows = valid is None
-            rows = np.arange(len(data)) if valid is None else valid
             # Before the validation rows are trained on.
-            self._measure_noise(data, rows)
-            self._explain(data, rows, resume)
+            judges = Part(data, train) if valid is None else valid
+            self._measure_noise(*judges)
+            self._explain(*judges, resume)
             if outcome.kept is not None and (not resume or outcome.kept.gains is not None):
                 self._settle(data, train, valid, outcome, course, task, rng)
+            self.is_pca_ = self.best_epoch_ == 0 and _start.starts_at_pca(self)
             self._describe(data)
             task.call_on_fit_task_end(estimator=self, X=data.X, y=data.y)
+        if self.is_pca_ and self.verbose:
+            print(self._why_pca(course, valid))
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -664,7 +715,7 @@ class AutoencoderTransformer(
         """
         with unchanged_on_error(self):
             resume = hasattr(self, "net_")
-            data, rng = self._check(X, y, sample_weight, resume)
+            data, _, rng = self._check(X, y, sample_weight, resume)
             rows = np.arange(len(data))
             if not resume:
                 check_n_components(
@@ -672,10 +723,11 @@ class AutoencoderTransformer(
                 )
                 self._start(data, rows, rng)
                 self._saw_all_rows = False
+            self.is_pca_ = False
             task = self._init_callback_context(task_name="partial_fit", max_subtasks=1)
             task.call_on_fit_task_begin(estimator=self, X=data.X, y=data.y)
             course = _training.plan_one_epoch(self, len(data))
-            self._train(data, rows, None, None, course, task)
+            self._train(Part(data, rows), None, None, course, task)
             self._measure_noise(data, rows)
             self._explain(data, rows, resume)
             self._describe(data, before=self._moments if resume else None)
@@ -890,18 +942,22 @@ class AutoencoderTransformer(
         network = self._network(data.X.dtype, gaps=data.gaps, whiten=False)
         return replace(network, n_components=self._width)
 
-    def _check(self, X, y, sample_weight, resume):
-        """Give checked data and a random source."""
+    def _check(self, X, y, sample_weight, resume, groups=None, validation=(None,) * 4):
+        """Return checked data, those of the user's own validation rows, and a random source."""
         check_combinations(self)
-        data = check_data(self, X, y, sample_weight, reset=not resume)
+        data = check_data(self, X, y, sample_weight, groups, reset=not resume)
+        given = check_validation_data(self, data, *validation)
         rng = check_random_source(self.random_state)
         if resume:
             check_unchanged(self._network_params, _start.network_params(self))
         data, self._answers = _supervised.read(self, X, y, data, resume)
+        if given is not None:
+            data = replace(data, gaps=given.gaps)
+            given = _supervised.read_validation(self, *validation[:2], given)
         if resume and data.gaps:
             self.net_ = _start.with_gaps(self)
             self._noise = hidden_again(self, data, rng)
-        return data, rng
+        return data, given, rng
 
     def _start(self, data, rows, rng, width=None):
         """Fit PCA on some rows, and build the net that goes on from there.
@@ -927,11 +983,11 @@ class AutoencoderTransformer(
         row = {"epoch": 0, "train_loss": loss, "dur": time.perf_counter() - began}
         self.history_ = pd.DataFrame([row])
 
-    def _train(self, data, train, valid, yardstick, course, task):
+    def _train(self, part, valid, yardstick, course, task):
         """Train the net, and set what is told of it: its epochs, its best one, its scores."""
         n_before = len(self.net_.history)
         start_epoch = self.best_epoch_ if n_before else 0
-        outcome = _training.train(self, data, (train, valid), course, start_epoch, task)
+        outcome = _training.train(self, part, valid, course, start_epoch, task)
         kept = outcome.kept
         epochs = [_without_batches(epoch) for epoch in self.net_.history[n_before:]]
         self.history_ = pd.concat([self.history_, pd.DataFrame(epochs)], ignore_index=True)
@@ -953,29 +1009,56 @@ class AutoencoderTransformer(
         Where a callback stops that, the weights stay those of the training before.
         """
         validated = fitted_attributes(self)
-        kept, everything = outcome.kept, np.arange(len(data))
-        refits = _training.refits(self, len(data)) and not outcome.stopped
+        # Rows of the user's own that judge are not trained on, and no others are asked.
+        again = valid.data is data and _training.trains_again(self, data) and not outcome.stopped
         stopped = False
-        if _evidence.is_unsettled(kept):
-            gains = kept.gains
-            of_pca = _components.of_pca(self._axes, self._width, self._coordinates.fill)
-            mean = self.mean_
-            if refits:
-                asked = _evidence.rows_to_confirm(kept, train, rng)
-                others = np.setdiff1d(everything, asked)
-                stopped = self._repeat(data, others, "confirm", kept.epoch, course, task, rng)
-                gains = np.append(gains, _training.gains_of_rows(self, data, asked))
-            if not stopped and not _evidence.better_than_chance(gains, few=True):
-                self.best_epoch_, self.validation_score_ = 0, self.pca_validation_score_
-                if self.nested:
-                    share = _components.explained_by_each(of_pca, data, valid, mean)
-                    self._set_shares(share, choose=True)
+        if _evidence.is_unsettled(outcome.kept):
+            trained = train if again else None
+            stopped = self._confirm(data, trained, valid, outcome.kept, course, task, rng)
         is_pca = self.best_epoch_ == 0 and _start.starts_at_pca(self)
-        if not stopped and (is_pca or refits):
-            stopped = self._repeat(data, everything, "refit", self.best_epoch_, course, task, rng)
-            self._saw_all_rows = not is_pca
-        if stopped:
+        finished = False
+        if not stopped and (is_pca or again):
+            everything, n_epochs = np.arange(len(data)), self.best_epoch_
+            finished = not self._repeat(data, everything, "refit", n_epochs, course, task, rng)
+            self._saw_all_rows = again and not is_pca
+        if not finished:
             vars(self).update(validated)
+
+    def _confirm(self, data, train, valid, kept, course, task, rng):
+        """Ask other training rows, too, whether the net beats PCA; else keep PCA.
+
+        The net is trained anew without them. With None as `train` there are none to ask. True
+        where a callback asks to stop.
+        """
+        gains, stopped = kept.gains, False
+        of_pca = _components.of_pca(self._axes, self._width, self._coordinates.fill)
+        mean = self.mean_
+        if train is not None:
+            asked = rows_to_confirm(data, train, gains.n_independent, rng)
+            others = np.setdiff1d(np.arange(len(data)), asked)
+            stopped = self._repeat(data, others, "confirm", kept.epoch, course, task, rng)
+            gains += _training.gains_of(self, Part(data, asked))
+        if not stopped and not _evidence.better_than_chance(gains, few=True):
+            self.best_epoch_, self.validation_score_ = 0, self.pca_validation_score_
+            if self.nested:
+                share = _components.explained_by_each(of_pca, *valid, mean)
+                self._set_shares(share, choose=True)
+        return stopped
+
+    def _why_pca(self, course, valid):
+        """Return a line that says that the result is PCA, and why."""
+        if course.n_epochs > 0:
+            losses = self.history_["valid_loss"]
+            why = "no epoch had a lower validation loss"
+            if losses.min() < losses[0]:
+                why = f"the gain over PCA on {len(valid.rows)} validation rows may be chance"
+        elif self._axes.constant:
+            why = "X is constant"
+        elif self.max_epochs == 0:
+            why = "max_epochs is 0"
+        else:
+            why = "there are too few distinct rows to set some aside for validation"
+        return f"The result is PCA with {self.n_components_} components: {why}."
 
     def _repeat(self, data, rows, name, n_epochs, course, task, rng):
         """Start anew on some rows, and train for the first epochs of the course.
@@ -991,7 +1074,7 @@ class AutoencoderTransformer(
             task = task.subcontext(task_name=name, max_subtasks=n_epochs)
             task.call_on_fit_task_begin(estimator=self, X=data.X, y=data.y)
             course = replace(course, last=n_epochs)
-            stopped = _training.train(self, data, (rows, None), course, 0, task).stopped
+            stopped = _training.train(self, Part(data, rows), None, course, 0, task).stopped
             task.call_on_fit_task_end(estimator=self, X=data.X, y=data.y)
         self.net_.rest(self._coordinates.dtype)
         self.history_, self.net_.history = history, net_history

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from numbers import Integral
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy import sparse
-from sklearn.utils import _safe_indexing, assert_all_finite
+from sklearn.utils import (
+    _safe_indexing,
+    assert_all_finite,
+    check_consistent_length,
+    column_or_1d,
+)
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -37,7 +44,8 @@ PRIVATE_STATE = (
 )
 
 
-class Data(NamedTuple):
+@dataclass(frozen=True)
+class Data:
     """Checked rows to train on, the target that callbacks are told of, and weights or None."""
 
     X: Any  # (n_samples, n_features), an array or a CSR matrix
@@ -45,6 +53,13 @@ class Data(NamedTuple):
     weight: np.ndarray | None  # (n_samples,), float64
     gaps: bool = False  # whether cells of X are missing
     known: np.ndarray | None = None  # what y says of each row, where codes are supervised
+    groups: np.ndarray | None = None  # (n_samples,), the number of each row's group
+    copies: np.ndarray | None = None  # (n_samples,), a number that exact copies share
+
+    @property
+    def units(self) -> np.ndarray | None:
+        """Numbers of what stays together: of groups, else of copies; None where each is alone."""
+        return self.copies if self.groups is None else self.groups
 
     def __len__(self) -> int:
         return self.X.shape[0]
@@ -114,12 +129,13 @@ def _canonical(X):
     return X
 
 
-def check_data(estimator, X, y, sample_weight, *, reset: bool) -> Data:
-    """Rows to train on, and their weights; rows that weigh nothing are left out."""
+def check_data(estimator, X, y, sample_weight, groups=None, *, reset: bool) -> Data:
+    """Rows to train on, their weights and groups; rows that weigh nothing are left out."""
     X, gaps = check_X(estimator, X, reset=reset)
     y = X if y is None else y
+    groups = None if groups is None else _check_groups(groups, X)
     if sample_weight is None:
-        return Data(X, y, None, gaps)
+        return Data(X, y, None, gaps, groups=groups)
     weight = _check_sample_weight(
         sample_weight, X, dtype=np.float64, ensure_non_negative=True, ensure_same_device=False
     )
@@ -132,7 +148,45 @@ def check_data(estimator, X, y, sample_weight, *, reset: bool) -> Data:
     if not counted.all():
         X, weight = X[counted], weight[counted]
         y = _safe_indexing(y, np.flatnonzero(counted)) if _has_rows(y, len(counted)) else X
-    return Data(X, y, None if np.ptp(weight) == 0 else weight, _has_gaps(X))
+        groups = None if groups is None else pd.factorize(groups[counted])[0]
+    weight = None if np.ptp(weight) == 0 else weight
+    return Data(X, y, weight, _has_gaps(X), groups=groups)
+
+
+def _check_groups(groups, X) -> np.ndarray:
+    """Return the number of each row's group."""
+    check_consistent_length(X, groups)
+    groups = column_or_1d(groups, dtype=None, input_name="groups")
+    numbers, _ = pd.factorize(groups, use_na_sentinel=True)
+    if (numbers < 0).any():
+        raise ValueError(
+            f"groups has no value in row {int(np.argmin(numbers))}, but each row has to be in one. "
+            "Give rows that are independent of all others a group of their own."
+        )
+    return numbers
+
+
+def check_validation_data(estimator, data: Data, X, y, sample_weight, groups) -> Data | None:
+    """Rows of the user's own that judge a fit on some data, in their dtype; None without X."""
+    if X is None:
+        beside = {"y_val": y, "sample_weight_val": sample_weight, "groups_val": groups}
+        for name, value in beside.items():
+            if value is not None:
+                raise ValueError(
+                    f"{name} is passed without X_val. Pass X_val too, or leave it out."
+                )
+        return None
+    if not estimator.early_stopping:
+        raise ValueError(
+            "X_val is passed, but with early_stopping=False no rows judge the epochs. Set "
+            "early_stopping=True, or leave X_val out."
+        )
+    try:
+        given = check_data(estimator, X, y, sample_weight, groups, reset=False)
+    except ValueError as error:
+        raise ValueError(f"X_val cannot judge the epochs: {error}") from error
+    rows = given.X.astype(data.X.dtype, copy=False)
+    return replace(given, X=rows, gaps=given.gaps or data.gaps)
 
 
 def _has_rows(y, n_samples: int) -> bool:

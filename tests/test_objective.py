@@ -130,7 +130,7 @@ def test_history_and_the_kept_loss_are_means_over_the_cells_in_units_of_x(quick,
 def test_the_best_validation_loss_is_that_of_the_weights_kept(quick, data, X, loss, monkeypatch):
     X = of(data, X, loss)
     seen = []
-    split = "sk_autoencoder._training.train_test_split"
+    split = "sk_autoencoder._split.train_test_split"
 
     def spy(rows, **kwargs):
         seen.append((rows[::3], rows[1::3]))

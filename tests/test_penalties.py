@@ -256,7 +256,7 @@ def test_the_kept_score_is_that_of_the_reconstruction_alone(quick, X, monkeypatc
     def split(rows, **kwargs):
         return rows[::2], rows[1::2]
 
-    monkeypatch.setattr("sk_autoencoder._training.train_test_split", split)
+    monkeypatch.setattr("sk_autoencoder._split.train_test_split", split)
     autoencoder = quick(3, sparsity_penalty=1.0, refit=False).fit(X)
     assert autoencoder.validation_score_ == pytest.approx(autoencoder.score(X[1::2]), rel=1e-5)
     unit = X[::2].var(axis=0).mean()

@@ -41,6 +41,9 @@ PUBLIC_METHODS = [
 # Set only where a parameter asks for them.
 OPTIONAL_ATTRIBUTES = {"explained_variance_ratio_", "noise_variance_"}
 
+# Arguments of `fit` that say which rows validate, as scikit-learn's gradient boosting names them.
+VALIDATION = ["groups", "X_val", "y_val", "sample_weight_val", "groups_val"]
+
 OWN_METHODS = [name for name in PUBLIC_METHODS if name in vars(AutoencoderTransformer)]
 
 
@@ -152,7 +155,7 @@ def test_parameters_and_results_of_a_method_are_documented(name):
 @pytest.mark.parametrize(
     ("name", "more"),
     [
-        ("fit", ["sample_weight"]),
+        ("fit", ["sample_weight", *VALIDATION]),
         ("transform", []),
         ("inverse_transform", []),
         ("score", ["sample_weight"]),

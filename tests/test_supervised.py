@@ -13,7 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import get_tags
 from skorch.callbacks import Callback
 
-from sk_autoencoder import AutoencoderTransformer, _supervised, _training
+from sk_autoencoder import AutoencoderTransformer, _supervised
+from sk_autoencoder._split import split_rows
 from sk_autoencoder._validation import Data
 
 
@@ -356,7 +357,7 @@ def test_classes_are_split_in_their_shares(taught):
     autoencoder = taught(validation_fraction=0.2)
     autoencoder._answers = answers
     for seed in range(5):
-        parts = _training.split_rows(autoencoder, data, np.random.RandomState(seed))
+        parts = split_rows(autoencoder, data, np.random.RandomState(seed))
         shares = [[np.mean(y[part] == name) for name in ("rare", -1)] for part in parts]
         np.testing.assert_allclose(*shares, atol=0.02)
 

@@ -1,0 +1,125 @@
+"""Which rows train and which judge: rows that depend on each other stay on one side."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from numbers import Integral
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from sk_autoencoder._combinations import gives_wide_codes_meaning
+from sk_autoencoder._copies import count_distinct, find_copies
+from sk_autoencoder._evidence import ENOUGH_ROWS
+from sk_autoencoder._start import starts_at_pca
+from sk_autoencoder._supervised import strata
+from sk_autoencoder._validation import Data
+
+VALIDATION_FRACTION = 0.1
+MAX_VALIDATION_FRACTION = 1 / 3
+
+# Of the rows: a group, or the copies of a row, that has more of them is not set aside.
+MAX_SHARE_OF_GROUP = 0.5
+
+
+class Part(NamedTuple):
+    """Some of the rows of some data."""
+
+    data: Data
+    rows: np.ndarray
+
+
+def split(estimator, data: Data, given: Data | None, rng) -> tuple[Data, np.ndarray, Part | None]:
+    """Return the data with their copies found, their training rows, and the rows that judge.
+
+    These are `given`, where the user has some, else validation rows of the data, or None.
+    """
+    if not estimator.early_stopping:
+        return data, np.arange(len(data)), None
+    data = replace(data, copies=find_copies(data.X))
+    if given is not None:
+        given = replace(given, copies=find_copies(given.X))
+        return data, np.arange(len(data)), Part(given, np.arange(len(given)))
+    train, valid = split_rows(estimator, data, rng)
+    return data, train, None if valid is None else Part(data, valid)
+
+
+def split_rows(estimator, data: Data, rng) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the indices of the training rows and of the validation rows, if there are any.
+
+    Rows of a group, or without groups the exact copies of a row, stay on one side; what is
+    drawn are groups. Of supervised classes both sides have the same shares. A start at PCA
+    needs more distinct training rows than components: with fewer, PCA reconstructs them
+    exactly, and no row is set aside, unless more than that is asked for.
+    """
+    rows = np.arange(len(data))
+    units = data.units
+    alone = units is None
+    units = rows if units is None else units
+    n_units = int(units.max()) + 1
+    n_valid = _count_validation(estimator, n_units, grouped=data.groups is not None)
+    small = rows if alone else _small_units(units)
+    if n_valid == 0 or len(small) == 0:
+        return rows, None
+    drawn = small
+    if n_valid < len(small):
+        classes = strata(estimator, data, units, min(n_valid, len(small) - n_valid))
+        classes = None if classes is None else classes[small]
+        _, drawn = train_test_split(small, test_size=n_valid, random_state=rng, stratify=classes)
+    is_valid = np.isin(units, drawn)
+    train, valid = rows[~is_valid], rows[is_valid]
+    valid = _without_copies_of(data, valid, train)
+    share = not isinstance(estimator.n_components, Integral)
+    may_copy = starts_at_pca(estimator) and not gives_wide_codes_meaning(estimator)
+    too_few = count_distinct(data.copies, train) <= estimator.n_components
+    if len(valid) == 0 or (may_copy and not share and too_few):
+        return rows, None
+    return train, valid
+
+
+def rows_to_confirm(data: Data, train: np.ndarray, n_valid: int, rng) -> np.ndarray:
+    """Return other rows to ask whether the net beats PCA, as many as judged it before.
+
+    Those were already asked which epoch is best, and so flatter it. `n_valid` counts groups,
+    or distinct rows, and so do the rows that are drawn here.
+    """
+    if data.units is None:
+        return np.sort(rng.choice(train, min(n_valid, len(train) // 2), replace=False))
+    units = data.units[train]
+    small = _small_units(units)
+    n_asked = min(n_valid, len(np.unique(units)) // 2, len(small))
+    asked = np.isin(units, rng.choice(small, n_asked, replace=False))
+    return _without_copies_of(data, train[asked], train[~asked])
+
+
+def _count_validation(estimator, n_units: int, *, grouped: bool) -> int:
+    """Return how many groups, or rows, to set aside; 0 where all rows are copies of one."""
+    fraction = estimator.validation_fraction
+    if fraction == "auto":
+        wanted = max(VALIDATION_FRACTION, ENOUGH_ROWS / n_units)
+        fraction = min(wanted, MAX_VALIDATION_FRACTION)
+    n_valid = math.ceil(fraction * n_units)
+    if n_valid < n_units:
+        return n_valid
+    if n_units == 1 and not grouped:
+        return 0
+    what = "groups" if grouped else "rows"
+    raise ValueError(
+        f"validation_fraction={fraction:.3g} leaves none of the {n_units} {what} to train on. "
+        f"Lower validation_fraction, pass more {what} or X_val, or set early_stopping=False."
+    )
+
+
+def _small_units(units: np.ndarray) -> np.ndarray:
+    """Return the groups that leave at least as many rows as they have."""
+    found, sizes = np.unique(units, return_counts=True)
+    return found[sizes <= MAX_SHARE_OF_GROUP * len(units)]
+
+
+def _without_copies_of(data: Data, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the rows that are no copies of others, which groups may part from each other."""
+    if data.groups is None or data.copies is None:
+        return rows
+    return rows[~np.isin(data.copies[rows], data.copies[others])]
