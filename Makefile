@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint wheel notebook quality bench clean
+.PHONY: demo test test-portable lint wheel notebook quality bench clean
 
 demo: $(READY)
 	$(BIN)/python -m sk_autoencoder compare --output report.png
@@ -12,6 +12,24 @@ demo: $(READY)
 # One thread a process: two that wait for each other take longer.
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --cov --cov-report=term
+
+# Kernels of lesser processors, on one that has more: each library's alone, then all at once, with
+# one thread and with two. What runs in processes of its own, and shows no figures, is left out.
+LESSER := ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
+	OPENBLAS_CORETYPE=Haswell
+ALONE := $(foreach setting,$(LESSER) ATEN_CPU_CAPABILITY=avx2,"$(setting) OMP_NUM_THREADS=1")
+AT_ONCE := $(foreach threads,1 2,"$(LESSER) OMP_NUM_THREADS=$(threads)")
+PROCESSORS ?= $(ALONE) $(AT_ONCE)
+PORTABLE ?= --ignore tests/test_examples.py --ignore tests/test_memory.py
+
+test-portable: $(READY)
+	@failed=; \
+	for processor in $(PROCESSORS); do \
+		echo "== $$processor"; \
+		env $$processor $(BIN)/python -m pytest --numprocesses auto --quiet $(PORTABLE) \
+			|| failed="$$failed; $$processor"; \
+	done; \
+	test -z "$$failed" || { echo "failed with$${failed#;}"; exit 1; }
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -107,8 +107,8 @@ def compare_with_pca(
 
     random_state : int, RandomState instance or None, default=None
         Determines the split, and the fits of PCA and of an `estimator` whose own
-        `random_state` is None. Pass an int for the same results each time. None draws from
-        the operating system.
+        `random_state` is None. Pass an int for the same results each time on one machine.
+        None draws from the operating system.
 
     Returns
     -------

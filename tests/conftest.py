@@ -33,6 +33,21 @@ def quick():
 
 
 @pytest.fixture
+def smooth(quick):
+    """Give a function that makes an autoencoder whose fit does not magnify rounding.
+
+    Where a gradient is zero up to rounding, as it is at PCA, Adam divides rounding by its own
+    size and takes a whole step. An `eps` above the rounding keeps two fits that differ by it
+    within some 1e-6 of each other.
+    """
+
+    def make(n_components=2, **params):
+        return quick(n_components, **({"net_params": {"optimizer__eps": 0.01}} | params))
+
+    return make
+
+
+@pytest.fixture
 def X():
     """Rows near a curved surface in six dimensions: (120, 6), float64."""
     return curved(120)

@@ -164,10 +164,11 @@ def test_columns_of_very_different_size_are_reconstructed_as_by_pca(quick, X, dt
 
 @pytest.mark.parametrize("size", [1e-8, 1e8])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_size_of_all_columns_does_not_matter(quick, X, dtype, size):
-    plain = quick(max_epochs=5).fit(X)
-    autoencoder = quick(max_epochs=5).fit((X * size).astype(dtype))
-    assert autoencoder.score((X * size).astype(dtype)) == pytest.approx(plain.score(X), abs=1e-3)
+def test_the_size_of_all_columns_does_not_matter(smooth, X, dtype, size):
+    plain = smooth(max_epochs=5).fit(X)
+    autoencoder = smooth(max_epochs=5).fit((X * size).astype(dtype))
+    assert plain.best_epoch_ > 0
+    assert autoencoder.score((X * size).astype(dtype)) == pytest.approx(plain.score(X), abs=1e-5)
 
 
 @pytest.mark.parametrize("max_epochs", [0, 4])
@@ -180,8 +181,9 @@ def test_a_large_offset_costs_no_digits(quick, X, dtype, max_epochs):
     np.testing.assert_allclose(autoencoder.mean_, mean, rtol=1e-15)
     assert 1 - autoencoder.score(X) <= left_by_pca * 1.03
     if max_epochs == 0:
-        # One rounding of the result; in float64 one more, that of what is expected.
-        atol = {np.float32: 0.51, np.float64: 1.01}[dtype] * np.spacing(dtype(1e8))
+        # One rounding of the result; in float64 those of what is expected too, and of both means,
+        # each of which may be one off: how sums are rounded depends on the processor.
+        atol = {np.float32: 0.51, np.float64: 3.01}[dtype] * np.spacing(dtype(1e8))
         np.testing.assert_allclose(autoencoder.reconstruct(X), expected, rtol=0, atol=atol)
         assert 1 - autoencoder.score(X) == pytest.approx(left_by_pca, rel=1e-3)
 

@@ -101,9 +101,12 @@ def test_callbacks_watch_one_training(quick, X, lr):
     assert (trainings.n_begun, trainings.n_ended) == (1, 1)
 
 
-def test_callbacks_do_not_change_the_result(quick, X):
-    watched = quick(callbacks=[All()], refit=False).fit(X)
-    np.testing.assert_array_equal(watched.transform(X), quick(refit=False).fit_transform(X))
+def test_callbacks_do_not_change_the_result(smooth, X):
+    # Watched steps take their gradients from autograd, which rounds otherwise.
+    watched = smooth(callbacks=[All()], refit=False).fit(X)
+    assert watched.best_epoch_ > 0
+    codes = smooth(refit=False).fit_transform(X)
+    np.testing.assert_allclose(watched.transform(X), codes, atol=1e-5)
 
 
 def test_a_named_callback_keeps_its_name(quick, X):

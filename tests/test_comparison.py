@@ -78,7 +78,8 @@ def test_global_generator_and_arguments_are_untouched(X, estimator):
     assert not hasattr(estimator, "net_")
 
 
-def test_a_dataframe_gives_the_same_and_its_names_reach_the_models(X, estimator):
+def test_a_dataframe_gives_the_same_and_its_names_reach_the_models(X, smooth):
+    estimator = smooth(max_epochs=2, random_state=None)
     frame = pd.DataFrame(X, columns=list("abcdef"))
     table = compare_with_pca(X, (2,), estimator=estimator, random_state=0)
     comparison = run(frame, (2,), estimator)

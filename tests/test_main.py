@@ -208,7 +208,7 @@ def test_version(capsys):
 
 def test_help_of_the_module():
     command = [sys.executable, "-W", "error", "-m", "sk_autoencoder", "compare", "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert (done.returncode, done.stderr) == (0, "")
     for option in ("DATA", "--n-components K", "--output FILE", "--table FILE", "--save FILE"):
         assert option in done.stdout
@@ -226,7 +226,7 @@ def test_parsing_loads_neither_torch_nor_numpy():
         "assert main(['compare', 'missing.csv']) == 2\n"
         "assert not {'torch', 'numpy', 'pandas', 'sklearn'} & set(sys.modules)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
 
 

@@ -83,7 +83,7 @@ def test_tf32_without_a_gpu_is_refused_and_leaves_a_fit_as_it_was(quick, X):
 
 # Torch asks tensors for their gradient while it compiles, and warns itself of that.
 @pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")
-def test_a_compiled_module_learns_the_same(quick, X, monkeypatch):
+def test_a_compiled_module_learns_the_same(smooth, X, monkeypatch):
     compiled, torch_compile = [], torch.compile
 
     def eagerly(function, **options):
@@ -91,10 +91,11 @@ def test_a_compiled_module_learns_the_same(quick, X, monkeypatch):
         return torch_compile(function, backend="eager", **options)
 
     monkeypatch.setattr(torch, "compile", eagerly)
-    plain = quick(max_epochs=2, refit=False).fit(X)
-    model = quick(max_epochs=2, refit=False, compile=True).fit(X)
+    plain = smooth(max_epochs=2, refit=False).fit(X)
+    model = smooth(max_epochs=2, refit=False, compile=True).fit(X)
+    assert model.best_epoch_ > 0
     assert compiled == ["encode", "decode"]
-    np.testing.assert_allclose(model.transform(X), plain.transform(X), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(model.transform(X), plain.transform(X), atol=1e-5)
     np.testing.assert_array_equal(
         pickle.loads(pickle.dumps(model)).transform(X), model.transform(X)
     )

@@ -13,6 +13,7 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_info
 from torch import nn
 
+from sk_autoencoder import AutoencoderTransformer
 from sk_autoencoder._training import _enough_threads
 
 
@@ -83,6 +84,20 @@ def test_a_seed_repeats_a_fit_bit_by_bit(quick, X, method, params):
     np.testing.assert_array_equal(first.reconstruct(X), second.reconstruct(X))
     losses = [c for c in first.history_.columns if c != "dur"]
     assert first.history_[losses].equals(second.history_[losses])
+
+
+def test_a_seed_repeats_a_fit_bit_by_bit_in_another_process(X, tmp_path):
+    params = {"n_components": 2, "early_stopping": False, "max_epochs": 3, "random_state": 0}
+    np.save(tmp_path / "X.npy", X)
+    script = f"""
+import numpy as np
+from sk_autoencoder import AutoencoderTransformer
+
+np.save("codes.npy", AutoencoderTransformer(**{params}).fit_transform(np.load("X.npy")))
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=tmp_path, timeout=600)
+    codes = AutoencoderTransformer(**params).fit_transform(X)
+    np.testing.assert_array_equal(np.load(tmp_path / "codes.npy"), codes)
 
 
 @pytest.mark.parametrize("params", PARAMS.values(), ids=PARAMS)
@@ -202,11 +217,11 @@ for _ in range(3):
         delayed(AutoencoderTransformer(hidden_layer_sizes=(16, 8), max_epochs=n_epochs).fit)(X)
         for n_epochs in (3, 20, 5, 15, 4, 10)
     )
-assert set(before) == {2}, before
+assert max(before) == 2, before  # of one core OpenBLAS uses one thread
 assert pools() == before, pools()
 """
     environment = {**os.environ, "OMP_NUM_THREADS": "2"}
-    subprocess.run([sys.executable, "-c", script], check=True, env=environment, timeout=120)
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment, timeout=600)
 
 
 def test_one_estimator_transforms_in_threads(quick, X):

@@ -41,16 +41,16 @@ def test_rows_in_pandas_have_the_names_and_the_index_of_the_input(quick, frame, 
 
 
 @pytest.mark.parametrize("method", ["inverse_transform", "reconstruct"])
-def test_rows_in_polars_have_the_names_of_the_input(quick, X, method):
+def test_rows_in_polars_have_the_names_of_the_input(smooth, X, method):
     frame = pl.DataFrame(X, schema=NAMES)
-    autoencoder = quick().set_output(transform="polars").fit(frame)
+    autoencoder = smooth().set_output(transform="polars").fit(frame)
     codes = autoencoder.transform(frame)
     assert isinstance(codes, pl.DataFrame)
     assert codes.columns == CODES
     rows = getattr(autoencoder, method)(codes if method == "inverse_transform" else frame)
     assert isinstance(rows, pl.DataFrame)
     assert rows.columns == NAMES
-    np.testing.assert_allclose(rows.to_numpy(), quick().fit(X).reconstruct(X), rtol=1e-12)
+    np.testing.assert_allclose(rows.to_numpy(), smooth().fit(X).reconstruct(X), atol=1e-5)
 
 
 def test_the_global_setting_reaches_the_inverse(quick, frame):
@@ -66,7 +66,7 @@ def test_a_frame_of_codes_is_taken_without_set_output(quick, frame):
     codes = autoencoder.transform(frame)
     rows = autoencoder.inverse_transform(pd.DataFrame(codes, columns=CODES))
     assert isinstance(rows, np.ndarray)
-    np.testing.assert_array_equal(rows, autoencoder.inverse_transform(codes))
+    np.testing.assert_allclose(rows, autoencoder.inverse_transform(codes), rtol=1e-12)
 
 
 def test_arrays_in_and_frames_out_get_numbered_names(quick, X):

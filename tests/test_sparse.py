@@ -52,8 +52,11 @@ class Pair(torch.nn.Module):
         return self.decode(self.encode(x))
 
 
-# Few and small steps, which do not blow a rounding up.
+# Few and small steps.
 GENTLE = {"max_epochs": 2, "lr": 1e-4, "batch_size": 32}
+# Few steps, of a fit that magnifies no rounding: it is some 1e-6 of codes as large as 30.
+SMOOTH = {"max_epochs": 2, "batch_size": 32}
+ROUNDING = 3e-4
 
 
 @pytest.fixture
@@ -62,19 +65,20 @@ def sparse_X():
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_each_kind_of_sparse_rows_is_taken_by_all_methods(quick, sparse_X, kind):
+def test_each_kind_of_sparse_rows_is_taken_by_all_methods(smooth, sparse_X, kind):
     X = kind(sparse_X)
-    dense, autoencoder = quick(**GENTLE).fit(sparse_X), quick(**GENTLE).fit(X)
+    params = SMOOTH | {"early_stopping": False}
+    dense, autoencoder = smooth(**params).fit(sparse_X), smooth(**params).fit(X)
     np.testing.assert_allclose(autoencoder.mean_, dense.mean_, atol=1e-14)
     for method in ("transform", "reconstruct", "reconstruction_error", "score_samples", "score"):
         given, expected = getattr(autoencoder, method)(X), getattr(dense, method)(sparse_X)
         assert isinstance(given, (np.ndarray, float))
-        np.testing.assert_allclose(given, expected, atol=1e-3)
+        np.testing.assert_allclose(given, expected, atol=ROUNDING)
         # The one that is fitted takes both, for the same result.
         same = getattr(autoencoder, method)(sparse_X)
         np.testing.assert_allclose(given, same, rtol=1e-9, atol=1e-10)
     np.testing.assert_allclose(
-        quick(**GENTLE).fit_transform(X), autoencoder.transform(X), atol=1e-12
+        smooth(**params).fit_transform(X), autoencoder.transform(X), atol=1e-12
     )
 
 
@@ -110,26 +114,26 @@ VARIANTS = {
 @pytest.mark.parametrize("params", VARIANTS.values(), ids=VARIANTS)
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
-def test_training_gives_the_result_of_dense_rows(quick, sparse_X, params, method, weighted):
-    params = GENTLE | params
+def test_training_gives_the_result_of_dense_rows(smooth, sparse_X, params, method, weighted):
+    params = SMOOTH | params
     weight = np.random.RandomState(0).randint(0, 3, 150) if weighted else None
     X = sparse.csr_array(sparse_X)
-    dense, autoencoder = quick(**params), quick(**params)
+    dense, autoencoder = smooth(**params), smooth(**params)
     for _ in range(2):
         getattr(dense, method)(sparse_X, sample_weight=weight)
         getattr(autoencoder, method)(X, sample_weight=weight)
-    np.testing.assert_allclose(autoencoder.transform(X), dense.transform(sparse_X), atol=2e-3)
+    np.testing.assert_allclose(autoencoder.transform(X), dense.transform(sparse_X), atol=ROUNDING)
     pd.testing.assert_frame_equal(
         autoencoder.history_.drop(columns="dur"), dense.history_.drop(columns="dur"), rtol=1e-4
     )
     score = autoencoder.score(X, sample_weight=weight)
-    assert score == pytest.approx(dense.score(sparse_X, sample_weight=weight), abs=1e-3)
+    assert score == pytest.approx(dense.score(sparse_X, sample_weight=weight), abs=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_losses_outside_of_the_axes_are_those_of_dense_rows(quick, dtype):
+def test_losses_outside_of_the_axes_are_those_of_dense_rows(smooth, dtype):
     X = rows_of((300, 400)).astype(dtype)
-    dense, autoencoder = quick(**GENTLE).fit(X), quick(**GENTLE).fit(sparse.csr_array(X))
+    dense, autoencoder = smooth(**SMOOTH).fit(X), smooth(**SMOOTH).fit(sparse.csr_array(X))
     # 200 training rows have fewer axes than there are features, so that validation rows leave them.
     pd.testing.assert_frame_equal(
         autoencoder.history_.drop(columns="dur"), dense.history_.drop(columns="dur"), rtol=1e-4
@@ -142,11 +146,13 @@ def test_training_lowers_the_loss_on_sparse_rows(quick):
     assert losses.iloc[-1] < 0.9 * losses[0]
 
 
-def test_rows_that_are_not_kept_train_alike(quick, sparse_X, monkeypatch):
+def test_rows_that_are_not_kept_train_alike(smooth, sparse_X, monkeypatch):
     X = sparse.csr_array(sparse_X)
-    kept = quick(**GENTLE).fit(X)
+    params = SMOOTH | {"early_stopping": False}
+    kept = smooth(**params).fit(X)
     monkeypatch.setattr("sk_autoencoder._batches.KEPT_BYTES", 0)
-    np.testing.assert_allclose(quick(**GENTLE).fit(X).transform(X), kept.transform(X), atol=1e-5)
+    codes = smooth(**params).fit(X).transform(X)
+    np.testing.assert_allclose(codes, kept.transform(X), atol=ROUNDING)
 
 
 @pytest.fixture
@@ -209,7 +215,7 @@ print(peak() - before)
 
 def test_a_fit_takes_much_less_memory_than_the_dense_rows():
     run = subprocess.run(
-        [sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True, timeout=300
+        [sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True, timeout=600
     )
     megabytes = float(run.stdout)
     assert megabytes < 350, "as dense float64 the rows have 763 MB"
