@@ -279,7 +279,7 @@ def _fitting_sizes(sizes: Sequence[int], n_train: int, n_features: int) -> list[
 
 def _check_sizes(n_components, n_train: int, n_features: int) -> list[int]:
     """Give the sizes of the code as a list, where both methods can be fitted at each."""
-    sizes = [n_components] if isinstance(n_components, Integral) else list(n_components)
+    sizes: list = [n_components] if isinstance(n_components, Integral) else list(n_components)
     for k in sizes:
         if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
             raise ValueError(
