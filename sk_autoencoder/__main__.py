@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib.util
+import os
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sk_autoencoder import __version__
-from sk_autoencoder._reading import Data, find_data, read_data
+from sk_autoencoder._reading import EMBEDDED, SUFFIXES, Data, Options, find_data, read_data
+from sk_autoencoder._stopping import Stopped, stop_on_signals
 from sk_autoencoder._writing import MODELS, PICTURES, TABLES, find_output, write
 
 # Imports of what takes seconds to load stand in functions: --help and errors come at once.
 if TYPE_CHECKING:
     from sk_autoencoder._comparison import Comparison
 
+UNPRINTED = 1
 WRONG_USE = 2
 INTERRUPTED = 130
-PROGRAM = "python -m sk_autoencoder"
+SCRIPT = "sk-autoencoder"
+COMMANDS = ("compare",)
+SIZES = (2, 8, 16)
+DOMINANT = 0.95  # share of all variance that one column seldom has in comparable units
 
 
 @dataclass(frozen=True)
@@ -33,29 +42,97 @@ class Outputs:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line, and give its exit code."""
-    args = _parser().parse_args(argv)
+    """Run the command line, and give its exit code.
+
+    It is 0, 1 where the table could not be printed, 2 after an error, and 128 plus the number of
+    the signal after one: 130 after Ctrl-C, 143 after SIGTERM.
+    """
+    argv = sys.argv[1:] if argv is None else list(argv)
+    program = _program()
     try:
-        _compare(args)
+        with stop_on_signals():
+            args = _parse(argv, program)
+            with _open_streams():
+                lines = _compare(args)
     except KeyboardInterrupt:
-        print(f"{PROGRAM}: interrupted", file=sys.stderr)
+        _complain(f"{program}: interrupted")
         return INTERRUPTED
+    except Stopped as stop:
+        _complain(f"{program}: {stop}")
+        return stop.exit_code
     except (ValueError, OSError, ImportError) as error:
-        print(f"{PROGRAM} compare: error: {_one_line(error)}", file=sys.stderr)
+        _complain(f"{program} compare: error: {_one_line(error)}")
         return WRONG_USE
+    except MemoryError:
+        _complain(f"{program} compare: error: the memory does not suffice. Pass fewer rows")
+        return WRONG_USE
+    return _print(lines, f"{program} compare")
+
+
+def _compare(args: argparse.Namespace) -> list[str]:
+    """Read, fit and write, and return the lines to print."""
+    options = Options(args.sep, args.decimal, args.header, args.drop_non_numeric)
+    source = find_data(args.data, options)
+    outputs = _find_outputs(args, source)
+    data = read_data(source, options)
+    comparison = _run(args, data)
+    written = _write(outputs, comparison, data)
+    return [
+        _heading(data, comparison, args.standardize),
+        *_notes(data, args.standardize),
+        "",
+        _text_table(comparison),
+        *(f"wrote {path}" for path in written),
+    ]
+
+
+def _print(lines: list[str], program: str) -> int:
+    """Print lines, and return the exit code; who stops reading early has read enough."""
+    try:
+        if sys.stdout is None:
+            raise OSError("it is closed")
+        print(*lines, sep="\n", end="\n" if lines else "", flush=True)
+    except BrokenPipeError:
+        _forget_stdout()
+    except OSError as error:
+        _forget_stdout()
+        done = " ".join(line for line in lines if line.startswith("wrote "))
+        reason = error.strerror or error
+        _complain(f"{program}: error: the table cannot be printed: {reason}. {done}".rstrip())
+        return UNPRINTED
     return 0
 
 
-def _compare(args: argparse.Namespace) -> None:
-    """Read, fit, print and write."""
-    source = find_data(args.data)
-    outputs = _find_outputs(args, source)
-    data = read_data(source)
-    comparison = _run(args, data)
-    print(_heading(data, comparison, args.standardize))
-    print(_text_table(comparison))
-    for path in _write(outputs, comparison, data):
-        print(f"wrote {path}")
+@contextmanager
+def _open_streams() -> Iterator[None]:
+    """Let libraries print to nowhere where a standard stream is closed, and None."""
+    with ExitStack() as stack:
+        for name, redirect in (("stdout", redirect_stdout), ("stderr", redirect_stderr)):
+            if getattr(sys, name) is None:
+                nowhere = stack.enter_context(open(os.devnull, "w"))
+                stack.enter_context(redirect(nowhere))
+        yield
+
+
+def _forget_stdout() -> None:
+    """Send what is left to print nowhere, so that Python does not try it again at its end."""
+    with suppress(AttributeError, OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def _complain(message: str) -> None:
+    """Print a message for the user, where there is a place for it."""
+    with suppress(AttributeError, OSError):
+        sys.stderr.write(f"{message}\n")
+        sys.stderr.flush()
+
+
+def _program() -> str:
+    """Return how the user has called the command line."""
+    called = Path(sys.argv[0]).stem if sys.argv else ""
+    return SCRIPT if called == SCRIPT else "python -m sk_autoencoder"
 
 
 def _run(args: argparse.Namespace, data: Data) -> Comparison:
@@ -70,11 +147,12 @@ def _run(args: argparse.Namespace, data: Data) -> Comparison:
         estimator.set_callbacks(ProgressBar())
     return run_comparison(
         data.X,
-        args.n_components,
+        args.n_components or "auto",
         estimator=estimator,
         test_size=args.test_size,
         random_state=args.random_state,
         standardize=args.standardize,
+        auto_sizes=SIZES,
     )
 
 
@@ -121,8 +199,35 @@ def _heading(data: Data, comparison: Comparison, standardized: bool) -> str:
     n_test, n_features = comparison.X_test.shape
     return (
         f"{data.name}: {n_features} features{', standardized' if standardized else ''}; "
-        f"fitted on {comparison.n_train} rows, errors of {n_test} held-out rows\n"
+        f"fitted on {comparison.n_train} rows, errors of {n_test} held-out rows"
     )
+
+
+def _notes(data: Data, standardized: bool) -> list[str]:
+    """Return what the user should know of the data beside the table."""
+    notes = list(data.notes)
+    if data.image_shape is not None:  # complete, and all pixels
+        return notes
+    from sk_autoencoder._numeric_table import count_missing, dominant_column
+
+    if n_missing := count_missing(data.X):
+        notes.append(
+            f"{n_missing} of {data.X.size} cells are missing: PCA is fitted on imputed rows (the "
+            "mean of the column), and the errors are those of the known cells"
+        )
+    dominant = None if standardized or data.X.shape[1] == 1 else dominant_column(data.X)
+    if dominant and dominant[1] >= DOMINANT:
+        name, share = dominant
+        notes.append(
+            f"column {name} holds {_percent(share)} of the variance, so that the errors are mostly "
+            "its own; --standardize scales all columns to unit variance"
+        )
+    return notes
+
+
+def _percent(share: float) -> str:
+    """Return a share in percent, never rounded up to all."""
+    return f"{min(100 * share, 99.99):.4g} %"
 
 
 def _text_table(comparison: Comparison) -> str:
@@ -157,17 +262,55 @@ class _Parser(argparse.ArgumentParser):
         self.exit(WRONG_USE, f"{self.prog}: error: {' '.join(message.split())}\n")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog=PROGRAM, description="An autoencoder that starts at PCA.")
+def _parse(argv: list[str], program: str) -> argparse.Namespace:
+    """Parse the arguments, after a look at whether a command comes first."""
+    parser = _parser(program)
+    first = argv[0] if argv else None
+    if first is None or not (
+        first in COMMANDS or _is_start_of(first, ("--help", "--version", "-h"))
+    ):
+        parser.error(_missing_command(argv, program))
+    try:
+        return parser.parse_args(argv)
+    except SystemExit as done:
+        if not done.code:  # --help or --version, printed but not yet written
+            done.code = _print([], program)
+        raise
+
+
+def _is_start_of(text: str, options: Sequence[str]) -> bool:
+    """Whether a text is one of some options, or begins one as argparse lets it."""
+    return text in options or (len(text) > 2 and any(option.startswith(text) for option in options))
+
+
+def _missing_command(argv: list[str], program: str) -> str:
+    """Return the error about arguments that do not begin with a command."""
+    choices = ", ".join(COMMANDS)
+    if not argv:
+        return f"a command is missing: {choices}. Run: {program} compare [DATA] [options]"
+    meant = difflib.get_close_matches(argv[0], COMMANDS, n=1)
+    rest = [*meant, *argv[1:]] if meant else ["compare", *argv]
+    return (
+        f"{argv[0]} is no command, and one has to come first: {choices}. "
+        f"Did you mean: {program} {shlex.join(rest)}"
+    )
+
+
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = _Parser(prog=program, description="An autoencoder that starts at PCA.")
     parser.add_argument("--version", action="version", version=f"sk-autoencoder {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     compare = commands.add_parser(
         "compare",
         help="compare an autoencoder with PCA on held-out rows",
         # argparse would put DATA last, where --n-components takes it for one more size.
-        usage=f"{PROGRAM} compare [DATA] [options]",
+        usage=f"{program} compare [DATA] [options]",
         description="Compare an autoencoder with PCA on held-out rows, at several sizes of the "
         "code: error, explained variance, fit and transform time.",
+        epilog="A first column of texts that all differ names the rows, and is no feature. Cells "
+        "may be missing; PCA is then fitted on imputed rows. True and False are 1 and 0; dates "
+        "and categories are not numeric. The files are written before the table is printed. Exit "
+        "code: 0; 1 where the table could not be printed; 2 after an error.",
     )
     _add_arguments(compare)
     return parser
@@ -180,15 +323,39 @@ def _add_arguments(compare: argparse.ArgumentParser) -> None:
         nargs="?",
         default="digits",
         metavar="DATA",
-        help="digits, fashion-mnist, or a .csv, .parquet or .npy file of numbers (default: digits)",
+        help=f"{', '.join(EMBEDDED)}, or a file of numbers ({', '.join(SUFFIXES)}; the first sheet "
+        "of .xlsx) (default: digits)",
     )
     add(
         "--n-components",
         nargs="+",
         type=_positive,
-        default=[2, 8, 16],
         metavar="K",
-        help="sizes of the code (default: 2 8 16)",
+        help="sizes of the code (default: those of 2 8 16 that are smaller than the number of "
+        "columns)",
+    )
+    add(
+        "--sep",
+        type=_separator,
+        metavar="SIGN",
+        help="what separates the fields of a text file: a character, tab or space (default: "
+        "found out)",
+    )
+    add(
+        "--decimal",
+        choices=(".", ","),
+        metavar="SIGN",
+        help="decimal sign of a text file (default: found out)",
+    )
+    add(
+        "--header",
+        action=argparse.BooleanOptionalAction,
+        help="whether the first line, or row of a sheet, has names (default: found out)",
+    )
+    add(
+        "--drop-non-numeric",
+        action="store_true",
+        help="leave out columns that are not numeric",
     )
     add("--output", metavar="FILE", help=f"picture to write ({', '.join(PICTURES)})")
     add("--table", metavar="FILE", help=f"table to write ({', '.join(TABLES)})")
@@ -217,6 +384,8 @@ def _add_arguments(compare: argparse.ArgumentParser) -> None:
 
 def _positive(text: str) -> int:
     """Read a whole number from 1 on."""
+    if text in EMBEDDED or text.lower().endswith(SUFFIXES):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number; put DATA before the options")
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
     return int(text)
@@ -227,6 +396,16 @@ def _seed(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) >= 2**32:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 2**32 - 1")
     return int(text)
+
+
+def _separator(text: str) -> str:
+    """Read what separates fields: a character, or the name of one that shells make hard to type."""
+    sep = {"tab": "\t", "\\t": "\t", "space": r"\s+", " ": r"\s+"}.get(text, text)
+    if sep != r"\s+" and (len(sep) != 1 or sep.isalnum() or sep in '"#.+-\r\n'):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} separates no fields; expected a character such as ; or the word tab or space"
+        )
+    return sep
 
 
 def _test_size(text: str) -> float | int:

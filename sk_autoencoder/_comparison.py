@@ -13,17 +13,21 @@ import pandas as pd
 import torch
 from sklearn.base import clone
 from sklearn.decomposition import PCA
+from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
-from sklearn.utils._param_validation import Interval, RealNotInt, validate_params
+from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions, validate_params
 from sklearn.utils.validation import check_array
 
 from sk_autoencoder._batches import BLOCK_ROWS
 from sk_autoencoder._principal_axes import explained_variance
 from sk_autoencoder._transformer import AutoencoderTransformer
 from sk_autoencoder._validation import DTYPES, check_random_source
+
+AUTO_SIZES = (2, 4, 8)
+PCA_NAMES = ("PCA", "imputed PCA")  # of complete rows, and where cells are missing
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,11 @@ class Comparison:
         columns = [field.name for field in fields(Result)]
         return pd.DataFrame([vars(result) for result in self.results], columns=columns)
 
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Return the names of the methods, PCA's first."""
+        return tuple(dict.fromkeys(result.method for result in self.results))
+
     def largest(self, method: str) -> Any:
         """Give a method's model with the most components."""
         models = {
@@ -71,7 +80,7 @@ class Comparison:
 @validate_params(
     {
         "X": ["array-like", "sparse matrix"],  # which is refused with a remedy
-        "n_components": ["array-like"],
+        "n_components": [StrOptions({"auto"}), Integral, "array-like"],
         "estimator": [AutoencoderTransformer, None],
         "test_size": [
             Interval(RealNotInt, 0, 1, closed="neither"),
@@ -81,9 +90,7 @@ class Comparison:
     },
     prefer_skip_nested_validation=True,
 )
-def compare_with_pca(
-    X, n_components=(2, 4, 8), *, estimator=None, test_size=0.25, random_state=None
-):
+def compare_with_pca(X, n_components="auto", *, estimator=None, test_size=0.25, random_state=None):
     """Compare an autoencoder with PCA on held-out rows, at several sizes of the code.
 
     Both are fitted on the same training part of the rows of X and judged by how well they
@@ -92,11 +99,15 @@ def compare_with_pca(
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-        Data of at least three rows. float32 stays float32; all else becomes float64.
+        Data of at least three rows. float32 stays float32; all else becomes float64. Cells
+        may be missing (NaN): PCA is then fitted on imputed rows, which hold the mean of the
+        training rows in these cells, and the known cells alone count in the errors of both
+        methods.
 
-    n_components : sequence of int, default=(2, 4, 8)
+    n_components : "auto", int or sequence of int, default="auto"
         Sizes of the code to compare at, each at most the number of features and of training
-        rows.
+        rows. "auto" takes those of 2, 4 and 8 that are smaller than the number of features
+        and at most the number of training rows, or else the largest size that is.
 
     estimator : AutoencoderTransformer, default=None
         The autoencoder to compare, which is cloned for each size; its `n_components` is not
@@ -112,11 +123,11 @@ def compare_with_pca(
 
     Returns
     -------
-    table : pandas.DataFrame of shape (2 * len(n_components), 6)
+    table : pandas.DataFrame of shape (2 * n_sizes, 6)
         A row for each size and method, with the columns
 
         - "n_components": the size of the code, int;
-        - "method": "PCA" or "autoencoder", str;
+        - "method": "PCA" ("imputed PCA" where cells of X are missing) or "autoencoder", str;
         - "error": mean squared error of the held-out rows, in the squared units of X, float;
         - "explained_variance": share of their variance around the mean of the training rows
           that the reconstruction explains, 1 is perfect, float;
@@ -148,26 +159,25 @@ def compare_with_pca(
 
 def run_comparison(
     X,
-    n_components: Sequence[int],
+    n_components: Sequence[int] | int | str,
     *,
     estimator: AutoencoderTransformer | None,
     test_size: float | int,
     random_state,
     standardize: bool = False,
+    auto_sizes: Sequence[int] = AUTO_SIZES,
 ) -> Comparison:
     """Fit both methods at each size, and keep the fitted models and the held-out rows."""
     rows = check_array(
         X, dtype=DTYPES, ensure_all_finite="allow-nan", ensure_min_samples=3, input_name="X"
     )
-    if np.isnan(rows).any():
-        raise ValueError(
-            "X has missing values (NaN), which PCA does not take. Pass imputed rows, as "
-            "SimpleImputer gives them."
-        )
+    incomplete = bool(np.isnan(rows).any())
     if not hasattr(X, "columns"):
         X = rows  # a DataFrame is kept, so that the models know its names
     source = check_random_source(None) if random_state is None else random_state
     X_train, X_test = train_test_split(X, test_size=test_size, random_state=source)
+    if isinstance(n_components, str):  # "auto"
+        n_components = _fitting_sizes(auto_sizes, *X_train.shape)
     sizes = _check_sizes(n_components, *X_train.shape)
     scaler = None
     if standardize:
@@ -175,12 +185,12 @@ def run_comparison(
         scaler = StandardScaler().set_output(transform=container)
         X_train, X_test = scaler.fit_transform(X_train), scaler.transform(X_test)
     _load_optimizers()
-    judge = _Judge(X_train, X_test)
+    judge = _Judge(X_train, X_test, incomplete)
     pairs = [
         judge(method, model)
         for k in sizes
         for method, model in (
-            ("PCA", PCA(k, random_state=source)),
+            (PCA_NAMES[incomplete], _pca(k, source, incomplete)),
             ("autoencoder", _autoencoder(estimator, k, source)),
         )
     ]
@@ -189,14 +199,20 @@ def run_comparison(
 
 
 class _Judge:
-    """Fits a model on the training rows, and measures it on the held-out rows."""
+    """Fits a model on the training rows, and measures it on the known cells of the others."""
 
-    def __init__(self, X_train, X_test):
+    def __init__(self, X_train, X_test, incomplete: bool):
         self.X_train = X_train
         self.X_test = X_test
-        self.rows = check_array(X_test, dtype=DTYPES)
-        mean = check_array(X_train, dtype=DTYPES).mean(axis=0, dtype=np.float64)
-        self.variance = _mean_square(self.rows[block] - mean for block in _blocks(self.rows))
+        self.rows = _as_array(X_test)
+        self.known = ~np.isnan(self.rows) if incomplete else None
+        if self.known is not None and not self.known.any():
+            raise ValueError(
+                "The held-out rows have no known cell: all are missing (NaN). Pass rows with "
+                "known cells, or a larger test_size."
+            )
+        mean = _known_mean(_as_array(X_train), incomplete)
+        self.variance = self._mean_square(lambda block: self.rows[block] - mean)
 
     def __call__(self, method: str, model) -> tuple[Result, Any]:
         """Give the result and the fitted model."""
@@ -204,22 +220,71 @@ class _Judge:
         with np.errstate(invalid="ignore"):  # PCA divides by the variance, which may be none
             fit_time, _ = _timed(lambda: model.fit(self.X_train))
         transform_time, codes = _timed(lambda: model.transform(self.X_test))
-        error = _mean_square(
-            model.inverse_transform(codes[block]) - self.rows[block] for block in _blocks(codes)
+        decoder = last_step(model)
+        error = self._mean_square(
+            lambda block: decoder.inverse_transform(codes[block]) - self.rows[block]
         )
         share = explained_variance(error, self.variance)
-        k = int(model.n_components_)
+        k = int(decoder.n_components_)
         return Result(k, method, error, share, fit_time, transform_time), model
+
+    def _mean_square(self, difference: Callable[[slice], np.ndarray]) -> float:
+        """Return the mean square of differences over the known held-out cells, in float64."""
+        total, n_cells = 0.0, 0
+        for block in gen_batches(len(self.rows), BLOCK_ROWS):
+            cells = difference(block)
+            if self.known is not None:
+                cells = cells[self.known[block]]
+            total += float(np.square(cells, dtype=np.float64).sum())
+            n_cells += cells.size
+        return total / n_cells
+
+
+def reconstruct(model, X) -> np.ndarray:
+    """Return the reconstruction of rows by a model of a comparison."""
+    return last_step(model).inverse_transform(model.transform(X))
+
+
+def last_step(model):
+    """Return the model itself, or what an imputer stands in front of."""
+    return model[-1] if isinstance(model, Pipeline) else model
+
+
+def _as_array(X) -> np.ndarray:
+    """Return rows as a float array, in which NaN is a missing cell."""
+    return check_array(X, dtype=DTYPES, ensure_all_finite="allow-nan")
+
+
+def _known_mean(rows: np.ndarray, incomplete: bool) -> np.ndarray:
+    """Return the mean of each column's known cells, 0 where it has none."""
+    if not incomplete:
+        return rows.mean(axis=0, dtype=np.float64)
+    known = ~np.isnan(rows)
+    total = np.where(known, rows, 0).sum(axis=0, dtype=np.float64)
+    return total / np.maximum(known.sum(axis=0), 1)
+
+
+def _pca(n_components: int, random_state, incomplete: bool):
+    """Return an unfitted PCA, behind an imputer where cells are missing."""
+    pca = PCA(n_components, random_state=random_state)
+    # A column without a known cell is for the autoencoder to refuse, which tells what to do.
+    return make_pipeline(SimpleImputer(keep_empty_features=True), pca) if incomplete else pca
+
+
+def _fitting_sizes(sizes: Sequence[int], n_train: int, n_features: int) -> list[int]:
+    """Return the sizes that leave something to lose and can be fitted, or the largest such."""
+    most = max(1, min(n_train, n_features - 1))
+    return [k for k in sizes if k <= most] or [most]
 
 
 def _check_sizes(n_components, n_train: int, n_features: int) -> list[int]:
     """Give the sizes of the code as a list, where both methods can be fitted at each."""
-    sizes = list(n_components)
+    sizes: list = [n_components] if isinstance(n_components, Integral) else list(n_components)
     for k in sizes:
         if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
             raise ValueError(
                 f"n_components has {k!r}, but expects whole numbers from 1 on. "
-                "Pass a sequence such as (2, 4, 8)."
+                "Pass an int, or a sequence such as (2, 4, 8)."
             )
     if not sizes:
         raise ValueError("n_components is empty. Pass at least one size of the code, as in (2,).")
@@ -250,16 +315,3 @@ def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
     began = time.perf_counter()
     output = work()
     return time.perf_counter() - began, output
-
-
-def _blocks(rows) -> list[slice]:
-    return list(gen_batches(len(rows), BLOCK_ROWS))
-
-
-def _mean_square(blocks) -> float:
-    """Mean square over the cells of all blocks, in float64."""
-    total, n_cells = 0.0, 0
-    for block in blocks:
-        total += float(np.square(block, dtype=np.float64).sum())
-        n_cells += block.size
-    return total / n_cells

@@ -7,7 +7,18 @@ from pathlib import Path
 from typing import Any
 
 EMBEDDED = ("digits", "fashion-mnist")
-SUFFIXES = (".csv", ".parquet", ".npy")
+TEXTS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+SUFFIXES = (*TEXTS, ".parquet", ".feather", ".xlsx", ".npy")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user says of a file; None is to be found out."""
+
+    sep: str | None = None
+    decimal: str | None = None
+    header: bool | None = None
+    drop_non_numeric: bool = False
 
 
 @dataclass(frozen=True)
@@ -15,26 +26,30 @@ class Data:
     """A table, its name, and the shape of the images that its rows are, where they are."""
 
     name: str
-    X: Any  # ndarray, or DataFrame with the names of a file's columns
+    X: Any  # ndarray, or DataFrame with the names of a file's columns; NaN where cells are missing
     image_shape: tuple[int, int] | None = None
+    notes: tuple[str, ...] = ()  # on how a file was read
 
 
-def find_data(name: str) -> str | Path:
+def find_data(name: str, options: Options = Options()) -> str | Path:
     """Give the name of an embedded data set, or the path of a file that can be read."""
     if name in EMBEDDED:
+        _check_options(name, options, "")
         return name
     path = Path(name)
-    if path.suffix.lower() not in SUFFIXES:
+    suffix = _suffix(path)
+    if suffix is None:
         raise ValueError(
             f"{name} is no data that can be read; expected {', '.join(EMBEDDED)} or a file "
             f"that ends in {', '.join(SUFFIXES)}"
         )
     if not path.is_file():
         raise FileNotFoundError(f"{name} is {'not a file' if path.exists() else 'not there'}")
+    _check_options(name, options, suffix)
     return path
 
 
-def read_data(source: str | Path) -> Data:
+def read_data(source: str | Path, options: Options = Options()) -> Data:
     """Read what `find_data` found, and check that it holds numbers only."""
     if source == "digits":
         from sklearn.datasets import load_digits
@@ -47,43 +62,84 @@ def read_data(source: str | Path) -> Data:
 
         parts = [load_fashion_mnist(subset)[0] for subset in ("train", "test")]
         return Data("Fashion-MNIST", np.concatenate(parts), (28, 28))
-    path = Path(source)
-    read = {".csv": _read_csv, ".parquet": _read_parquet, ".npy": _read_npy}[path.suffix.lower()]
+    return _read_file(Path(source), options)
+
+
+def _suffix(path: Path) -> str | None:
+    """Return the ending by which a file is read, None where it is not."""
+    return next((s for s in SUFFIXES if path.name.lower().endswith(s)), None)
+
+
+def _check_options(name: str, options: Options, suffix: str) -> None:
+    """Refuse options that say nothing of the data."""
+    said = {"--sep": options.sep is not None, "--decimal": options.decimal is not None}
+    wrong = [option for option, given in said.items() if given and suffix not in TEXTS]
+    if options.header is not None and suffix not in (*TEXTS, ".xlsx"):
+        wrong.append("--header" if options.header else "--no-header")
+    if wrong:
+        raise ValueError(
+            f"{' and '.join(wrong)} cannot be said of {name}, which is no text. Leave "
+            f"{'them' if len(wrong) > 1 else 'it'} out"
+        )
+
+
+def _read_file(path: Path, options: Options) -> Data:
+    """Read a file by its ending."""
+    suffix = _suffix(path)
+    decimal, notes = ".", []
     try:
-        X = read(path)
-    except (ValueError, OSError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
-    _check(X, path)
-    return Data(path.name, X)
+        if suffix == ".npy":
+            X = _read_npy(path)
+        elif suffix in TEXTS:
+            from sk_autoencoder._delimited import read_delimited
+
+            X, found = read_delimited(path, options)
+            decimal = found.decimal
+            notes = found.notes(options)
+        else:
+            X = _read_frame(path, suffix, options.header)
+    except MemoryError as error:
+        raise ValueError(f"{path} cannot be read: it does not fit into memory") from error
+    except Exception as error:  # what a damaged file raises is up to the library that reads it
+        raise ValueError(f"{path} cannot be read: {error or type(error).__name__}") from error
+    try:
+        if suffix == ".npy":
+            _check_array(X)
+        else:
+            from sk_autoencoder._numeric_table import numeric_table
+
+            X, more = numeric_table(X, decimal=decimal, drop_non_numeric=options.drop_non_numeric)
+            notes = notes + more
+    except ValueError as error:
+        raise ValueError(f"{path} {error}") from error
+    return Data(path.name, X, notes=tuple(notes))
 
 
-def _read_csv(path: Path):
-    """Read a table whose first line has the names, unless that line is a row of numbers.
-
-    pandas names columns without names 0, 1, 2, ..., and writes its index as a first column
-    without a name.
-    """
+def _read_frame(path: Path, suffix: str | None, header: bool | None):
+    """Read a table with a library that pandas asks for."""
     import pandas as pd
 
-    first = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0]
-    numbers = pd.to_numeric(first, errors="coerce")
-    names = numbers[1:] if pd.isna(first[0]) else numbers
-    counted = list(names) == list(range(len(names)))
-    if not counted and numbers.notna().any() and (numbers.notna() | first.isna()).all():
-        return pd.read_csv(path, header=None)
-    return pd.read_csv(path, index_col=0 if pd.isna(first[0]) else None, low_memory=False)
+    if suffix == ".xlsx":
+        _check_installed("openpyxl")
+        from sk_autoencoder._workbook import read_workbook
+
+        return read_workbook(path, header)
+    _check_installed("pyarrow")
+    if suffix == ".feather":
+        return pd.read_feather(path)
+    return pd.read_parquet(path, engine="pyarrow")
 
 
-def _read_parquet(path: Path):
-    import pandas as pd
+def _check_installed(package: str) -> None:
+    """Raise with the remedy where an optional package is not there."""
+    from importlib import import_module
 
     try:
-        import pyarrow  # noqa: F401 (only to see whether it is there)
+        import_module(package)
     except ImportError as error:
         raise ValueError(
-            "it needs pyarrow, which is not installed. Run: pip install pyarrow"
+            f"it needs {package}, which is not installed. Run: pip install {package}"
         ) from error
-    return pd.read_parquet(path, engine="pyarrow")
 
 
 def _read_npy(path: Path):
@@ -91,47 +147,49 @@ def _read_npy(path: Path):
     import numpy as np
 
     with path.open("rb") as file:
+        _check_npy_size(file, path.stat().st_size)
+        file.seek(0)
         return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def _check(X, path: Path) -> None:
-    """Refuse a table that is none, is empty, or has cells that are no finite numbers."""
+def _check_npy_size(file, n_bytes: int) -> None:
+    """Refuse a header that tells of more cells than the file holds, before room is made for them.
+
+    Versions of the format above 2.0 are for names of fields, which no matrix has.
+    """
+    import math
+
+    from numpy.lib import format as npy
+
+    read_header = {
+        (1, 0): npy.read_array_header_1_0,
+        (2, 0): npy.read_array_header_2_0,
+    }.get(npy.read_magic(file))
+    if read_header is None:
+        return
+    shape, _, dtype = read_header(file)
+    there = n_bytes - file.tell()
+    told = math.prod(shape) * dtype.itemsize
+    if told > there and not dtype.hasobject:
+        raise ValueError(
+            f"its header tells of an array of shape {shape}, which takes {told} bytes, but only "
+            f"{there} follow. The file is damaged; save it again"
+        )
+
+
+def _check_array(X) -> None:
+    """Refuse an array that is no matrix, is empty, or has cells that are no numbers."""
+    from sk_autoencoder._numeric_table import check_finite
+
     if X.ndim != 2:
         raise ValueError(
-            f"{path} has an array of shape {X.shape}; expected two dimensions, a row a sample"
+            f"has an array of shape {X.shape}; expected two dimensions, a row a sample"
         )
     if 0 in X.shape:
-        raise ValueError(f"{path} is empty: it has {X.shape[0]} rows and {X.shape[1]} columns")
-    for name, column in _columns(X):
-        if column.dtype.kind not in "fiub":
-            raise ValueError(
-                f"{path} has a column that is not numeric, {name}; its first cell is "
-                f"{column[0]!r}. Remove it or encode it as numbers"
-            )
-        _check_finite(name, column, path)
-
-
-def _columns(X):
-    """Give the columns of a table as arrays, each with a name to tell the user."""
-    if not hasattr(X, "columns"):
-        yield from ((f"number {i}", X[:, i]) for i in range(X.shape[1]))
-        return
-    for i, name in enumerate(X.columns):
-        column = X.iloc[:, i]
-        if column.dtype.kind in "fiu" and column.isna().any():
-            column = column.astype(float)
-        yield repr(name) if isinstance(name, str) else f"number {name}", column.to_numpy()
-
-
-def _check_finite(name: str, column, path: Path) -> None:
-    """Refuse a column with missing or infinite cells, and say where the first of them is."""
-    import numpy as np
-
-    wrong = ~np.isfinite(column)
-    if wrong.any():
-        first = int(np.argmax(wrong))
-        kind = "missing" if np.isnan(column[first]) else "infinite"
+        raise ValueError(f"is empty: it has {X.shape[0]} rows and {X.shape[1]} columns")
+    if X.dtype.kind not in "fiub":
         raise ValueError(
-            f"{path} has {int(wrong.sum())} cells that are missing or infinite in column {name}, "
-            f"the first, {kind}, in row {first}. Fill them in or leave them out"
+            f"has an array that is not numeric: its dtype is {X.dtype}, its first cell "
+            f"{X[0, 0].item()!r}. Save an array of float"
         )
+    check_finite(X)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.utils.validation import check_array
 
-from sk_autoencoder._comparison import Comparison
+from sk_autoencoder._comparison import Comparison, reconstruct
 from sk_autoencoder._displays import ComparisonDisplay, ReconstructionDisplay
 from sk_autoencoder._displays._axes import COLORS
 from sk_autoencoder._displays._images import reconstruction_label
@@ -47,7 +47,7 @@ def draw_report(comparison: Comparison, title: str, image_shape: tuple[int, int]
 def _draw_images(comparison: Comparison, image_shape: tuple[int, int], ax: Axes) -> None:
     """Draw held-out images over their reconstructions by all models, in the units of the models."""
     images = comparison.X_test[:N_IMAGES]
-    reconstructions = [_reconstruct(model, images) for model in comparison.models]
+    reconstructions = [reconstruct(model, images) for model in comparison.models]
     labels = [
         reconstruction_label(result.method, result.n_components, result.error)
         for result in comparison.results
@@ -61,15 +61,20 @@ def _draw_images(comparison: Comparison, image_shape: tuple[int, int], ax: Axes)
 
 def _draw_features(comparison: Comparison, ax: Axes) -> None:
     """Draw the error of each feature, of the models with the most components."""
-    rows = check_array(comparison.X_test, dtype=[np.float64, np.float32])
+    rows = check_array(
+        comparison.X_test, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
+    )
+    known = ~np.isnan(rows)
     errors = {}
-    for method in ("PCA", "autoencoder"):
-        reconstruction = _reconstruct(comparison.largest(method), comparison.X_test)
-        errors[method] = np.square(reconstruction - rows, dtype=np.float64).mean(axis=0)
-    worst = np.argsort(-errors["PCA"], kind="stable")[:N_FEATURES]
+    for method in comparison.methods:
+        difference = reconstruct(comparison.largest(method), comparison.X_test) - rows
+        squares = np.square(np.where(known, difference, 0), dtype=np.float64)
+        errors[method] = squares.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    pca, autoencoder = comparison.methods
+    worst = np.argsort(-errors[pca], kind="stable")[:N_FEATURES]
     names = getattr(comparison.X_test, "columns", range(rows.shape[1]))
     places = np.arange(len(worst))
-    ax.hlines(places, errors["PCA"][worst], errors["autoencoder"][worst], color="lightgray")
+    ax.hlines(places, errors[pca][worst], errors[autoencoder][worst], color="lightgray")
     for method, error in errors.items():
         ax.plot(error[worst], places, "o", label=method, color=COLORS[method])
     ax.set_yticks(places, [_short(names[i]) for i in worst], parse_math=False)
@@ -78,7 +83,7 @@ def _draw_features(comparison: Comparison, ax: Axes) -> None:
     ax.set_xlabel("mean squared error")
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False)
-    k = comparison.largest("PCA").n_components_
+    k = max(result.n_components for result in comparison.results)
     n_shown = len(worst)
     which = "each feature"
     if n_shown < rows.shape[1]:
@@ -91,10 +96,6 @@ def _height(comparison: Comparison, image_shape: tuple[int, int] | None) -> floa
     if image_shape:
         return 0.7 + 0.68 * (len(comparison.results) + 1)
     return 0.7 + 0.3 * min(comparison.X_test.shape[1], N_FEATURES)
-
-
-def _reconstruct(model, X) -> np.ndarray:
-    return model.inverse_transform(model.transform(X))
 
 
 def _short(name) -> str:

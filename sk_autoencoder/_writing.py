@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from sk_autoencoder._stopping import stop_later
 
 PICTURES = (".png", ".pdf", ".svg", ".jpg")
 TABLES = (".csv", ".json")
@@ -46,9 +48,8 @@ def write(path: Path, write_to: Callable[[BinaryIO], object]) -> None:
 def _temporary(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
     """Open a new file beside the one to write, and remove it in the end where it is left."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("xb") as file:
-        try:
-            yield file, temporary
-        finally:
-            with suppress(FileNotFoundError):
-                temporary.unlink()
+    with ExitStack() as stack:
+        with stop_later():  # between the making of the file and the care for its removal
+            file = stack.enter_context(temporary.open("xb"))
+            stack.callback(temporary.unlink, missing_ok=True)
+        yield file, temporary

@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn import config_context
+from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
+from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 
@@ -149,7 +151,11 @@ def test_the_largest_autoencoder_comes_without_callbacks(X, estimator):
         ({"n_components": (2.0,)}, r"n_components has 2\.0, but expects"),
         ({"n_components": (True,)}, r"n_components has True, but expects"),
         ({"n_components": ()}, r"n_components is empty\. Pass at least one"),
-        ({"n_components": 2}, r"'n_components' .* must be an array-like"),
+        ({"n_components": 0}, r"n_components has 0, but expects whole numbers from 1 on"),
+        ({"n_components": 7}, r"n_components has 7, .* at most 6"),
+        ({"n_components": True}, r"n_components has True, but expects"),
+        ({"n_components": 2.5}, r"'n_components' .* must be a str among {'auto'}, .* or an array"),
+        ({"n_components": "all"}, r"'n_components' .* must be a str among {'auto'}"),
         ({"test_size": 1.5}, r"'test_size' .* must be"),
         ({"estimator": PCA(2)}, r"'estimator' .* must be an instance of .*AutoencoderTransformer"),
         ({"random_state": "a"}, r"'random_state' .* must be"),
@@ -165,7 +171,8 @@ def test_wrong_parameters(X, params, match):
     [
         (np.ones(5), "Expected 2D array"),
         (np.ones((2, 3)), "minimum of 3 is required"),
-        (np.array([[1.0, np.nan]] * 5), r"\(NaN\), which PCA does not take. Pass imputed rows"),
+        (np.array([[1.0, np.inf]] * 5), "X contains infinity"),
+        (np.full((5, 2), np.nan), "The held-out rows have no known cell"),
     ],
 )
 def test_wrong_data(X, match):
@@ -176,3 +183,88 @@ def test_wrong_data(X, match):
 def test_sparse_rows_are_refused_with_a_remedy(X):
     with pytest.raises(TypeError, match=r"Use '.toarray\(\)' to convert"):
         compare_with_pca(sparse.csr_array(X))
+
+
+def test_the_default_sizes_fit_a_narrow_table(monkeypatch):
+    monkeypatch.setitem(AutoencoderTransformer.__init__.__kwdefaults__, "max_epochs", 1)
+    table = compare_with_pca(load_iris().data, random_state=0)
+    assert table["n_components"].tolist() == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("shape", "sizes"),
+    [
+        ((40, 1), [1]),
+        ((40, 2), [1]),
+        ((40, 3), [2]),
+        ((40, 5), [2, 4]),
+        ((40, 8), [2, 4]),
+        ((40, 9), [2, 4, 8]),
+        ((8, 9), [2, 4]),
+        ((3, 9), [2]),
+    ],
+)
+def test_default_sizes(estimator, shape, sizes):
+    X = np.random.RandomState(0).standard_normal(shape)
+    table = compare_with_pca(X, estimator=estimator, random_state=0)
+    assert table["n_components"].tolist()[::2] == sizes
+
+
+@pytest.mark.parametrize("k", [2, np.int64(2)])
+def test_one_size_may_be_an_int(X, estimator, k):
+    table = compare_with_pca(X, k, estimator=estimator, random_state=0)
+    expected = compare_with_pca(X, (2,), estimator=estimator, random_state=0)
+    pd.testing.assert_frame_equal(table[RESULTS], expected[RESULTS])
+
+
+@pytest.fixture
+def X_missing(X):
+    """X with a tenth of its cells missing."""
+    return np.where(np.random.RandomState(1).uniform(size=X.shape) < 0.1, np.nan, X)
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+def test_missing_cells_are_imputed_for_pca_and_left_out_of_the_errors(
+    X_missing, estimator, quick, standardize
+):
+    comparison = run(X_missing, (2,), estimator, standardize=standardize)
+
+    X_train, X_test = train_test_split(X_missing, test_size=0.25, random_state=0)
+    if standardize:
+        mean, std = np.nanmean(X_train, axis=0), np.nanstd(X_train, axis=0)
+        X_train, X_test = (X_train - mean) / std, (X_test - mean) / std
+    imputer = SimpleImputer()
+    pca = PCA(2).fit(imputer.fit_transform(X_train))
+    autoencoder = quick(2, max_epochs=2, random_state=0).fit(X_train)
+    back = [
+        pca.inverse_transform(pca.transform(imputer.transform(X_test))),
+        autoencoder.inverse_transform(autoencoder.transform(X_test)),
+    ]
+    variance = np.nanmean((X_test - np.nanmean(X_train, axis=0)) ** 2)
+    assert [result.method for result in comparison.results] == ["imputed PCA", "autoencoder"]
+    for result, rows in zip(comparison.results, back, strict=True):
+        error = np.nanmean((X_test - rows) ** 2)
+        assert result.error == pytest.approx(error, rel=1e-9)
+        assert result.explained_variance == pytest.approx(1 - error / variance, rel=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, "Float64", object])
+def test_missing_cells_of_each_kind(X_missing, estimator, dtype):
+    frame = pd.DataFrame(X_missing, columns=list("abcdef")).astype(dtype)
+    comparison = run(frame, (2,), estimator)
+    expected = run(X_missing, (2,), estimator)
+    for result, other in zip(comparison.results, expected.results, strict=True):
+        assert result.error == pytest.approx(other.error, rel=1e-3)
+
+
+def test_rows_without_a_known_cell(X_missing, estimator):
+    X_missing[::10] = np.nan
+    table = compare_with_pca(X_missing, (2,), estimator=estimator, random_state=0)
+    assert np.isfinite(table["error"]).all()
+    assert (table["explained_variance"] > 0).all()
+
+
+def test_a_column_without_a_known_cell_is_refused_by_the_autoencoder(X_missing, estimator):
+    X_missing[:, 3] = np.nan
+    with pytest.raises(ValueError, match="X has no value in column 3"):
+        compare_with_pca(X_missing, (2,), estimator=estimator, random_state=0)

@@ -1,10 +1,15 @@
 """The command line: what it prints and writes, and its one-line errors."""
 
+import errno
 import importlib.util
+import io
 import json
 import os
+import signal
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -58,7 +63,7 @@ def error_of(capsys, *args):
 
 def rows_of(out):
     """Cells of the printed table, without its heading."""
-    lines = [line.split() for line in out.splitlines()]
+    lines = [line.split() for line in out.partition("  components ")[2].splitlines()]
     return [cells for cells in lines if cells and cells[0].isdigit()]
 
 
@@ -235,6 +240,12 @@ def test_parsing_loads_neither_torch_nor_numpy():
     [
         (["missing.csv"], "missing.csv is not there"),
         (["data.txt"], "data.txt is no data that can be read; expected digits, fashion-mnist or"),
+        (["data.csv", "--sep", "ab"], "'ab' separates no fields; expected a character such as ;"),
+        (["data.csv", "--sep", "x"], "'x' separates no fields"),
+        (["data.csv", "--decimal", ";"], "--decimal: invalid choice: ';'"),
+        (["digits", "--sep", ";"], "--sep cannot be said of digits"),
+        (["--n-components", "2", "data.csv"], "'data.csv' is no number; put DATA before the opt"),
+        (["--n-components", "2", "digits"], "'digits' is no number; put DATA before the options"),
         (["digit"], "digit is no data that can be read"),
         (["folder.csv"], "folder.csv is not a file"),
         (["data.csv", "--n-components", "7"], "n_components has 7, but can be at most 6"),
@@ -267,10 +278,45 @@ def test_wrong_use(data, tmp_path, monkeypatch, capsys, args, match):
     assert sorted(os.listdir(tmp_path)) == ["data.csv", "folder.csv"]
 
 
-def test_no_command(capsys):
+@pytest.mark.parametrize(
+    ("args", "match"),
+    [
+        ([], "a command is missing: compare. Run: python -m sk_autoencoder compare [DATA] [opt"),
+        (["iris.csv"], "Did you mean: python -m sk_autoencoder compare iris.csv\n"),
+        (["my data.csv", "--standardize"], "compare 'my data.csv' --standardize\n"),
+        (["--n-components", "2"], "sk_autoencoder compare --n-components 2\n"),
+        (["compair", "iris.csv"], "Did you mean: python -m sk_autoencoder compare iris.csv\n"),
+        (["-x"], "-x is no command, and one has to come first: compare"),
+    ],
+)
+def test_no_command(capsys, args, match):
     with pytest.raises(SystemExit, match="2"):
-        main([])
-    assert capsys.readouterr().err.count("\n") == 1
+        main(args)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert match in err
+    assert "invalid choice" not in err
+
+
+@pytest.mark.parametrize("option", ["-h", "--help", "--he"])
+def test_help_comes_without_a_command(capsys, option):
+    with pytest.raises(SystemExit, match="0"):
+        main([option])
+    assert "compare an autoencoder with PCA" in capsys.readouterr().out
+
+
+def test_the_script(data, capsys, monkeypatch):
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
+    assert project["project"]["scripts"] == {"sk-autoencoder": "sk_autoencoder.__main__:main"}
+
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/sk-autoencoder", "compare", "missing.csv"])
+    assert main() == 2
+    assert capsys.readouterr().err == "sk-autoencoder compare: error: missing.csv is not there\n"
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/sk-autoencoder", "data.csv"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "Did you mean: sk-autoencoder compare data.csv\n" in capsys.readouterr().err
 
 
 def test_picture_without_matplotlib(data, tmp_path, monkeypatch, capsys):
@@ -297,3 +343,197 @@ def test_interrupt(data, tmp_path, monkeypatch, capsys):
     assert run(data, "--table", table) == 130
     assert capsys.readouterr() == ("", "python -m sk_autoencoder: interrupted\n")
     assert table.read_text() == "old"
+
+
+def test_the_default_sizes_fit_the_table(data, capsys):
+    assert run(data, "--max-epochs", 1) == 0
+    assert [row[0] for row in rows_of(capsys.readouterr().out)] == ["2", "2"]
+
+
+@pytest.mark.parametrize("options", [[], ["--sep", ";", "--decimal", ","]])
+def test_decimal_commas_give_the_same_table(frame, data, tmp_path, capsys, options):
+    assert run(data, *FAST) == 0
+    expected = rows_of(capsys.readouterr().out)
+    frame.to_csv(tmp_path / "german.csv", sep=";", decimal=",", index=False)
+
+    assert run(tmp_path / "german.csv", *FAST, *options) == 0
+
+    out = capsys.readouterr().out
+    assert [row[:4] for row in rows_of(out)] == [row[:4] for row in expected]
+    assert ("\nread with --sep ';' --decimal ','\n\n" in out) == (not options)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".npy", ".xlsx", ".feather"])
+def test_missing_cells_are_told_of(frame, tmp_path, capsys, suffix):
+    pytest.importorskip({".xlsx": "openpyxl", ".feather": "pyarrow"}.get(suffix, "numpy"))
+    frame.iloc[::7, 2] = np.nan
+    path, table, model = (tmp_path / name for name in (f"t{suffix}", "table.csv", "m.joblib"))
+    match suffix:
+        case ".csv":
+            frame.to_csv(path, index=False)
+        case ".npy":
+            np.save(path, frame.to_numpy())
+        case ".xlsx":
+            frame.to_excel(path, index=False)
+        case ".feather":
+            frame.to_feather(path)
+
+    assert run(path, *FAST, "--table", table, "--save", model) == 0
+
+    out = capsys.readouterr().out
+    assert "\n18 of 720 cells are missing: PCA is fitted on imputed rows (the mean" in out
+    assert [row[1] for row in rows_of(out)] == ["imputed", "autoencoder"] * 2
+    assert pd.read_csv(table)["method"].tolist() == ["imputed PCA", "autoencoder"] * 2
+    rows = frame.to_numpy() if suffix == ".npy" else frame
+    assert np.isfinite(joblib.load(model).transform(rows)).all()
+
+
+def test_columns_that_are_not_numeric_are_left_out(frame, tmp_path, capsys):
+    path = tmp_path / "t.csv"
+    frame.assign(kind=["u", "v"] * 60, id=[f"r{i}" for i in range(120)])[
+        ["id", *frame.columns, "kind"]
+    ].to_csv(path, index=False)
+    assert "'kind': its first cell that is no number is 'u' in row 0" in error_of(
+        capsys, path, *FAST
+    )
+
+    assert run(path, *FAST, "--drop-non-numeric", "--save", tmp_path / "m.joblib") == 0
+
+    assert (
+        "t.csv: 6 features; fitted on 90 rows, errors of 30 held-out rows\n"
+        "column 'id' is taken for the names of the rows, no feature\n"
+        "left out as not numeric: 'kind'\n\n"
+    ) in capsys.readouterr().out
+    model = joblib.load(tmp_path / "m.joblib")
+    assert list(model.feature_names_in_) == list(frame.columns)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "name"), [(".csv", "'c'"), (".npy", "number 2"), (".parquet", "'c'")]
+)
+def test_a_column_with_nearly_all_the_variance_is_told_of(frame, tmp_path, capsys, suffix, name):
+    pytest.importorskip("pyarrow" if suffix == ".parquet" else "numpy")
+    frame["c"] *= 1000
+    path = tmp_path / f"t{suffix}"
+    match suffix:
+        case ".csv":
+            frame.to_csv(path, index=False)
+        case ".npy":
+            np.save(path, frame.to_numpy(np.float32))
+        case ".parquet":
+            frame.to_parquet(path)
+    hint = (
+        f"column {name} holds 99.99 % of the variance, so that the errors are mostly its own; --st"
+    )
+
+    assert run(path, *FAST) == 0
+    assert hint in capsys.readouterr().out
+    assert run(path, *FAST, "--standardize") == 0
+    assert "of the variance, so" not in capsys.readouterr().out
+
+
+class Full(io.StringIO):
+    """A place to print to without room."""
+
+    def __init__(self, number):
+        super().__init__()
+        self.number = number
+
+    def flush(self):
+        if self.getvalue():
+            raise OSError(self.number, os.strerror(self.number))
+
+
+@pytest.mark.parametrize(
+    ("stdout", "code", "message"),
+    [
+        (None, 1, "the table cannot be printed: it is closed. wrote "),
+        (Full(errno.ENOSPC), 1, "the table cannot be printed: No space left on device. wrote "),
+        (Full(errno.EPIPE), 0, ""),
+    ],
+)
+def test_files_are_written_where_nothing_can_be_printed(
+    data, tmp_path, capsys, monkeypatch, stdout, code, message
+):
+    monkeypatch.setattr(sys, "stdout", stdout)
+    model = tmp_path / "m.joblib"
+    assert run(data, *FAST, "--save", model) == code
+    assert joblib.load(model).n_components_ == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == bool(message)
+
+
+COMMAND = f"{sys.executable} -W error -m sk_autoencoder compare"
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code", "message"),
+    [
+        (">&-", 1, "the table cannot be printed: it is closed. wrote "),
+        ("> /dev/full", 1, "the table cannot be printed: No space left on device. wrote "),
+        ("| head -n 1", 0, ""),
+        (">&- 2>&-", 1, ""),
+    ],
+)
+def test_standard_output_of_a_process(data, tmp_path, redirection, code, message):
+    model = tmp_path / "m.joblib"
+    command = f"set -o pipefail; {COMMAND} {data} {' '.join(FAST)} --save {model} {redirection}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
+    assert done.returncode == code
+    assert message in done.stderr
+    assert done.stderr.count("\n") == bool(message)
+    assert joblib.load(model).n_components_ == 2
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code"), [("| true", 0), ("> /dev/full", 1), (">&- 2>&-", 1)]
+)
+def test_standard_output_of_help(redirection, code):
+    command = f"set -o pipefail; {COMMAND} --help {redirection}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120)
+    assert done.returncode == code
+    assert "Exception" not in done.stderr
+
+
+STOPPED = """
+import os, signal, sys
+import joblib
+from sk_autoencoder.__main__ import main
+
+def dump(model, file):
+    file.write(b"half")
+    file.flush()
+    print(sorted(os.listdir()), flush=True)
+    os.kill(os.getpid(), int(sys.argv[1]))
+
+joblib.dump = dump
+sys.exit(main(["compare", *sys.argv[2:]]))
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_a_signal_leaves_no_temporary_file(data, tmp_path, name):
+    (tmp_path / "m.joblib").write_text("old")
+    number = getattr(signal, name)
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED, str(int(number)), data, *FAST, "--save", "m.joblib"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(sk_autoencoder.__file__).parents[1])},
+    )
+    assert ".m.joblib." in done.stdout  # it was being written
+    assert done.returncode == 128 + number
+    assert done.stderr.count("\n") == 1
+    assert sorted(os.listdir(tmp_path)) == ["data.csv", "m.joblib"]
+    assert (tmp_path / "m.joblib").read_text() == "old"
+
+
+def test_memory_that_does_not_suffice(data, monkeypatch, capsys):
+    def run_comparison(*args, **kwargs):
+        raise MemoryError
+
+    monkeypatch.setattr(_comparison, "run_comparison", run_comparison)
+    assert "error: the memory does not suffice. Pass fewer rows" in error_of(capsys, data)

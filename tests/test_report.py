@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from drawing import drawn_apart, plt, texts
 
-from sk_autoencoder._comparison import run_comparison
+from sk_autoencoder._comparison import reconstruct, run_comparison
 from sk_autoencoder._report import draw_report
 
 
@@ -73,3 +73,18 @@ def test_features_without_names_are_numbered(X, estimator):
     comparison = run_comparison(X, (2,), estimator=estimator, test_size=20, random_state=0)
     names = texts(draw_report(comparison, "title", None).get_axes()[-1].get_yticklabels())
     assert sorted(names) == [f"x{i}" for i in range(6)]
+
+
+def test_missing_cells_count_in_no_error(X, estimator):
+    X[::3, 2] = np.nan
+    comparison = run_comparison(X, (2,), estimator=estimator, test_size=20, random_state=0)
+
+    features = draw_report(comparison, "title", None).get_axes()[-1]
+
+    names = texts(features.get_yticklabels())
+    for line, model, method in zip(
+        features.get_lines(), comparison.models, ("imputed PCA", "autoencoder"), strict=True
+    ):
+        error = np.nanmean((reconstruct(model, comparison.X_test) - comparison.X_test) ** 2, axis=0)
+        np.testing.assert_allclose(line.get_xdata(), [error[int(name[1:])] for name in names])
+        assert line.get_label() == method

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-COLORS = {"PCA": "tab:gray", "autoencoder": "tab:blue"}
+COLORS = {"PCA": "tab:gray", "imputed PCA": "tab:gray", "autoencoder": "tab:blue"}
 
 MEASURES = {
     "error": "mean squared error",

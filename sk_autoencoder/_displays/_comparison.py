@@ -48,7 +48,7 @@ class ComparisonDisplay:
     def from_data(
         cls,
         X,
-        n_components=(2, 4, 8),
+        n_components="auto",
         *,
         estimator=None,
         test_size=0.25,
@@ -63,8 +63,8 @@ class ComparisonDisplay:
         X : array-like of shape (n_samples, n_features)
             Data.
 
-        n_components : sequence of int, default=(2, 4, 8)
-            Sizes of the code to compare at.
+        n_components : "auto", int or sequence of int, default="auto"
+            Sizes of the code to compare at, as in `compare_with_pca`.
 
         estimator : AutoencoderTransformer, default=None
             The autoencoder to compare; None takes one with the default parameters.
