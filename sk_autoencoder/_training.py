@@ -208,7 +208,9 @@ def train(estimator, data: Data, parts, course: Course, start_epoch: int, task) 
         None if index is None else _rows(estimator, data, index, fixed=is_valid)
         for index, is_valid in zip(parts, (False, True), strict=True)
     )
-    with net.unchanged_on_error(), _quick_products(estimator, course.batch_size):
+    noise = estimator._noise
+    generators = () if noise is None else (noise.draws.generator,)
+    with net.unchanged_on_error(*generators), _quick_products(estimator, course.batch_size):
         net.module_.float()
         _set_tail(net, rows[0])
         if estimator.compile:
