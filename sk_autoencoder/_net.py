@@ -317,7 +317,8 @@ class AutoencoderNet(NeuralNet):
     def generators(self) -> list[torch.Generator]:
         """Return what a training draws from, beside the order of its rows."""
         parts = self.prefixes, self.variational, *(penalty for _, penalty in self.penalties)
-        return [part.generator for part in parts if hasattr(part, "generator")]
+        found = (getattr(part, "generator", None) for part in parts)
+        return [generator for generator in found if generator is not None]
 
     @contextmanager
     def unchanged_on_error(self, *generators: torch.Generator) -> Iterator[None]:

@@ -35,7 +35,7 @@ def main() -> int:
     for kind, n in Counter(kind for kind, _ in report.findings).most_common():
         case, detail = report.kinds[kind]
         case = case if options.no_shrinking else smallest(case, kind)
-        print(f"\n{n} × {kind}\n{detail}\n{repeat(case)}", flush=True)
+        print(f"\n{n} of the kind: {kind}\n{detail}\n{repeat(case)}", flush=True)
     return int(bool(report.findings))
 
 

@@ -30,12 +30,15 @@ class SmallModule(nn.Module):
         self.decoder = nn.Linear(n_components, n_features)
 
     def encode(self, x):
+        """Codes of rows."""
         return self.code(self.encoder(x))
 
     def decode(self, z):
+        """Rows with some codes."""
         return self.decoder(z)
 
     def forward(self, x):
+        """There and back."""
         return self.decode(self.encode(x))
 
 
@@ -131,7 +134,7 @@ DETECTOR_BETWEEN = ("pickle", "use", "infinite cell", "another width")
 class Case:
     """What is tried: its `repr` is all that is needed to try it again."""
 
-    table: Table = Table()
+    table: Table = field(default_factory=Table)
     params: dict[str, Any] = field(default_factory=dict)
     calls: tuple[str, ...] = ("fit",)
     target: str = "classes"

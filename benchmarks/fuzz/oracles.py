@@ -18,7 +18,7 @@ N_SAMPLED = 3
 SINGLE_ROWS = 3
 
 
-class Finding(AssertionError):
+class Finding(AssertionError):  # noqa: N818 (it is what is looked for)
     """Something that does not hold: its kind, and what it is about."""
 
     def __init__(self, kind: str, detail: str = ""):

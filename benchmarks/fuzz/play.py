@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from skorch.callbacks import Callback
 
-from benchmarks.fuzz.cases import BETWEEN, Case
+from benchmarks.fuzz.cases import Case
 from benchmarks.fuzz.oracles import Finding, check_detector, check_transformer, outputs
 from benchmarks.fuzz.tables import snapshot
 
@@ -49,7 +49,7 @@ WARNINGS = (
 )
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 (no fault)
     """The case asks for what the package refuses."""
 
 
@@ -57,6 +57,7 @@ class Broken(Callback):
     """A callback of a user that fails in the second epoch, or the first one."""
 
     def on_epoch_end(self, net, **kwargs):
+        """Raise what no check raises."""
         raise ZeroDivisionError("an error of the user's own")
 
 
@@ -81,19 +82,15 @@ def play(case: Case, *, checked: bool) -> Any:
         if name in FAILURES:
             if checked:
                 _fail(case, estimator, name)
-        elif name in BETWEEN:
-            estimator = ALL_CALLS[name](case, estimator)
+        elif name in STEPS:
+            estimator = STEPS[name](case, estimator)
         else:
-            _guarded(name, case, lambda name=name: ALL_CALLS[name](case, estimator))
+            with _guard(name, case):
+                CALLS[name](case, estimator)
     if checked:
         with _guard("an oracle", case):
             (check_detector if case.detector else check_transformer)(case, estimator)
     return estimator
-
-
-def _guarded(name: str, case: Case, call: Callable[[], Any]) -> Any:
-    with _guard(name, case):
-        return call()
 
 
 @contextmanager
@@ -119,9 +116,10 @@ def _judge(error: Exception, name: str, case: Case) -> None:
     """Raise `Refused` for a clear error of the package's checks, a `Finding` for any other."""
     text = str(error)
     patterns = REFUSALS + ((DIVERGENCE,) if _may_diverge(case) else ())
-    if isinstance(error, (ValueError, TypeError)) and _is_raised_on_purpose(error):
-        if any(re.search(pattern, text) for pattern in patterns):
-            raise Refused(text) from error
+    is_told = any(re.search(pattern, text) for pattern in patterns)
+    is_check = isinstance(error, (ValueError, TypeError)) and _is_raised_on_purpose(error)
+    if is_check and is_told:
+        raise Refused(text) from error
     frame = traceback.extract_tb(error.__traceback__)[-1]
     kind = f"{type(error).__name__} in {_short(frame.filename)}:{frame.name}"
     raise Finding(kind, f"{name}: {text}") from error
@@ -156,9 +154,8 @@ def _fit_predict(case: Case, estimator: Any) -> Any:
 
 def _weights(case: Case) -> np.ndarray:
     """Weights of the rows, of which some count nothing; the first three count."""
-    weight = np.random.RandomState(case.table.seed).choice(
-        [0.0, 0.5, 1.0, 3.0], case.table.n_samples
-    )
+    rng = np.random.RandomState(case.table.seed)
+    weight = rng.choice([0.0, 0.5, 1.0, 3.0], case.table.n_samples)
     weight[:3] = 1.0
     return weight
 
@@ -334,7 +331,6 @@ FAILURES: dict[str, Callable[[Case, Any], None]] = {
     "an error in a callback": _an_error_in_a_callback,
     "a changed parameter": _a_changed_parameter,
 }
-ALL_CALLS = CALLS | STEPS
 
 
 def _pairs(ours: dict, theirs: dict) -> Iterator[tuple[str, tuple]]:

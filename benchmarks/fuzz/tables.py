@@ -50,10 +50,6 @@ class Table:
     missing: float = 0.0  # share of the cells
     seed: int = 0
 
-    @property
-    def is_sparse(self) -> bool:
-        return self.container in SPARSE
-
     def values(self) -> np.ndarray:
         """Cells as a contiguous array of the dtype, with NaN where they are missing."""
         rng = np.random.RandomState(self.seed)
@@ -144,12 +140,9 @@ def snapshot(X: Any) -> Any:
     if isinstance(X, pl.DataFrame):
         return str(X.dtypes), X.to_numpy().tobytes(), X.columns
     if sparse.issparse(X):
-        parts = (getattr(X, name, None) for name in ("data", "indices", "indptr", "rows", "coords"))
-        return (
-            type(X),
-            X.dtype,
-            repr([None if p is None else np.asarray(p).tolist() for p in parts]),
-        )
+        names = ("data", "indices", "indptr", "rows", "coords")
+        parts = [np.asarray(getattr(X, name, None)).tolist() for name in names]
+        return type(X), X.dtype, repr(parts)
     if isinstance(X, np.ndarray):
         return X.tobytes(), X.dtype, X.strides, X.flags.writeable
     return repr(X)
