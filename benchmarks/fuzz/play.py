@@ -18,7 +18,7 @@ import torch
 from skorch.callbacks import Callback
 
 from benchmarks.fuzz.cases import Case
-from benchmarks.fuzz.oracles import Finding, check_detector, check_transformer, outputs
+from benchmarks.fuzz.oracles import Finding, check_detector, check_transformer, demand, outputs
 from benchmarks.fuzz.tables import snapshot
 
 # What the parameter checks of the package, and of scikit-learn, say where a case asks for what
@@ -68,11 +68,13 @@ def check(case: Case) -> None:
     asks for what the package refuses.
     """
     with _untouched_world():
-        first = play(case, checked=True)
-        second = play(case, checked=False)
-    for name, (ours, theirs) in _pairs(outputs(case, first), outputs(case, second)):
-        if ours != theirs:
-            raise Finding("the same calls, less those that failed, give other bits", name)
+        first, second = play(case, checked=True), play(case, checked=False)
+        with _guard("the same calls again", case):
+            _same(
+                outputs(case, first),
+                outputs(case, second),
+                "the same calls, less those that failed, give other bits",
+            )
 
 
 def play(case: Case, *, checked: bool) -> Any:
@@ -210,9 +212,7 @@ def _pickle(case: Case, estimator: Any) -> Any:
     """Go on with what pickle makes of the estimator, which gives the same bits."""
     with _guard("pickle", case):
         other = pickle.loads(pickle.dumps(estimator))
-        for name, (ours, theirs) in _pairs(outputs(case, estimator), outputs(case, other)):
-            if ours != theirs:
-                raise Finding("pickle gives other bits", name)
+        _same(outputs(case, estimator), outputs(case, other), "pickle gives other bits")
     return other
 
 
@@ -221,9 +221,7 @@ def _use(case: Case, estimator: Any) -> Any:
     with _guard("use", case):
         before = outputs(case, estimator)
         (check_detector if case.detector else check_transformer)(case, estimator)
-        for name, (ours, theirs) in _pairs(before, outputs(case, estimator)):
-            if ours != theirs:
-                raise Finding("methods that only read change what follows", name)
+        _same(before, outputs(case, estimator), "methods that only read change what follows")
     return estimator
 
 
@@ -240,8 +238,7 @@ def _fit_another_table(case: Case, estimator: Any) -> Any:
 
 def _fail(case: Case, estimator: Any, name: str) -> None:
     """Make a call that fails; the estimator is as it was before."""
-    fitted = hasattr(estimator, "n_features_in_")
-    before = outputs(case, estimator) if fitted else None
+    before = outputs(case, estimator) if hasattr(estimator, "n_features_in_") else None
     attributes = set(vars(estimator))
     params = estimator.get_params(deep=False)
     with warnings.catch_warnings():
@@ -258,13 +255,10 @@ def _fail(case: Case, estimator: Any, name: str) -> None:
             # Where nothing is trained nothing fails: the fit itself then is another one.
             raise Refused(f"{name} does not fail")
     estimator.set_params(**params)
-    if set(vars(estimator)) != attributes:
-        changed = sorted(set(vars(estimator)) ^ attributes)
-        raise Finding("an error leaves other attributes", f"{name}: {', '.join(changed)}")
+    changed = sorted(set(vars(estimator)) ^ attributes)
+    demand(not changed, "an error leaves other attributes", f"{name}: {', '.join(changed)}")
     if before is not None:
-        for part, (ours, theirs) in _pairs(before, outputs(case, estimator)):
-            if ours != theirs:
-                raise Finding("an error changes what was fitted", f"{name}: {part}")
+        _same(before, outputs(case, estimator), "an error changes what was fitted")
 
 
 def _infinite_cell(case: Case, estimator: Any) -> None:
@@ -333,9 +327,10 @@ FAILURES: dict[str, Callable[[Case, Any], None]] = {
 }
 
 
-def _pairs(ours: dict, theirs: dict) -> Iterator[tuple[str, tuple]]:
-    for name in ours:
-        yield name, (ours[name], theirs[name])
+def _same(ours: dict, theirs: dict, kind: str) -> None:
+    """Raise a finding where two of what is told of an estimator, or of the process, differ."""
+    apart = [name for name in ours if ours[name] != theirs[name]]
+    demand(not apart, kind, ", ".join(apart))
 
 
 @contextmanager
@@ -343,9 +338,7 @@ def _untouched_world() -> Iterator[None]:
     """Ask that generators, threads and settings of the process stay as they are."""
     before = world()
     yield
-    for name, (ours, theirs) in _pairs(before, world()):
-        if ours != theirs:
-            raise Finding("a global setting changes", name)
+    _same(before, world(), "a global setting changes")
 
 
 def world() -> dict[str, Any]:
