@@ -1,1 +1,1 @@
-"""Quality against PCA and the textbook stack; run by hand, not by the tests."""
+"""Quality against PCA and the textbook stack, speed, and a fuzzer, which the tests run too."""

@@ -147,6 +147,7 @@ def fit_axes(
     if rows.gaps or weight is not None:
         mean, covariance = _maximize(rows)
         axes = PrincipalAxes.of_covariance(mean, covariance, n_axes)
+        axes.components[:, rows.constant] = 0.0  # but for rounding
         return axes, _filling(rows, axes.mean, covariance)
     axes = PrincipalAxes.fit(X, index, n_axes, rng)
     if rows.n_features <= MOST_FACTORS + 1:
@@ -193,6 +194,12 @@ class _Rows:
     def size(self) -> float:
         """The number of rows that would tell as much if they weighed the same (Kish, 1965)."""
         return self.weight.sum() ** 2 / np.square(self.weight).sum()
+
+    @property
+    def constant(self) -> np.ndarray:
+        """Which features have, up to rounding, one value alone."""
+        largest = np.maximum(np.abs(self.lowest), np.abs(self.highest))
+        return self.highest - self.lowest <= 4 * np.finfo(np.float64).eps * largest
 
     def few(self, n_rows: int) -> _Rows:
         """Give at most so many of the rows, evenly spread."""
@@ -263,6 +270,8 @@ def _expected(rows: _Rows, filling: Filling) -> tuple[np.ndarray, np.ndarray]:
         gappy = missing.any(axis=1)
         if gappy.any():
             products += filling.covariance_of_gaps(missing[gappy], weight[gappy])
+    # A filling has a unit for each feature, which is nothing that a constant one may vary by.
+    total[rows.constant] = products[rows.constant] = products[:, rows.constant] = 0.0
     n_rows = rows.weight.sum()
     shift = total / n_rows
     return filling.mean + shift, products / n_rows - np.outer(shift, shift)

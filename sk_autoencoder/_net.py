@@ -314,9 +314,20 @@ class AutoencoderNet(NeuralNet):
         for group in self.optimizer_.param_groups:
             group["lr"] = factor * group["initial_lr"]
 
+    def generators(self) -> list[torch.Generator]:
+        """Return what a training draws from, beside the order of its rows."""
+        parts = self.prefixes, self.variational, *(penalty for _, penalty in self.penalties)
+        found = (getattr(part, "generator", None) for part in parts)
+        return [generator for generator in found if generator is not None]
+
     @contextmanager
-    def unchanged_on_error(self) -> Iterator[None]:
-        """Bring weights, optimizer and history back where the block raises."""
+    def unchanged_on_error(self, *generators: torch.Generator) -> Iterator[None]:
+        """Bring weights, optimizer, history and generators back where the block raises.
+
+        `generators` are those that are not the net's own.
+        """
+        drawn_from = [*self.generators(), *generators]
+        drawn = [generator.get_state() for generator in drawn_from]
         module = copy.deepcopy(self.module_.state_dict())
         optimizer = copy.deepcopy(self.optimizer_.state_dict())
         shuffling = self.iterator_train__rng.get_state()
@@ -330,6 +341,8 @@ class AutoencoderNet(NeuralNet):
             self.optimizer_.load_state_dict(optimizer)
             self.module_.to(dtype)
             self.iterator_train__rng.set_state(shuffling)
+            for generator, state in zip(drawn_from, drawn, strict=True):
+                generator.set_state(state)
             self._forget_training()
             del self.history[n_epochs:]
             raise

@@ -303,9 +303,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         scores = np.empty(len(X))
         for rows, distances, found in self._nearest(X, n_found):
             own = kept[found] == np.arange(rows.start, rows.stop)[:, None]
-            own[~own.any(axis=1), -1] = True  # without its own, a row leaves the farthest
-            others = distances[~own].reshape(len(own), n_found - 1)
-            scores[rows] = -np.square(others).mean(axis=1)
+            if n_found > self.n_neighbors_:
+                own[~own.any(axis=1), -1] = True  # without its own, a row leaves the farthest
+            scores[rows] = -np.square(distances).mean(axis=1, where=~own)
         return scores
 
     def _scores(self, X: np.ndarray) -> np.ndarray:

@@ -177,7 +177,9 @@ def train(
         _rows(estimator, *part, fixed=False),
         None if valid is None else _rows(estimator, *valid, fixed=True),
     )
-    with net.unchanged_on_error(), _quick_products(estimator, course.batch_size):
+    noise = estimator._noise
+    generators = () if noise is None else (noise.draws.generator,)
+    with net.unchanged_on_error(*generators), _quick_products(estimator, course.batch_size):
         net.module_.float()
         _set_tail(net, rows[0])
         if estimator.compile:

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from gaps import with_gaps
+from skorch.callbacks import Callback
 
 
 def constant(quick, **params):
@@ -239,3 +241,30 @@ def test_a_loss_set_after_a_fit_counts_from_the_next_one_on(quick, X):
     before = autoencoder.reconstruct(X)
     autoencoder.set_params(loss="binary_crossentropy")
     np.testing.assert_array_equal(autoencoder.reconstruct(X), before)
+
+
+DRAWS = {
+    "nested": {"nested": True},
+    "variational": {"variational": True},
+    "supervised": {"supervised_weight": 1.0},
+    "contractive": {"contractive_penalty": 0.1},
+    "gaussian": {"corruption": "gaussian"},
+    "swap": {"corruption": "swap"},
+    "hidden cells": {},
+}
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_training_after_an_error_draws_what_it_would_have_drawn_without(quick, X, name):
+    class Broken(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            raise ZeroDivisionError
+
+    X = with_gaps(X) if name == "hidden cells" else X
+    y = np.arange(len(X)) % 2
+    ours, theirs = (quick(**DRAWS[name]).partial_fit(X, y) for _ in range(2))
+    with pytest.raises(ZeroDivisionError):
+        ours.set_params(callbacks=[Broken()]).partial_fit(X, y)
+    ours.set_params(callbacks=None).partial_fit(X, y)
+    theirs.partial_fit(X, y)
+    np.testing.assert_array_equal(ours.transform(X), theirs.transform(X))

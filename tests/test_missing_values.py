@@ -190,3 +190,26 @@ def test_a_loss_without_a_slope_at_zero_goes_with_gaps():
     gappy = with_gaps(np.random.RandomState(0).standard_normal((200, 6)))
     model = AutoencoderTransformer(3, loss=distance, max_epochs=5, random_state=0).fit(gappy)
     assert np.isfinite(model.history_["train_loss"]).all()
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-6])
+def test_a_constant_feature_takes_no_part_of_the_variance_where_its_cells_are_missing(X, size):
+    X = size * np.column_stack([np.ones(len(X)), X])
+    X[30:, 0] = np.nan
+    autoencoder = AutoencoderTransformer(2, max_epochs=0, random_state=0).fit(X)
+    without = AutoencoderTransformer(2, max_epochs=0, random_state=0).fit(X[:, 1:])
+    np.testing.assert_allclose(autoencoder.mean_[0], size)
+    np.testing.assert_allclose(autoencoder.components_[:, 0], 0, atol=1e-6)
+    variance = autoencoder.explained_variance_
+    np.testing.assert_allclose(variance, without.explained_variance_, rtol=0.01)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1.0, 1e6])
+@pytest.mark.parametrize("n_features", [3, 80])
+def test_constant_rows_with_missing_values_have_no_variance(value, n_features):
+    X = np.full((20, n_features), value)
+    X[np.random.RandomState(0).uniform(size=X.shape) < 0.3] = np.nan
+    X[0] = value
+    autoencoder = AutoencoderTransformer(1, max_epochs=5, random_state=0).fit(X)
+    assert autoencoder.n_iter_ == 0  # nothing is there to learn
+    np.testing.assert_allclose(autoencoder.reconstruct(X), value, rtol=1e-12, atol=0)

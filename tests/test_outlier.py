@@ -158,10 +158,15 @@ def test_with_novelty_the_threshold_comes_from_other_rows_than_ones_own(
     for row, own in zip(X, detector.autoencoder_.reconstruct(X), strict=True):
         others = references[np.abs(references - own).max(axis=1) > 1e-9]
         scores.append(-squared_distances(row[None], others, k)[0])
-    if k < len(references):
-        assert detector.offset_ == pytest.approx(np.percentile(scores, 10))
-    else:  # a row that is not kept has no own to leave out, and does without its farthest
-        assert np.percentile(scores, 10) < detector.offset_ < 0
+    assert detector.offset_ == pytest.approx(np.percentile(scores, 10))
+
+
+@pytest.mark.parametrize("max_samples", [2, 3, 8])
+def test_with_all_references_as_neighbours_few_clean_rows_are_outliers(make, X, max_samples):
+    params = {"novelty": True, "max_samples": max_samples, "n_neighbors": 1.0}
+    detector = make(contamination=0.1, **params).fit(X)
+    assert detector.n_neighbors_ == max_samples
+    assert (detector.predict(X) == -1).mean() <= 0.1
 
 
 @pytest.mark.parametrize(
