@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, St
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sk_autoencoder._batches import at_most
+from sk_autoencoder._threads import enough_threads
 from sk_autoencoder._transformer import AutoencoderTransformer
 from sk_autoencoder._validation import DTYPES, check_random_source, unchanged_on_error
 
@@ -324,7 +325,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         for rows in gen_batches(len(X), max(LARGEST_BLOCK // n_neighbors, 1)):
             # In the dtype of the references, for which scikit-learn has a quick search.
             block = X[rows].astype(np.float64, copy=False)
-            yield rows, *self.neighbors_.kneighbors(block, n_neighbors)
+            with enough_threads(len(X) * self.references_.size):
+                found = self.neighbors_.kneighbors(block, n_neighbors)
+            yield rows, *found
 
     def _contributions(self, X: np.ndarray, found: np.ndarray) -> np.ndarray:
         """Mean squared difference of each cell of X from the references found for its row."""

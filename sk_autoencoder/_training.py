@@ -6,15 +6,12 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
-from numbers import Integral
 
 import numpy as np
 import torch
 from sklearn.model_selection import train_test_split
 from skorch.callbacks import EarlyStopping
 from skorch.utils import noop
-from threadpoolctl import ThreadpoolController
 
 from sk_autoencoder import _evidence
 from sk_autoencoder._averaging import WeightAverage
@@ -27,8 +24,9 @@ from sk_autoencoder._evidence import ENOUGH_ROWS, Kept, gains_over_pca
 from sk_autoencoder._net import AutoencoderNet
 from sk_autoencoder._precision import choose_precision, tf32
 from sk_autoencoder._pretraining import pretrain_layerwise
-from sk_autoencoder._start import local_torch_generator, starts_at_pca
+from sk_autoencoder._start import given_n_components, local_torch_generator, starts_at_pca
 from sk_autoencoder._supervised import strata
+from sk_autoencoder._threads import enough_threads
 from sk_autoencoder._validation import Data, check_callbacks
 from sk_autoencoder._yardstick import pca_and_mean, pca_of_corrupted
 
@@ -43,9 +41,6 @@ AUTO_EPOCHS = (12, 400)
 
 # Times the loss of the mean of X.
 BLOWN_UP = 1e6
-
-# Multiplications in a batch below which a second thread costs more than it gives.
-THREADED_BATCH = 2**25
 
 
 @dataclass(frozen=True)
@@ -94,9 +89,9 @@ def split_rows(estimator, data: Data, rng) -> tuple[np.ndarray, np.ndarray | Non
         )
     classes = strata(estimator, data, min(n_valid, n_samples - n_valid))
     train, valid = train_test_split(rows, test_size=n_valid, random_state=rng, stratify=classes)
-    share = not isinstance(estimator.n_components, Integral)
+    n_components = given_n_components(estimator, data)
     may_copy = starts_at_pca(estimator) and not gives_wide_codes_meaning(estimator)
-    if may_copy and not share and len(train) <= estimator.n_components:
+    if may_copy and n_components is not None and len(train) <= n_components:
         return rows, None
     return np.sort(train), np.sort(valid)
 
@@ -333,25 +328,5 @@ def _quick_products(estimator, batch_size: int) -> Iterator[None]:
     left = estimator._axes.share_left()
     precision = choose_precision(estimator.precision, torch.device(net.device), left, n_products)
     net.autocast_dtype = torch.bfloat16 if precision == "bfloat16" else None
-    with tf32(precision == "tf32"), _enough_threads(n_products):
+    with tf32(precision == "tf32"), enough_threads(n_products):
         yield
-
-
-@contextmanager
-def _enough_threads(n_products: int) -> Iterator[None]:
-    """Leave small batches to one thread: waiting for a second would take most of the time.
-
-    OpenMP, which torch runs on, counts its threads for each calling thread apart, so that
-    fits in other threads and the pools of NumPy stay as they are.
-    """
-    if n_products >= THREADED_BATCH:
-        yield
-        return
-    with _openmp().limit(limits=1):
-        yield
-
-
-@cache
-def _openmp() -> ThreadpoolController:
-    """Find the OpenMP pools of the process once, since that takes milliseconds."""
-    return ThreadpoolController().select(user_api="openmp")
