@@ -84,14 +84,16 @@ class AutoencoderTransformer(
 
     Parameters
     ----------
-    n_components : int or float, default=2
+    n_components : int, float or None, default=2
         Width of the code, at most ``min(n_samples, n_features)``; with `corruption` or
         `sparsity_penalty`, which keep a wide code from being a copy of X, it may be more. A
         contraction does not keep it from that, nor does `variational`. A float in (0, 1) asks
         for the fewest components that explain that share of the variance of the training rows
         by PCA: with `nested`, of the validation rows by the network, but no more than those.
         All axes of X are computed then, ``min(n_samples, n_features)`` of them, which takes
-        memory where X is wide.
+        memory where X is wide. None takes that many components, in `partial_fit` as many as
+        the first call allows. PCA loses nothing with them, so that there is only something to
+        learn where more than the reconstruction is asked for, as with `nested`.
 
     hidden_layer_sizes : "auto" or sequence of int, default="auto"
         Widths of the encoder's hidden layers; the decoder has them in reverse. "auto" takes
@@ -283,7 +285,7 @@ class AutoencoderTransformer(
         Share by which the validation loss has to fall to count as better in
         `n_iter_no_change`.
 
-    device : str, default="auto"
+    device : str or torch.device, default="auto"
         Device to train and to compute on, such as "cpu" or "cuda:0". "auto" takes a CUDA
         GPU where there is one.
 
@@ -383,6 +385,16 @@ class AutoencoderTransformer(
     --------
     sklearn.decomposition.PCA : The linear reduction that this one starts from.
     compare_with_pca : Both side by side, on rows that neither has seen.
+
+    Notes
+    -----
+    With scikit-learn's array API dispatch, X may be a tensor on any device, or an array of
+    another library: methods then give arrays of that library on that device where they are
+    said to give an ndarray, and so are `mean_`, `components_`, `explained_variance_` and
+    `explained_variance_ratio_`. Without it, tensors on the CPU are read as arrays.
+
+    In a forked child of a process all is computed in one thread, since the threads of the
+    parent are not there.
 
     References
     ----------
@@ -792,9 +804,11 @@ class AutoencoderTransformer(
         scores : ndarray of shape (n_samples,)
             Higher is more normal, float64: in the squared units of X, or the bound in nats.
         """
+        check_is_fitted(self)
+        check_same_library(self, X, "score_samples")
         if not self.variational:
             return -self.reconstruction_error(X)
-        rows, gaps = self._check_rows(X, "score_samples")
+        rows, gaps = check_X(self, X, reset=False)
         noise = self.noise_variance_ if self.loss == "squared_error" else None
         with self._threads(2 * _variational.N_DIRECTIONS * rows.shape[0]):
             network = self._network(rows.dtype, gaps=gaps, whiten=False)
