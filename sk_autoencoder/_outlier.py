@@ -13,7 +13,9 @@ from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sk_autoencoder._arrays import as_numpy
 from sk_autoencoder._batches import at_most
+from sk_autoencoder._threads import enough_threads
 from sk_autoencoder._transformer import AutoencoderTransformer
 from sk_autoencoder._validation import DTYPES, check_random_source, unchanged_on_error
 
@@ -181,7 +183,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             The fitted detector.
         """
         with unchanged_on_error(self):
-            X = validate_data(self, X, dtype=DTYPES, ensure_min_samples=2)
+            X = validate_data(self, as_numpy(X), dtype=DTYPES, ensure_min_samples=2)
             rng = check_random_source(self.random_state)
             self.autoencoder_ = self._fresh_autoencoder(X, rng).fit(X)
             kept = at_most(self.max_samples, np.arange(len(X)), rng)
@@ -207,7 +209,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             units of X, float64. Higher is more normal.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=DTYPES, reset=False)
+        X = validate_data(self, as_numpy(X), dtype=DTYPES, reset=False)
         return self._scores(X)
 
     def decision_function(self, X):
@@ -256,7 +258,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             of a row is minus its `score_samples`, up to rounding.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=DTYPES, reset=False)
+        X = validate_data(self, as_numpy(X), dtype=DTYPES, reset=False)
         contributions = np.empty(X.shape)
         for rows, _, found in self._nearest(X, self.n_neighbors_):
             contributions[rows] = self._contributions(X[rows], found)
@@ -324,7 +326,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         for rows in gen_batches(len(X), max(LARGEST_BLOCK // n_neighbors, 1)):
             # In the dtype of the references, for which scikit-learn has a quick search.
             block = X[rows].astype(np.float64, copy=False)
-            yield rows, *self.neighbors_.kneighbors(block, n_neighbors)
+            with enough_threads(len(X) * self.references_.size):
+                found = self.neighbors_.kneighbors(block, n_neighbors)
+            yield rows, *found
 
     def _contributions(self, X: np.ndarray, found: np.ndarray) -> np.ndarray:
         """Mean squared difference of each cell of X from the references found for its row."""

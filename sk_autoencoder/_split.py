@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from sk_autoencoder._combinations import gives_wide_codes_meaning
 from sk_autoencoder._copies import count_distinct, find_copies
 from sk_autoencoder._evidence import ENOUGH_ROWS
-from sk_autoencoder._start import starts_at_pca
+from sk_autoencoder._start import given_n_components, starts_at_pca
 from sk_autoencoder._supervised import strata
 from sk_autoencoder._validation import Data
 
@@ -71,12 +70,17 @@ def split_rows(estimator, data: Data, rng) -> tuple[np.ndarray, np.ndarray | Non
     is_valid = np.isin(units, drawn)
     train, valid = rows[~is_valid], rows[is_valid]
     valid = _without_copies_of(data, valid, train)
-    share = not isinstance(estimator.n_components, Integral)
-    may_copy = starts_at_pca(estimator) and not gives_wide_codes_meaning(estimator)
-    too_few = count_distinct(data.copies, train) <= estimator.n_components
-    if len(valid) == 0 or (may_copy and not share and too_few):
+    if len(valid) == 0 or _are_copied(estimator, data, train):
         return rows, None
     return train, valid
+
+
+def _are_copied(estimator, data: Data, train: np.ndarray) -> bool:
+    """Whether PCA reconstructs the training rows exactly, as these are too few."""
+    n_components = given_n_components(estimator, data)
+    if n_components is None or not starts_at_pca(estimator) or gives_wide_codes_meaning(estimator):
+        return False
+    return count_distinct(data.copies, train) <= n_components
 
 
 def rows_to_confirm(data: Data, train: np.ndarray, n_valid: int, rng) -> np.ndarray:

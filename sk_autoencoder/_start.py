@@ -119,8 +119,9 @@ def find_axes(estimator, data: Data, rows: np.ndarray, rng) -> tuple[PrincipalAx
     All axes, where a share of the variance asks for an unknown number.
     """
     n_axes = min(len(rows), data.X.shape[1])
-    if isinstance(estimator.n_components, Integral):
-        n_axes = min(n_axes, _wanted_axes(int(estimator.n_components)))
+    n_components = given_n_components(estimator, data)
+    if n_components is not None:
+        n_axes = min(n_axes, _wanted_axes(n_components))
     if data.gaps and not sparse.issparse(data.X):
         weight = None if data.weight is None else data.weight[rows]
         return fit_axes(data.X, rows, n_axes, rng, weight)
@@ -128,10 +129,26 @@ def find_axes(estimator, data: Data, rows: np.ndarray, rng) -> tuple[PrincipalAx
     return axes, filling_of_axes(axes, len(rows))
 
 
-def choose_n_components(estimator, axes: PrincipalAxes) -> int:
+def asks_for_share(estimator) -> bool:
+    """Whether `n_components` is a share of the variance."""
+    return not isinstance(estimator.n_components, Integral | None)
+
+
+def given_n_components(estimator, data: Data) -> int | None:
+    """Give the number of components asked for, or None where the variance decides.
+
+    All that X allows are as many as PCA has, of all rows, whether or not some are set aside.
+    """
+    if asks_for_share(estimator):
+        return None
+    return int(min(data.X.shape) if estimator.n_components is None else estimator.n_components)
+
+
+def choose_n_components(estimator, axes: PrincipalAxes, data: Data) -> int:
     """Give the number of components asked for, or how many PCA needs for a share of variance."""
-    if isinstance(estimator.n_components, Integral):
-        return int(estimator.n_components)
+    n_components = given_n_components(estimator, data)
+    if n_components is not None:
+        return n_components
     if axes.constant:
         return 1
     explained = np.cumsum(axes.explained_variance) / axes.total_variance
@@ -240,7 +257,21 @@ def build_net(estimator, gaps: bool, rng) -> AutoencoderNet:
     check_module(net.module_, coordinates.n_axes, estimator._width, device)
     for add in ADDITIONS:
         add(estimator, net, seed)
+    net.products_a_row = _products_a_row(estimator, net.module_)
     return net
+
+
+def _products_a_row(estimator, module: nn.Module) -> int:
+    """Bound of the multiplications for a row on its way into the code and back.
+
+    A module of one's own may slide each of its weights over all features, as convolutions do.
+    """
+    n_weights = sum(weight.numel() for weight in module.parameters())
+    coordinates = estimator._coordinates
+    if estimator.module is not None:
+        return n_weights * coordinates.n_features
+    rotation = 0 if coordinates.components is None else coordinates.components.numel()
+    return n_weights + 2 * rotation
 
 
 def network_params(estimator) -> dict[str, str]:
@@ -259,11 +290,13 @@ def _as_text(value) -> str:
         return str((value.__qualname__, code.co_code, code.co_names, _as_text(code.co_consts)))
     if isinstance(value, Real) and not isinstance(value, bool):
         return str(float(value))  # 1 is 1.0
+    if isinstance(value, torch.device):
+        return repr(str(value))  # which is its name
     return getattr(value, "__qualname__", None) or ADDRESS.sub("", repr(value))
 
 
-def resolve_device(device: str) -> torch.device:
-    """Give the device named, or a GPU where "auto" finds one."""
+def resolve_device(device: str | torch.device) -> torch.device:
+    """Give the device asked for, or a GPU where "auto" finds one."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -6,13 +6,11 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import torch
 from skorch.callbacks import EarlyStopping
 from skorch.utils import noop
-from threadpoolctl import ThreadpoolController
 
 from sk_autoencoder import _evidence
 from sk_autoencoder._averaging import WeightAverage
@@ -27,6 +25,7 @@ from sk_autoencoder._precision import choose_precision, tf32
 from sk_autoencoder._pretraining import pretrain_layerwise
 from sk_autoencoder._split import Part
 from sk_autoencoder._start import local_torch_generator, starts_at_pca
+from sk_autoencoder._threads import enough_threads
 from sk_autoencoder._validation import Data, check_callbacks
 from sk_autoencoder._yardstick import pca_and_mean, pca_of_corrupted
 
@@ -39,9 +38,6 @@ AUTO_EPOCHS = (12, 400)
 
 # Times the loss of the mean of X.
 BLOWN_UP = 1e6
-
-# Multiplications in a batch below which a second thread costs more than it gives.
-THREADED_BATCH = 2**25
 
 
 @dataclass(frozen=True)
@@ -313,25 +309,5 @@ def _quick_products(estimator, batch_size: int) -> Iterator[None]:
     left = estimator._axes.share_left()
     precision = choose_precision(estimator.precision, torch.device(net.device), left, n_products)
     net.autocast_dtype = torch.bfloat16 if precision == "bfloat16" else None
-    with tf32(precision == "tf32"), _enough_threads(n_products):
+    with tf32(precision == "tf32"), enough_threads(n_products):
         yield
-
-
-@contextmanager
-def _enough_threads(n_products: int) -> Iterator[None]:
-    """Leave small batches to one thread: waiting for a second would take most of the time.
-
-    OpenMP, which torch runs on, counts its threads for each calling thread apart, so that
-    fits in other threads and the pools of NumPy stay as they are.
-    """
-    if n_products >= THREADED_BATCH:
-        yield
-        return
-    with _openmp().limit(limits=1):
-        yield
-
-
-@cache
-def _openmp() -> ThreadpoolController:
-    """Find the OpenMP pools of the process once, since that takes milliseconds."""
-    return ThreadpoolController().select(user_api="openmp")

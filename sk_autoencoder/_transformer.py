@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 import warnings
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import torch
+from sklearn._config import config_context
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -32,6 +34,8 @@ from sk_autoencoder import (
     _training,
     _variational,
 )
+from sk_autoencoder._absent import Absent
+from sk_autoencoder._arrays import as_numpy, check_same_library, is_dispatched, like, like_attribute
 from sk_autoencoder._combinations import check_combinations, gives_wide_codes_meaning
 from sk_autoencoder._coordinates import torch_dtype
 from sk_autoencoder._corruption import CORRUPTIONS
@@ -44,6 +48,7 @@ from sk_autoencoder._precision import PRECISIONS
 from sk_autoencoder._principal_axes import explained_variance
 from sk_autoencoder._schedule import LR_SCHEDULES
 from sk_autoencoder._split import Part, rows_to_confirm, split
+from sk_autoencoder._threads import enough_threads
 from sk_autoencoder._validation import (
     check_codes,
     check_data,
@@ -53,10 +58,14 @@ from sk_autoencoder._validation import (
     check_validation_data,
     check_X,
     fitted_attributes,
+    like_input,
     like_output,
     unchanged_on_error,
 )
 from sk_autoencoder._whitening import Whitening
+
+# The fitted attributes that are arrays.
+ARRAYS = ("mean_", "explained_variance_", "explained_variance_ratio_")
 
 
 class AutoencoderTransformer(
@@ -84,14 +93,16 @@ class AutoencoderTransformer(
 
     Parameters
     ----------
-    n_components : int or float, default=2
+    n_components : int, float or None, default=2
         Width of the code, at most ``min(n_samples, n_features)``; with `corruption` or
         `sparsity_penalty`, which keep a wide code from being a copy of X, it may be more. A
         contraction does not keep it from that, nor does `variational`. A float in (0, 1) asks
         for the fewest components that explain that share of the variance of the training rows
         by PCA: with `nested`, of the validation rows by the network, but no more than those.
         All axes of X are computed then, ``min(n_samples, n_features)`` of them, which takes
-        memory where X is wide.
+        memory where X is wide. None takes that many components, in `partial_fit` as many as
+        the first call allows. PCA loses nothing with them, so that there is only something to
+        learn where more than the reconstruction is asked for, as with `nested`.
 
     hidden_layer_sizes : "auto" or sequence of int, default="auto"
         Widths of the encoder's hidden layers; the decoder has them in reverse. "auto" takes
@@ -285,7 +296,7 @@ class AutoencoderTransformer(
         Share by which the validation loss has to fall to count as better in
         `n_iter_no_change`.
 
-    device : str, default="auto"
+    device : str or torch.device, default="auto"
         Device to train and to compute on, such as "cpu" or "cuda:0". "auto" takes a CUDA
         GPU where there is one.
 
@@ -391,6 +402,16 @@ class AutoencoderTransformer(
     sklearn.decomposition.PCA : The linear reduction that this one starts from.
     compare_with_pca : Both side by side, on rows that neither has seen.
 
+    Notes
+    -----
+    With scikit-learn's array API dispatch, X may be a tensor on any device, or an array of
+    another library: methods then give arrays of that library on that device where they are
+    said to give an ndarray, and so are `mean_`, `components_`, `explained_variance_` and
+    `explained_variance_ratio_`. Without it, tensors on the CPU are read as arrays.
+
+    In a forked child of a process all is computed in one thread, since the threads of the
+    parent are not there.
+
     References
     ----------
     .. [1] Hinton and Salakhutdinov (2006). Reducing the dimensionality of data with neural
@@ -449,6 +470,7 @@ class AutoencoderTransformer(
         "n_components": [
             Interval(Integral, 1, None, closed="left"),
             Interval(RealNotInt, 0, 1, closed="neither"),
+            None,
         ],
         "hidden_layer_sizes": [StrOptions({"auto"}), "array-like"],
         "activation": [StrOptions(set(ACTIVATIONS))],
@@ -483,7 +505,7 @@ class AutoencoderTransformer(
         "refit": [StrOptions({"auto"}), "boolean"],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
-        "device": [str],
+        "device": [str, torch.device],
         "precision": [StrOptions(set(PRECISIONS))],
         "compile": ["boolean"],
         "callbacks": [list, tuple, None],
@@ -644,7 +666,7 @@ class AutoencoderTransformer(
             `groups` or `X_val` do not suit X, if parameters make no sense together, or if the
             fit diverges. What was fitted before is kept.
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), enough_threads(math.inf):
             resume = self.warm_start and hasattr(self, "net_")
             validation = X_val, y_val, sample_weight_val, groups_val
             data, given, rng = self._check(X, y, sample_weight, resume, groups, validation)
@@ -686,6 +708,7 @@ class AutoencoderTransformer(
                 self._settle(data, train, valid, outcome, course, task, rng)
             self.is_pca_ = self.best_epoch_ == 0 and _start.starts_at_pca(self)
             self._describe(data)
+            self._move_attributes(X)
             task.call_on_fit_task_end(estimator=self, X=data.X, y=data.y)
         if self.is_pca_ and self.verbose:
             print(self._why_pca(course, valid))
@@ -713,7 +736,7 @@ class AutoencoderTransformer(
         self : object
             The fitted transformer.
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), enough_threads(math.inf):
             resume = hasattr(self, "net_")
             data, _, rng = self._check(X, y, sample_weight, resume)
             rows = np.arange(len(data))
@@ -731,6 +754,7 @@ class AutoencoderTransformer(
             self._measure_noise(data, rows)
             self._explain(data, rows, resume)
             self._describe(data, before=self._moments if resume else None)
+            self._move_attributes(X)
             task.call_on_fit_task_end(estimator=self, X=data.X, y=data.y)
         return self
 
@@ -747,9 +771,10 @@ class AutoencoderTransformer(
         X_new : ndarray of shape (n_samples, n_components_)
             Their codes, in the units and in the floating dtype of X.
         """
-        check_is_fitted(self)
-        X, gaps = check_X(self, X, reset=False)
-        return self._network(X.dtype, gaps=gaps).encode(X)
+        rows, gaps = self._check_rows(X, "transform")
+        with self._threads(rows.shape[0]):
+            codes = self._network(rows.dtype, gaps=gaps).encode(rows)
+        return like_input(self, codes, X)
 
     def inverse_transform(self, X):
         """Decode codes to rows in the space of the training data.
@@ -767,8 +792,11 @@ class AutoencoderTransformer(
             pandas, the index of the codes.
         """
         check_is_fitted(self)
+        check_same_library(self, X, "inverse_transform")
         codes = check_codes(self, X)
-        return like_output(self, self._network(codes.dtype).decode(codes), X)
+        with self._threads(len(codes)):
+            rows = self._network(codes.dtype).decode(codes)
+        return like_output(self, rows, X)
 
     def reconstruct(self, X):
         """Encode the rows of X and decode them again.
@@ -784,10 +812,10 @@ class AutoencoderTransformer(
             The same as ``inverse_transform(transform(X))``, in the floating dtype of X and
             the container that `inverse_transform` gives.
         """
-        check_is_fitted(self)
-        rows, gaps = check_X(self, X, reset=False)
-        network = self._network(rows.dtype, gaps=gaps)
-        return like_output(self, network.reconstruct(rows), X)
+        rows, gaps = self._check_rows(X, "reconstruct")
+        with self._threads(rows.shape[0]):
+            back = self._network(rows.dtype, gaps=gaps).reconstruct(rows)
+        return like_output(self, back, X)
 
     def reconstruction_error(self, X, *, per_feature=False):
         """Squared error of the reconstruction of X.
@@ -804,10 +832,11 @@ class AutoencoderTransformer(
         error : ndarray of shape (n_samples,) or (n_samples, n_features)
             Squared errors in the squared units of X, float64.
         """
-        check_is_fitted(self)
-        X, gaps = check_X(self, X, reset=False)
-        network = self._network(X.dtype, gaps=gaps)
-        return network.squared_error(X) if per_feature else network.mean_squared_error(X)
+        rows, gaps = self._check_rows(X, "reconstruction_error")
+        with self._threads(rows.shape[0]):
+            network = self._network(rows.dtype, gaps=gaps)
+            errors = network.squared_error if per_feature else network.mean_squared_error
+            return like(errors(rows), X)
 
     def score_samples(self, X):
         """Say how normal each row of X is: minus its mean squared reconstruction error.
@@ -827,13 +856,15 @@ class AutoencoderTransformer(
         scores : ndarray of shape (n_samples,)
             Higher is more normal, float64: in the squared units of X, or the bound in nats.
         """
+        check_is_fitted(self)
+        check_same_library(self, X, "score_samples")
         if not self.variational:
             return -self.reconstruction_error(X)
-        check_is_fitted(self)
-        X, gaps = check_X(self, X, reset=False)
+        rows, gaps = check_X(self, X, reset=False)
         noise = self.noise_variance_ if self.loss == "squared_error" else None
-        network = self._network(X.dtype, gaps=gaps, whiten=False)
-        return _variational.bounds(network, X, noise)
+        with self._threads(2 * _variational.N_DIRECTIONS * rows.shape[0]):
+            network = self._network(rows.dtype, gaps=gaps, whiten=False)
+            return like(_variational.bounds(network, rows, noise), X)
 
     def sample(self, n_samples=1, random_state=None):
         """Generate new rows, like those of the training data.
@@ -867,10 +898,13 @@ class AutoencoderTransformer(
         check_is_fitted(self)
         n_samples = _sampling.check_n_samples(n_samples)
         dtype = np.float32 if self._coordinates.dtype == torch.float32 else np.float64
-        codes = self._sampler.sample(n_samples, check_random_source(random_state))
+        # A mixture of scikit-learn does less with dispatch than without.
+        with enough_threads(0), config_context(array_api_dispatch=False):
+            codes = self._sampler.sample(n_samples, check_random_source(random_state))
         codes = codes[:, : self.n_components_].astype(dtype)
-        rows = self._network(dtype, whiten=False).decode(codes)
-        return like_output(self, rows, rows)
+        with self._threads(n_samples):
+            rows = self._network(dtype, whiten=False).decode(codes)
+        return like_output(self, rows, self.mean_)
 
     def score(self, X, y=None, sample_weight=None):
         """Share of the variance of X that its reconstruction explains.
@@ -891,9 +925,11 @@ class AutoencoderTransformer(
             1 is perfect, 0 no better than the mean of the training data.
         """
         check_is_fitted(self)
+        check_same_library(self, X, "score")
         data = check_data(self, X, None, sample_weight, reset=False)
         network = self._network(data.X.dtype, gaps=data.gaps, whiten=False)
-        return _components.explained(network, data, self.mean_)
+        with self._threads(len(data)):
+            return _components.explained(network, data, self._axes.mean)
 
     @property
     def components_(self):
@@ -904,11 +940,38 @@ class AutoencoderTransformer(
         feature. With no epochs these are PCA's components.
         """
         check_is_fitted(self)
-        return self._network(np.float64, whiten=False).local_linear_map(self.mean_)
+        with self._threads(self._width):
+            network = self._network(np.float64, whiten=False)
+            components = network.local_linear_map(self._axes.mean)
+        return like_attribute(components, self.mean_)
+
+    # What users of PCA look for, and where to find it.
+    explained_variance_ratio_ = Absent(
+        "is only set with nested=True: without it, components have no order. Set nested=True, or "
+        "use score(X), the share of the variance that all components explain together."
+    )
+    noise_variance_ = Absent(
+        "is only set with variational=True and loss='squared_error'. Set variational=True, or use "
+        "reconstruction_error(X).mean(), the mean squared error of a cell."
+    )
+    singular_values_ = Absent(
+        "is not set. Use (explained_variance_ * (n_samples - 1)) ** 0.5, which is PCA's."
+    )
+    n_samples_ = Absent("is not set. Use len(X).")
+    get_covariance = Absent(
+        "is not given, since the distribution of the rows is not normal. Use "
+        "np.cov(sample(10_000), rowvar=False) for the covariance of generated rows, or "
+        "score_samples(X) to tell how normal rows are."
+    )
+    get_precision = Absent(
+        "is not given, since the distribution of the rows is not normal. Use score_samples(X) to "
+        "tell how normal rows are."
+    )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = bool(self.supervised_weight)
+        tags.array_api_support = True
         tags.input_tags.sparse = True
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
@@ -937,6 +1000,31 @@ class AutoencoderTransformer(
             whitening=self._whitening if whiten else None,
         )
 
+    def _check_rows(self, X, method):
+        """Give checked rows for a method of a fitted transformer, and whether they have gaps."""
+        check_is_fitted(self)
+        check_same_library(self, X, method)
+        return check_X(self, X, reset=False)
+
+    def _threads(self, n_rows):
+        """Take the threads that suit so many rows, in a context."""
+        return enough_threads(n_rows * self.net_.products_a_row)
+
+    def _move_attributes(self, X):
+        """Move arrays that a fit sets to the library and the device of X, as PCA has them."""
+        self.mean_ = self._axes.mean
+        for name in ARRAYS:
+            if name in vars(self):
+                setattr(self, name, like(as_numpy(getattr(self, name)), X))
+
+    def __sklearn_array_api_convert__(self, converter):
+        """Give a copy with the arrays that a fit sets converted, for `move_estimator_to`."""
+        moved = copy.copy(self)
+        for name in ARRAYS:
+            if name in vars(self):
+                setattr(moved, name, converter(getattr(self, name)))
+        return moved
+
     def _whole_network(self, data):
         """Give the network for the rows of some data, with all components, not whitened."""
         network = self._network(data.X.dtype, gaps=data.gaps, whiten=False)
@@ -945,6 +1033,8 @@ class AutoencoderTransformer(
     def _check(self, X, y, sample_weight, resume, groups=None, validation=(None,) * 4):
         """Return checked data, those of the user's own validation rows, and a random source."""
         check_combinations(self)
+        if self.supervised_weight or is_dispatched(y):
+            y = as_numpy(y, "y")
         data = check_data(self, X, y, sample_weight, groups, reset=not resume)
         given = check_validation_data(self, data, *validation)
         rng = check_random_source(self.random_state)
@@ -966,7 +1056,7 @@ class AutoencoderTransformer(
         """
         began = time.perf_counter()
         axes, filling = _start.find_axes(self, data, rows, rng)
-        self._width = self.n_components_ = width or _start.choose_n_components(self, axes)
+        self._width = self.n_components_ = width or _start.choose_n_components(self, axes, data)
         self._axes = axes.leading(self._width)
         self.mean_ = axes.mean
         axes = _start.axes_of_frame(self, axes)
@@ -1032,7 +1122,7 @@ class AutoencoderTransformer(
         """
         gains, stopped = kept.gains, False
         of_pca = _components.of_pca(self._axes, self._width, self._coordinates.fill)
-        mean = self.mean_
+        mean = self._axes.mean
         if train is not None:
             asked = rows_to_confirm(data, train, gains.n_independent, rng)
             others = np.setdiff1d(np.arange(len(data)), asked)
@@ -1093,13 +1183,13 @@ class AutoencoderTransformer(
         """
         if self.nested:
             of_network = _components.of_network(self._whole_network(data))
-            share = _components.explained_by_each(of_network, data, rows, self.mean_)
+            share = _components.explained_by_each(of_network, data, rows, self._axes.mean)
             self._set_shares(share, choose=not resume)
 
     def _set_shares(self, share, choose):
         """Set what each component explains and, if asked for a share, how many there are."""
         n_components = self.n_components_
-        if choose and not isinstance(self.n_components, Integral):
+        if choose and _start.asks_for_share(self):
             n_components = _components.fewest(share, self.n_components)
         self.explained_variance_ratio_ = share[:n_components]
 

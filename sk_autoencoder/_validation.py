@@ -26,9 +26,14 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from sk_autoencoder._arrays import as_numpy, like
 from sk_autoencoder._objective import find_objective
+from sk_autoencoder._threads import enough_threads
 
 DTYPES = [np.float64, np.float32]
+# Each cell is multiplied on the way into the code and on the way back, once or more: rows that a
+# single thread encodes are not read by more.
+PRODUCTS_A_CELL = 2
 PRIVATE_STATE = (
     "_answers",
     "_axes",
@@ -70,6 +75,7 @@ def check_X(estimator, X, *, reset: bool) -> tuple[Any, bool]:
 
     Other dtypes become float64. Gaps are NaN; what is sparse says of each cell what it is.
     """
+    X = as_numpy(X)
     if not reset and _is_checked(estimator, X):
         return X, False
     X = validate_data(
@@ -114,7 +120,8 @@ def _is_finite_matrix(X, width: int) -> bool:
 def _has_finite_sum(X: np.ndarray) -> bool:
     """Whether the sum of all cells is finite: then so is each, while the converse is not true."""
     if X.flags.c_contiguous and X.flags.writeable:
-        return bool(torch.from_numpy(X).sum().isfinite())  # by all threads
+        with enough_threads(PRODUCTS_A_CELL * X.size):
+            return bool(torch.from_numpy(X).sum().isfinite())
     with np.errstate(invalid="ignore", over="ignore"):
         return bool(np.isfinite(X.sum()))
 
@@ -137,7 +144,11 @@ def check_data(estimator, X, y, sample_weight, groups=None, *, reset: bool) -> D
     if sample_weight is None:
         return Data(X, y, None, gaps, groups=groups)
     weight = _check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True, ensure_same_device=False
+        as_numpy(sample_weight, "sample_weight"),
+        X,
+        dtype=np.float64,
+        ensure_non_negative=True,
+        ensure_same_device=False,
     )
     counted = weight > 0
     if counted.sum() < 2 and reset:
@@ -156,7 +167,7 @@ def check_data(estimator, X, y, sample_weight, groups=None, *, reset: bool) -> D
 def _check_groups(groups, X) -> np.ndarray:
     """Return the number of each row's group."""
     check_consistent_length(X, groups)
-    groups = column_or_1d(groups, dtype=None, input_name="groups")
+    groups = column_or_1d(as_numpy(groups, "groups"), dtype=None, input_name="groups")
     numbers, _ = pd.factorize(groups, use_na_sentinel=True)
     if (numbers < 0).any():
         raise ValueError(
@@ -182,6 +193,7 @@ def check_validation_data(estimator, data: Data, X, y, sample_weight, groups) ->
             "early_stopping=True, or leave X_val out."
         )
     try:
+        y = None if y is None else as_numpy(y, "y_val")
         given = check_data(estimator, X, y, sample_weight, groups, reset=False)
     except ValueError as error:
         raise ValueError(f"X_val cannot judge the epochs: {error}") from error
@@ -214,6 +226,7 @@ def _check_domain(estimator, X) -> None:
 
 def check_codes(estimator, Z) -> np.ndarray:
     """Codes as a finite float32 or float64 array of the width that `transform` gives."""
+    Z = as_numpy(Z)
     if _is_finite_matrix(Z, estimator.n_components_):
         return Z
     Z = check_array(Z, dtype=DTYPES, input_name="X", estimator=estimator)
@@ -236,7 +249,7 @@ def check_n_components(n_components, n_samples: int, n_features: int, *, wide: b
     """Refuse more components than there are features or rows, as PCA does, unless told not to."""
     if isinstance(n_components, bool):
         raise TypeError(f"n_components={n_components} is a bool. Pass a whole number from 1 on.")
-    if n_components > min(n_samples, n_features) and not wide:
+    if n_components is not None and n_components > min(n_samples, n_features) and not wide:
         raise ValueError(
             f"n_components={n_components} must be at most min(n_samples, n_features)="
             f"{min(n_samples, n_features)}, with n_samples={n_samples} and "
@@ -295,11 +308,21 @@ def check_random_source(random_state) -> np.random.RandomState:
     return np.random.RandomState(int(random_state))
 
 
+def like_input(estimator, codes: np.ndarray, X):
+    """Codes in the library of X, or as they are where `set_output` asks for a container."""
+    if type(X) is np.ndarray or _get_output_config("transform", estimator)["dense"] != "default":
+        return codes
+    return like(codes, X)
+
+
 def like_output(estimator, X: np.ndarray, original):
-    """Rows of X in the container that `set_output` asks for, under the input's names."""
+    """Rows of X in the container that `set_output` asks for, under the input's names.
+
+    Without one, in the library of the original.
+    """
     container = _get_output_config("transform", estimator)["dense"]
     if container == "default":
-        return X
+        return like(X, original)
     names = getattr(estimator, "feature_names_in_", None)
     if names is None:
         names = np.array([f"x{i}" for i in range(X.shape[1])], dtype=object)

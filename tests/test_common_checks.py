@@ -79,12 +79,9 @@ CHECKS_TO_CALL_BY_HAND = [
     "check_transformer_get_feature_names_out_pandas",
 ]
 
-# The others are for what a transformer of rows without y is not, or need an optional namespace
-# of arrays that it does not claim to support.
+# The others are for what a transformer of rows without y is not.
 OTHER_CHECKS_NOT_RUN = [
-    "check_array_api_input_and_values",  # for estimators with array_api_support
-    "check_array_api_mixed_inputs",  # the same
-    "check_array_api_same_namespace",  # the same
+    "check_array_api_input_and_values",  # `check_array_api_input` with the values: see below
     "check_estimator",  # runs the others
     "check_estimators_nan_inf",  # for what takes no NaN, which is a gap here
     "check_estimators_data_not_an_array",  # calls predict; check_transformer_* does the same
@@ -112,8 +109,33 @@ TRAINED_IS_NOT_EQUIVALENT = {
 }
 
 
+# Libraries of arrays for hardware that this machine may lack, and the devices of torch.
+ELSEWHERE = {"cupy", "dpnp", "xpu", "mps"} | (set() if torch.cuda.is_available() else {"cuda"})
+
+
 def name_of(check):
     return getattr(check, "func", check).__name__
+
+
+def runs_here(check):
+    """Whether a check is not of arrays on hardware that is not there."""
+    places = []
+    for value in getattr(check, "keywords", {}).values():
+        places += value if isinstance(value, tuple) else [value]
+    return ELSEWHERE.isdisjoint(place for place in places if isinstance(place, str))
+
+
+def parametrize_with_checks_that_run_here(estimators, **options):
+    mark = parametrize_with_checks(estimators, **options).mark
+    names, cases = mark.args
+    return pytest.mark.parametrize(
+        names, [case for case in cases if runs_here(values_of(case)[1])], **mark.kwargs
+    )
+
+
+def values_of(case):
+    """Estimator and check of a case, with or without marks."""
+    return getattr(case, "values", case)
 
 
 @pytest.fixture(autouse=True)
@@ -129,7 +151,7 @@ def expected_failed_checks(estimator):
     return TRAINED_IS_NOT_EQUIVALENT if trained else {}
 
 
-@parametrize_with_checks(
+@parametrize_with_checks_that_run_here(
     list(CONFIGURATIONS.values()), expected_failed_checks=expected_failed_checks
 )
 def test_common_check_passes_and_is_not_skipped(estimator, check):
@@ -166,6 +188,34 @@ def test_no_tag_leaves_a_check_out(configuration):
     if estimator.supervised_weight:
         expected.remove(ONLY_SUPERVISED)
     assert left_out - run == expected
+
+
+@pytest.mark.parametrize("library", ["numpy", "array_api_strict", "torch"])
+@pytest.mark.parametrize(
+    "configuration", ["few epochs", "variational", "supervised", "nested and whitened"]
+)
+def test_every_library_of_arrays_gives_the_same_values(configuration, library):
+    estimator_checks.check_array_api_input(
+        "AutoencoderTransformer",
+        CONFIGURATIONS[configuration],
+        library,
+        check_values=True,
+        check_sample_weight=True,
+    )
+
+
+@pytest.mark.parametrize("library", ["array_api_strict", "torch"])
+def test_arrays_are_of_the_library_of_the_fit(library):
+    estimator_checks.check_array_api_same_namespace(
+        "AutoencoderTransformer", CONFIGURATIONS["no epochs"], library
+    )
+
+
+def test_checks_of_other_libraries_than_numpy_run():
+    run = [check for _, check in estimator_checks_generator(CONFIGURATIONS["no epochs"])]
+    places = {str(getattr(check, "keywords", {})) for check in run if runs_here(check)}
+    assert any("'torch'" in place and "'cpu'" in place for place in places)
+    assert any("'array_api_strict'" in place for place in places)
 
 
 @parametrize_with_checks(list(DETECTORS.values()))

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_info
 from torch import nn
 
 from sk_autoencoder import AutoencoderTransformer
-from sk_autoencoder._training import _enough_threads
+from sk_autoencoder._threads import enough_threads
 
 
 class WithDropout(nn.Module):
@@ -205,7 +205,6 @@ import numpy as np
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_info
 from sk_autoencoder import AutoencoderTransformer
-from sk_autoencoder._training import _enough_threads
 
 def pools():
     return [pool["num_threads"] for pool in threadpool_info()]
@@ -240,7 +239,7 @@ def test_small_batches_train_with_one_thread(n_products, expected):
     n_threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with _enough_threads(n_products):
+        with enough_threads(n_products):
             assert torch.get_num_threads() == expected
         assert torch.get_num_threads() == 2
     finally:

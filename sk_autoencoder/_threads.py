@@ -1,0 +1,76 @@
+"""How many threads a computation takes: one where there is little to do, or in a forked child."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+from pathlib import Path
+
+import torch
+from threadpoolctl import ThreadpoolController
+
+# Multiplications below which a second thread costs more than it gives.
+THREADED_PRODUCTS = 2**25
+
+PROCESS = os.getpid()
+
+
+@contextmanager
+def enough_threads(n_products: float) -> Iterator[None]:
+    """Leave little work to one thread: waiting for a second would take most of the time.
+
+    In a forked child one thread does all the work. The others of OpenMP, which torch and
+    scikit-learn run on, are not there after a fork, and to wait for them would take forever.
+    OpenMP and MKL count their threads for each calling thread apart, so that computations in
+    other threads and the pools of NumPy stay as they are.
+    """
+    if n_products >= THREADED_PRODUCTS and not in_forked_child():
+        yield
+        return
+    torch.get_num_threads()  # In a new thread torch first sets its own number.
+    before = [(limit, limit(1)) for limit in _pools()]
+    try:
+        yield
+    finally:
+        for limit, n_threads in before:
+            limit(n_threads)
+
+
+def in_forked_child() -> bool:
+    """Whether this process is a fork of the one that has imported this module."""
+    return os.getpid() != PROCESS
+
+
+@cache
+def _pools() -> tuple[Callable[[int], int], ...]:
+    """Find the pools of threads of the process once, since that takes milliseconds.
+
+    Each is a function that sets how many threads the calling thread may use and gives how
+    many they were before.
+    """
+    controller = ThreadpoolController()
+    openmp = controller.select(user_api="openmp").lib_controllers
+    mkl = [lib.dynlib for lib in controller.select(internal_api="mkl").lib_controllers]
+    pools = [partial(_limit, lib.get_num_threads, lib.set_num_threads) for lib in openmp]
+    return (*pools, *(lib.MKL_Set_Num_Threads_Local for lib in [*mkl, *_mkl_of_torch()]))
+
+
+def _limit(get: Callable[[], int], set_: Callable[[int], None], n_threads: int) -> int:
+    """Set a number of threads, and give the one before."""
+    before = get()
+    set_(n_threads)
+    return before
+
+
+def _mkl_of_torch() -> list[ctypes.CDLL]:
+    """Give the library of torch, where it has MKL in itself.
+
+    That keeps its own number of threads once `torch.set_num_threads` has been called.
+    """
+    folder = Path(torch.__file__).parent / "lib"
+    paths = [folder / f"libtorch_cpu.{ending}" for ending in ("so", "dylib")]
+    libraries = [ctypes.CDLL(str(path)) for path in paths if path.exists()]
+    return [library for library in libraries if hasattr(library, "MKL_Set_Num_Threads_Local")]
