@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -17,12 +18,14 @@ from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import gen_batches
+from sklearn.utils import _safe_indexing, gen_batches
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions, validate_params
 from sklearn.utils.validation import check_array
 
 from sk_autoencoder._batches import BLOCK_ROWS
+from sk_autoencoder._copies import find_copies
 from sk_autoencoder._principal_axes import explained_variance
+from sk_autoencoder._split import small_units
 from sk_autoencoder._transformer import AutoencoderTransformer
 from sk_autoencoder._validation import DTYPES, check_random_source
 
@@ -114,7 +117,8 @@ def compare_with_pca(X, n_components="auto", *, estimator=None, test_size=0.25, 
         used. None takes one with the default parameters.
 
     test_size : float or int, default=0.25
-        Share of the rows to hold out, in (0, 1), or their number.
+        Share of the rows to hold out, in (0, 1), or their number. Of exact copies of a row all
+        are held out, or none, so that the number is not exact where there are copies.
 
     random_state : int, RandomState instance or None, default=None
         Determines the split, and the fits of PCA and of an `estimator` whose own
@@ -175,7 +179,7 @@ def run_comparison(
     if not hasattr(X, "columns"):
         X = rows  # a DataFrame is kept, so that the models know its names
     source = check_random_source(None) if random_state is None else random_state
-    X_train, X_test = train_test_split(X, test_size=test_size, random_state=source)
+    X_train, X_test = _split(X, rows, test_size, source)
     if isinstance(n_components, str):  # "auto"
         n_components = _fitting_sizes(auto_sizes, *X_train.shape)
     sizes = _check_sizes(n_components, *X_train.shape)
@@ -196,6 +200,22 @@ def run_comparison(
     ]
     results, models = zip(*pairs, strict=True)
     return Comparison(results, models, X_test, len(X_train), scaler)
+
+
+def _split(X, rows: np.ndarray, test_size: float | int, source) -> tuple[Any, Any]:
+    """Return training and held-out rows; copies of a row are all among the one or the other."""
+    copies = find_copies(rows)
+    if copies is None:
+        copies = np.arange(len(rows))
+    share = test_size / len(rows) if isinstance(test_size, Integral) else test_size
+    distinct = small_units(copies)
+    n_test = math.ceil(share * len(distinct))
+    if len(distinct) == len(rows) or not 0 < n_test < len(distinct):
+        train, test = train_test_split(X, test_size=test_size, random_state=source)
+        return train, test
+    _, held_out = train_test_split(distinct, test_size=n_test, random_state=source)
+    is_test = np.isin(copies, held_out)
+    return tuple(_safe_indexing(X, np.flatnonzero(part)) for part in (~is_test, is_test))
 
 
 class _Judge:

@@ -59,7 +59,7 @@ def split_rows(estimator, data: Data, rng) -> tuple[np.ndarray, np.ndarray | Non
     units = rows if units is None else units
     n_units = int(units.max()) + 1
     n_valid = _count_validation(estimator, n_units, grouped=data.groups is not None)
-    small = rows if alone else _small_units(units)
+    small = rows if alone else small_units(units)
     if n_valid == 0 or len(small) == 0:
         return rows, None
     drawn = small
@@ -92,7 +92,7 @@ def rows_to_confirm(data: Data, train: np.ndarray, n_valid: int, rng) -> np.ndar
     if data.units is None:
         return np.sort(rng.choice(train, min(n_valid, len(train) // 2), replace=False))
     units = data.units[train]
-    small = _small_units(units)
+    small = small_units(units)
     n_asked = min(n_valid, len(np.unique(units)) // 2, len(small))
     asked = np.isin(units, rng.choice(small, n_asked, replace=False))
     return _without_copies_of(data, train[asked], train[~asked])
@@ -116,7 +116,7 @@ def _count_validation(estimator, n_units: int, *, grouped: bool) -> int:
     )
 
 
-def _small_units(units: np.ndarray) -> np.ndarray:
+def small_units(units: np.ndarray) -> np.ndarray:
     """Return the groups that leave at least as many rows as they have."""
     found, sizes = np.unique(units, return_counts=True)
     return found[sizes <= MAX_SHARE_OF_GROUP * len(units)]

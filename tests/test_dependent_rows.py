@@ -11,7 +11,8 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sk_autoencoder import AutoencoderTransformer, _evidence
+from sk_autoencoder import AutoencoderTransformer, _evidence, compare_with_pca
+from sk_autoencoder._comparison import run_comparison
 from sk_autoencoder._copies import count_distinct, find_copies
 from sk_autoencoder._evidence import ENOUGH_ROWS, Gains, better_than_chance
 from sk_autoencoder._split import rows_to_confirm, split_rows
@@ -204,6 +205,26 @@ def test_copies_with_classes_are_split_in_the_shares_of_the_classes(X):
         autoencoder.fit(X, y)
     for rows in seen[0]:
         assert np.mean(y[rows] == "rare") == pytest.approx(0.25, abs=0.02)
+
+
+def test_a_comparison_holds_out_all_copies_of_a_row_or_none(X):
+    repeated = np.repeat(X, 4, axis=0)
+    for test_size, n_test in ((0.25, 120), (0.3, 144), (100, 100)):
+        comparison = run_comparison(
+            pd.DataFrame(repeated),
+            (2,),
+            estimator=AutoencoderTransformer(max_epochs=0),
+            test_size=test_size,
+            random_state=0,
+        )
+        held_out = comparison.X_test.to_numpy()
+        assert len(held_out) == n_test == len(repeated) - comparison.n_train
+        assert len(np.unique(held_out, axis=0)) == n_test / 4
+
+
+def test_a_comparison_of_copies_of_one_row_is_made(X):
+    table = compare_with_pca(np.repeat(X[:1], 20, axis=0), 1, random_state=0)
+    assert (table["error"] < 1e-20).all()
 
 
 # Copies count once where evidence is asked for, and groups are what is independent.

@@ -112,6 +112,8 @@ TRAINING = (
     "fit",
     "fit_transform",
     "fit with weights",
+    "fit with groups",
+    "fit with validation rows",
     "partial_fit",
     "partial_fit with weights",
     "partial_fit a few rows",

@@ -38,6 +38,7 @@ REFUSALS = (
     r"^nested=True",
     r"^kl_weight",
     r"minimum of 2 is required",
+    r"^X_val is passed, but with early_stopping=False",
 )
 # Of a module that is given X as it is, whatever its size, a fit may diverge.
 DIVERGENCE = r"^The fit diverged"
@@ -166,6 +167,23 @@ def _fit_with_weights(case: Case, estimator: Any) -> Any:
     return _watched(estimator, "fit", case.table.rows(), case.y(), _weights(case))
 
 
+def _fit_with_groups(case: Case, estimator: Any) -> Any:
+    """Fit on pairs of rows that stay together, and every third row alone."""
+    index = np.arange(case.table.n_samples)
+    groups = np.where(index % 3 == 2, index, index // 3 * 3)
+    return _watched(estimator, "fit", case.table.rows(), case.y(), groups=groups)
+
+
+def _fit_with_validation_rows(case: Case, estimator: Any) -> Any:
+    """Fit with the first half of another table of the kind as validation rows, and their y."""
+    half = np.arange(max(case.table.n_samples // 2, 1))
+    y = case.y()
+    validation = {"X_val": replace(case.table, seed=case.table.seed + 1).rows(half)}
+    if y is not None:
+        validation["y_val"] = y[half]
+    return _watched(estimator, "fit", case.table.rows(), y, **validation)
+
+
 def _partial_fit(case: Case, estimator: Any) -> Any:
     return _watched(estimator, "partial_fit", case.table.rows(), case.y())
 
@@ -193,18 +211,19 @@ def _fit_again_warmly(case: Case, estimator: Any) -> Any:
         estimator.set_params(warm_start=before)
 
 
-def _watched(estimator: Any, method: str, X: Any, *others: Any) -> Any:
+def _watched(estimator: Any, method: str, X: Any, *others: Any, **named: Any) -> Any:
     """Call a method that trains; X, what comes with it and the parameters stay as they were."""
-    before = _inputs(estimator, X, *others)
+    before = _inputs(estimator, X, *others, **named)
     arguments = others if method != "fit_transform" else others[:1]
-    result = getattr(estimator, method)(X, *arguments)
-    if _inputs(estimator, X, *others) != before:
+    result = getattr(estimator, method)(X, *arguments, **named)
+    if _inputs(estimator, X, *others, **named) != before:
         raise Finding(f"{method} changes its arguments or the parameters")
     return result
 
 
-def _inputs(estimator: Any, X: Any, *others: Any) -> Any:
-    parts = [snapshot(X), *(None if part is None else part.tobytes() for part in others)]
+def _inputs(estimator: Any, X: Any, *others: Any, X_val: Any = None, **named: Any) -> Any:
+    parts = [snapshot(X), None if X_val is None else snapshot(X_val)]
+    parts += [None if part is None else part.tobytes() for part in (*others, *named.values())]
     return parts, {name: repr(value) for name, value in estimator.get_params(deep=True).items()}
 
 
@@ -307,6 +326,8 @@ CALLS: dict[str, Callable[[Case, Any], Any]] = {
     "fit_transform": _fit_transform,
     "fit_predict": _fit_predict,
     "fit with weights": _fit_with_weights,
+    "fit with groups": _fit_with_groups,
+    "fit with validation rows": _fit_with_validation_rows,
     "partial_fit": _partial_fit,
     "partial_fit with weights": _partial_fit_with_weights,
     "partial_fit a few rows": _partial_fit_a_few_rows,
