@@ -7,14 +7,17 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.spatial.distance import cdist
+from scipy.special import ndtri
 from sklearn.base import BaseEstimator, OutlierMixin, _fit_context, clone
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils import gen_batches
+from sklearn.utils import _safe_indexing, gen_batches
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from sk_autoencoder._arrays import as_numpy
 from sk_autoencoder._batches import at_most
+from sk_autoencoder._copies import find_copies
 from sk_autoencoder._threads import enough_threads
 from sk_autoencoder._transformer import AutoencoderTransformer
 from sk_autoencoder._validation import DTYPES, check_random_source, unchanged_on_error
@@ -25,8 +28,21 @@ EPOCHS = 10
 SHARE_OF_NEIGHBORS = 0.1
 LEAST_NEIGHBORS = 5
 
-# Of the interquartile range, above the upper quartile (Tukey, 1977).
-FENCE = 1.5
+# Quantiles of the distances that the fence is drawn from, and the share that it aims to leave
+# beyond it: `benchmarks.false_alarms` shows what comes of them.
+QUANTILES = (0.15, 0.5, 0.85)
+FALSE_ALARMS = 1 / 80
+
+# The most skewness that is taken for that of clean rows, of one feature and of more: outliers
+# among the highest distances raise it, and with it the fence.
+MAX_SKEWNESS = 0.6
+MAX_SKEWNESS_OF_ONE_FEATURE = 1.1
+
+# Of a score. Rounding alone parts scores that differ by less.
+TIE = 1e-9
+
+# Of features, as scikit-learn's "auto" has it: a tree takes longer with more.
+MAX_TREE_FEATURES = 15
 
 # Of distances, or of differences of cells, that are held at a time.
 LARGEST_BLOCK = 2**20
@@ -58,9 +74,10 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
     ----------
     autoencoder : transformer with `inverse_transform`, default=None
         What reconstructs rows, of which a copy is fitted: an `AutoencoderTransformer`, or
-        another transformer that has `inverse_transform`. None takes an
-        `AutoencoderTransformer` with half as many components as features, trained on all
-        rows for 10 epochs.
+        another transformer that has `inverse_transform`. One that is fitted already, and is
+        not to be fitted again, comes in a :class:`~sklearn.frozen.FrozenEstimator`. None
+        takes an `AutoencoderTransformer` with half as many components as features, trained
+        on all rows for 10 epochs.
 
     n_neighbors : "auto", int or float, default="auto"
         Number of reconstructions that a row's distance is averaged over; a float is a share
@@ -76,8 +93,12 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
 
     contamination : "auto" or float, default="auto"
         Share of outliers among the training rows, in (0, 0.5], which sets the threshold.
-        "auto" sets it at Tukey's fence [4]_: at the upper quartile of the training rows'
-        distances, the roots of their scores, and 1.5 interquartile ranges above it.
+        "auto" finds it from the 15th, 50th and 85th percentiles of the training rows'
+        distances, the roots of minus their scores: it fits Tukey's g distribution to them,
+        a normal one that is skewed, and sets the threshold where that leaves 1.25 % beyond,
+        as in [4]_. Of clean rows some 1 to 3 % are then called outliers, in any number of
+        dimensions. Where about a tenth of the training rows or more are outliers, give their
+        share instead. Rows with equal scores are on the same side of the threshold.
 
     random_state : int, RandomState instance or None, default=None
         Determines the training rows that are kept, and the autoencoder where its own
@@ -91,8 +112,12 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
     references_ : ndarray of shape (n_references, n_features)
         Reconstructions of training rows, from which distances are measured.
 
+    location_ : ndarray of shape (n_features,)
+        Median of each column of `references_`, about which distances are computed, so that
+        they stay exact where X is far from zero.
+
     neighbors_ : sklearn.neighbors.NearestNeighbors
-        Finds the nearest of `references_`.
+        Finds the nearest of ``references_ - location_`` to rows less `location_`.
 
     n_neighbors_ : int
         Number of references that a row's distance is averaged over.
@@ -120,7 +145,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
        principal component analysis. Technometrics 47(1), 64-79.
     .. [3] Sugiyama and Borgwardt (2013). Rapid distance-based outlier detection via
        sampling. NeurIPS.
-    .. [4] Tukey (1977). Exploratory data analysis. Addison-Wesley.
+    .. [4] Bruffaerts, Verardi and Vermandele (2014). A generalized boxplot for skewed and
+       heavy-tailed distributions. Statistics and Probability Letters 95, 110-117.
 
     Examples
     --------
@@ -183,14 +209,16 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             The fitted detector.
         """
         with unchanged_on_error(self):
+            original = X
             X = validate_data(self, as_numpy(X), dtype=DTYPES, ensure_min_samples=2)
             rng = check_random_source(self.random_state)
-            self.autoencoder_ = self._fresh_autoencoder(X, rng).fit(X)
-            kept = at_most(self.max_samples, np.arange(len(X)), rng)
-            self.references_ = _reconstruct(self.autoencoder_, X[kept])
+            self.autoencoder_ = self._fresh_autoencoder(X, rng)
+            rows = original if self._takes_names() else X
+            _fit_transformer(self.autoencoder_, rows)
+            kept = at_most(self.max_samples, self._candidates(X), rng)
+            self.references_ = _reconstruct(self.autoencoder_, _safe_indexing(rows, kept))
             self.n_neighbors_ = self._count_neighbors(len(kept))
-            self.neighbors_ = NearestNeighbors(n_neighbors=self.n_neighbors_)
-            self.neighbors_.fit(self.references_)
+            self._index_references()
             self.offset_ = self._threshold(self._scores_of_training(X, kept))
         return self
 
@@ -276,7 +304,32 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             for name, value in autoencoder.get_params().items()
             if value is None and (name == "random_state" or name.endswith("__random_state"))
         )
-        return autoencoder.set_params(**{name: rng.randint(2**31 - 1) for name in unset})
+        if unset:
+            autoencoder.set_params(**{name: rng.randint(2**31 - 1) for name in unset})
+        return autoencoder
+
+    def _takes_names(self) -> bool:
+        """Return whether a part of the autoencoder was fitted before, to columns with names."""
+        return hasattr(self, "feature_names_in_") and hasattr(
+            self.autoencoder_, "feature_names_in_"
+        )
+
+    def _index_references(self) -> None:
+        """Set `location_` and `neighbors_`, from `references_`."""
+        # The lower of two values in the middle: their mean may overflow.
+        self.location_ = np.quantile(self.references_, 0.5, axis=0, method="lower")
+        is_wide = self.references_.shape[1] > MAX_TREE_FEATURES
+        self.neighbors_ = NearestNeighbors(
+            n_neighbors=self.n_neighbors_, algorithm="brute" if is_wide else "kd_tree"
+        )
+        self.neighbors_.fit(self.references_ - self.location_)
+
+    def _candidates(self, X: np.ndarray) -> np.ndarray:
+        """Return the rows of which the reconstructions may be kept.
+
+        With `novelty` these are one of each that are copies: to a copy a row is never new.
+        """
+        return np.unique(_numbers(X), return_index=True)[1] if self.novelty else np.arange(len(X))
 
     def _count_neighbors(self, n_references: int) -> int:
         """Give the number of neighbours asked for, where there are as many."""
@@ -302,33 +355,53 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         if not self.novelty or len(kept) == 1:
             return self._scores(X)
         n_found = min(self.n_neighbors_ + 1, len(kept))
-        scores = np.empty(len(X))
-        for rows, distances, found in self._nearest(X, n_found):
-            own = kept[found] == np.arange(rows.start, rows.stop)[:, None]
+        scores, numbers = np.empty(len(X)), _numbers(X)
+        for rows, squares, found in self._nearest(X, n_found):
+            own = numbers[kept[found]] == numbers[rows, None]
             if n_found > self.n_neighbors_:
                 own[~own.any(axis=1), -1] = True  # without its own, a row leaves the farthest
-            scores[rows] = -np.square(distances).mean(axis=1, where=~own)
+            scores[rows] = _scores_of(squares, ~own)
         return scores
 
     def _scores(self, X: np.ndarray) -> np.ndarray:
         """Minus the mean squared distance of each row of X from the references nearest to it."""
         scores = np.empty(len(X))
-        for rows, distances, _ in self._nearest(X, self.n_neighbors_):
-            scores[rows] = -np.square(distances).mean(axis=1)
+        for rows, squares, _ in self._nearest(X, self.n_neighbors_):
+            scores[rows] = _scores_of(squares)
         return scores
 
     def _nearest(self, X: np.ndarray, n_neighbors: int) -> Iterator[tuple]:
         """Find the references nearest to the rows of X, of some rows at a time.
 
-        Gives these rows, as a slice, and the distances and indices of their references, of
-        shape (n_rows, n_neighbors).
+        Yields these rows, as a slice, and the squared distances and indices of their
+        references, of shape (n_rows, n_neighbors), the nearest first.
         """
-        for rows in gen_batches(len(X), max(LARGEST_BLOCK // n_neighbors, 1)):
+        n_rows = max(LARGEST_BLOCK // max(n_neighbors, X.shape[1]), 1)
+        for rows in gen_batches(len(X), n_rows):
             # In the dtype of the references, for which scikit-learn has a quick search.
             block = X[rows].astype(np.float64, copy=False)
+            centred = block - self.location_
             with enough_threads(len(X) * self.references_.size):
-                found = self.neighbors_.kneighbors(block, n_neighbors)
-            yield rows, *found
+                distances, found = self.neighbors_.kneighbors(centred, n_neighbors)
+            squares = np.square(distances)
+            if self.neighbors_.algorithm == "brute":
+                lost = _are_lost_in_rounding(squares, centred)
+                if lost.any():
+                    again = self._search_by_differences(block[lost], n_neighbors)
+                    squares[lost], found[lost] = again
+            yield rows, squares, found
+
+    def _search_by_differences(self, X: np.ndarray, n_neighbors: int) -> tuple:
+        """Return what `_nearest` finds for rows of X, from the differences of all cells."""
+        squares = np.empty((len(X), n_neighbors))
+        found = np.empty((len(X), n_neighbors), dtype=np.intp)
+        for rows in gen_batches(len(X), max(LARGEST_BLOCK // len(self.references_), 1)):
+            every = cdist(X[rows], self.references_, "sqeuclidean")
+            nearest = np.argpartition(every, n_neighbors - 1, axis=1)[:, :n_neighbors]
+            order = np.argsort(np.take_along_axis(every, nearest, axis=1), axis=1)
+            found[rows] = np.take_along_axis(nearest, order, axis=1)
+            squares[rows] = np.take_along_axis(every, found[rows], axis=1)
+        return squares, found
 
     def _contributions(self, X: np.ndarray, found: np.ndarray) -> np.ndarray:
         """Mean squared difference of each cell of X from the references found for its row."""
@@ -340,13 +413,79 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         return out
 
     def _threshold(self, scores: np.ndarray) -> float:
-        """Give the score below which a row is an outlier."""
-        if self.contamination != "auto":
-            return float(np.percentile(scores, 100 * self.contamination))
-        lower, upper = np.percentile(np.sqrt(-scores), [25, 75])
-        return -float(np.square(upper + FENCE * (upper - lower)))
+        """Return the score below which a row is an outlier."""
+        if self.contamination == "auto":
+            is_alone = self.n_features_in_ == 1
+            most = MAX_SKEWNESS_OF_ONE_FEATURE if is_alone else MAX_SKEWNESS
+            wanted = -np.square(_fence(np.sqrt(-scores), most))
+        else:
+            wanted = np.percentile(scores, 100 * self.contamination)
+        return _between_ties(np.sort(scores), float(wanted))
 
 
-def _reconstruct(autoencoder: Any, X: np.ndarray) -> np.ndarray:
+def _numbers(X: np.ndarray) -> np.ndarray:
+    """Return a number for each row of X, the same for exact copies."""
+    copies = find_copies(X)
+    return np.arange(len(X)) if copies is None else copies
+
+
+def _fit_transformer(transformer: Any, X) -> None:
+    """Fit a transformer, whatever its `fit` gives back; that of a frozen one asks for a y."""
+    if has_fit_parameter(transformer, "y"):
+        transformer.fit(X, None)
+    else:
+        transformer.fit(X)
+
+
+def _reconstruct(autoencoder: Any, X) -> np.ndarray:
     """Rows of X on their way through the code and back, float64."""
     return np.asarray(autoencoder.inverse_transform(autoencoder.transform(X)), dtype=np.float64)
+
+
+def _scores_of(squares: np.ndarray, counted: Any = True) -> np.ndarray:
+    """Return minus the mean of each row of squared distances, and 0 where that is 0, not -0."""
+    return 0.0 - squares.mean(axis=1, where=counted)
+
+
+def _are_lost_in_rounding(squares: np.ndarray, X: np.ndarray) -> np.ndarray:
+    """Return for which rows of X a brute-force search may be off by as much as a tie.
+
+    It takes a squared distance from |x|^2 - 2 x.r + |r|^2, with |r| <= |x| + |x - r|, whose
+    rounding errors are those of these squares, however small their difference is.
+    """
+    squared_norms = np.einsum("ij,ij->i", X, X)
+    error = 4 * X.shape[1] * np.finfo(np.float64).eps * squared_norms
+    return error > 0.25 * TIE * squares.mean(axis=1)
+
+
+def _fence(distances: np.ndarray, max_skewness: float) -> float:
+    """Return the distance that clean rows seldom exceed: a quantile of Tukey's g distribution.
+
+    It has the median and the upper quantile of the distances, and a skewness g that follows
+    from the lower one, exp(g z) being the ratio of their distances from the median.
+    """
+    lower, middle, upper = np.quantile(distances, QUANTILES)
+    z, z_upper = ndtri(1 - FALSE_ALARMS), ndtri(QUANTILES[-1])
+    if upper == middle:
+        return upper
+    if lower == middle:
+        g = max_skewness
+    else:
+        g = (np.log(upper - middle) - np.log(middle - lower)) / z_upper
+        g = np.clip(g, -max_skewness, max_skewness)
+    stretch = np.expm1(g * z) / np.expm1(g * z_upper) if g else z / z_upper
+    return middle + (upper - middle) * stretch
+
+
+def _between_ties(scores: np.ndarray, wanted: float) -> float:
+    """Return the threshold that is wanted, or the next lower one that parts no ties.
+
+    `scores` are sorted and the highest is that of an inlier. What is returned keeps away from
+    them, by more than they change with the rows that are searched together.
+    """
+    above = np.searchsorted(scores, wanted)
+    cuts = np.append(0, 1 + np.flatnonzero(np.diff(scores) > TIE * np.abs(scores[:-1])))
+    cut = cuts[np.searchsorted(cuts, above, side="right") - 1]
+    highest = scores[cut] * (1 + TIE / 2)
+    lowest = scores[cut - 1] * (1 - TIE / 2) if cut > 0 else -np.inf
+    return float(max(min(wanted, highest), lowest))

@@ -1,16 +1,20 @@
 """AutoencoderOutlierDetector: its scores, its threshold, and what each feature adds."""
 
 import inspect
+import pickle
 import tracemalloc
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from numpydoc.docscrape import ClassDoc
 from scipy import sparse
-from sklearn.base import clone, is_outlier_detector
+from scipy.stats import norm
+from sklearn.base import BaseEstimator, TransformerMixin, clone, is_outlier_detector
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import pairwise_distances
 from sklearn.pipeline import make_pipeline
@@ -18,6 +22,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
 
 from sk_autoencoder import AutoencoderOutlierDetector, AutoencoderTransformer
+from sk_autoencoder._outlier import TIE, _fence
 
 DOC = ClassDoc(AutoencoderOutlierDetector)
 SIGNATURE = inspect.signature(AutoencoderOutlierDetector).parameters
@@ -139,10 +144,174 @@ def test_contamination_is_the_share_of_training_rows_called_outliers(make, X):
     assert (labels == -1).sum() == 18
 
 
-def test_the_threshold_is_tukeys_fence_of_the_distances(make, X):
-    detector = make().fit(X)
-    lower, upper = np.percentile(np.sqrt(-detector.score_samples(X)), [25, 75])
-    assert detector.offset_ == pytest.approx(-((upper + 1.5 * (upper - lower)) ** 2))
+@pytest.mark.parametrize("skewness", [-0.5, 0, 0.3, 0.6])
+def test_the_fence_is_a_quantile_of_the_g_distribution(skewness):
+    def distance(z):
+        return 3 + 0.5 * (np.expm1(skewness * z) / skewness if skewness else z)
+
+    distances = distance(norm.ppf(np.linspace(0, 1, 10_001)[1:-1]))
+    assert _fence(distances, 1.0) == pytest.approx(distance(norm.ppf(1 - 1 / 80)), rel=1e-3)
+    assert (_fence(distances, 0.2) < _fence(distances, 1.0)) == (skewness > 0.2)
+
+
+@pytest.mark.parametrize("novelty", [False, True])
+def test_the_threshold_is_the_fence_of_the_distances(make, X, novelty):
+    detector = make(novelty=novelty).fit(X)
+    distances = np.sqrt(-detector._scores_of_training(X, np.arange(len(X))))
+    lower, middle, upper = np.percentile(distances, [15, 50, 85])
+    g = min(np.log((upper - middle) / (middle - lower)) / norm.ppf(0.85), 0.6)
+    beyond, at_upper = np.exp(g * norm.ppf([1 - 1 / 80, 0.85])) - 1
+    fence = middle + (upper - middle) * beyond / at_upper
+    assert detector.offset_ == pytest.approx(-(fence**2))
+
+
+@pytest.mark.parametrize("novelty", [False, True])
+@pytest.mark.parametrize("n_features", [1, 2, 5, 20, 50])
+def test_few_clean_rows_are_called_outliers_whatever_their_dimension(n_features, novelty):
+    shares = []
+    for seed in range(4):
+        X = np.random.RandomState(seed).standard_normal((3000, n_features))
+        detector = AutoencoderOutlierDetector(FunctionTransformer(), novelty=novelty)
+        shares.append(np.mean(detector.fit(X[:1000]).predict(X[1000:]) == -1))
+    assert 0.005 < np.mean(shares) < 0.04
+
+
+@pytest.mark.parametrize("n_features", [1, 2, 5, 20, 50])
+def test_outliers_are_found_where_one_row_in_twenty_is_one(n_features):
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((400, n_features))
+    directions = rng.standard_normal((20, n_features))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    X[:20] = directions * (n_features**0.5 + 4)
+    labels = AutoencoderOutlierDetector(FunctionTransformer()).fit_predict(X)
+    assert (labels[:20] == -1).all()
+    assert (labels[20:] == 1).mean() > 0.97
+
+
+def test_no_table_of_mostly_identical_rows_is_flagged_wholly():
+    for seed in range(40):
+        X = np.random.RandomState(seed).poisson(0.01, (300, 6)).astype(float)
+        autoencoder = AutoencoderTransformer(3, max_epochs=2, early_stopping=False)
+        labels = AutoencoderOutlierDetector(autoencoder, random_state=seed).fit_predict(X)
+        assert (labels[(X == 0).all(axis=1)] == 1).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("n_features", [2, 20])
+@pytest.mark.parametrize("novelty", [False, True])
+@pytest.mark.parametrize("contamination", ["auto", 0.01, 0.1, 0.3, 0.5])
+def test_equal_rows_have_equal_labels(contamination, novelty, n_features, dtype):
+    rng = np.random.RandomState(0)
+    kinds = (rng.standard_normal((9, n_features)) / 3).astype(dtype)
+    kind = rng.choice(9, 200, p=[0.4, 0.2] + 7 * [0.4 / 7])
+    X = kinds[kind]
+    params = {"contamination": contamination, "novelty": novelty, "random_state": 0}
+    detector = AutoencoderOutlierDetector(PCA(2), n_neighbors=3, **params).fit(X)
+
+    together = detector.predict(X)
+    alone = np.concatenate([detector.predict(row[None]) for row in kinds])
+
+    np.testing.assert_array_equal(together, alone[kind])
+    np.testing.assert_array_equal(detector.predict(X[:67]), together[:67])
+    assert (together == 1).any()
+    distance = np.abs(detector.decision_function(X))
+    assert (distance >= 0.25 * TIE * -detector.offset_).all()
+
+
+@pytest.mark.parametrize("contamination", ["auto", 0.1, 0.5])
+@pytest.mark.parametrize("novelty", [False, True])
+@pytest.mark.parametrize("n_features", [1, 3, 30])
+def test_all_rows_the_same_are_inliers(n_features, novelty, contamination):
+    X = np.full((50, n_features), 0.1)
+    params = {"novelty": novelty, "contamination": contamination, "random_state": 0}
+    detector = AutoencoderOutlierDetector(**params).fit(X)
+    assert (detector.predict(X) == 1).all()
+    assert (detector.predict(X[:1]) == 1).all()
+    assert (detector.predict(X + 1) == -1).all()
+
+
+@pytest.mark.parametrize("offset", [0, 1e8])
+@pytest.mark.parametrize("novelty", [False, True])
+@pytest.mark.parametrize(("n_samples", "n_features"), [(8, 3), (600, 3), (8, 20), (600, 20)])
+def test_a_row_alone_has_the_score_that_it_has_among_others(n_samples, n_features, novelty, offset):
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((n_samples, n_features)) + offset
+    detector = AutoencoderOutlierDetector(PCA(2), novelty=novelty).fit(X)
+    X_new = rng.standard_normal((300, n_features)) + offset
+    alone = np.concatenate([detector.score_samples(row[None]) for row in X_new])
+    np.testing.assert_allclose(detector.score_samples(X_new), alone, rtol=0.25 * TIE)
+
+
+def with_outliers(n_features):
+    """Normal rows, the first five of which are outliers in the second column."""
+    X = np.random.RandomState(0).standard_normal((400, n_features))
+    X[:5, 1] = [12, -12, 11, -11, 13]
+    return X
+
+
+def shift_a_column(X):
+    return X + np.append(1.7e9, np.zeros(X.shape[1] - 1))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("n_features", [6, 20])
+@pytest.mark.parametrize("novelty", [False, True])
+@pytest.mark.parametrize(
+    "move",
+    [shift_a_column, lambda X: X + 1e8, lambda X: X - 1e12],
+    ids=["one column", "1e8", "-1e12"],
+)
+@pytest.mark.parametrize("autoencoder", [None, FunctionTransformer()], ids=["network", "rows"])
+def test_outliers_far_from_zero_are_found(autoencoder, move, novelty, n_features, dtype):
+    X = with_outliers(n_features)
+    # In units in which float32 tells rows apart at that offset.
+    X = move(X * 1e6 if dtype == np.float32 else X).astype(dtype)
+    detector = AutoencoderOutlierDetector(autoencoder, novelty=novelty, random_state=0)
+
+    detector.fit(X[5:] if novelty else X)
+
+    scores = detector.score_samples(X)
+    assert (detector.predict(X)[:5] == -1).all()
+    np.testing.assert_allclose(detector.explain(X).sum(axis=1), -scores, rtol=1e-7)
+
+
+@pytest.mark.parametrize("n_features", [6, 20])
+@pytest.mark.parametrize("novelty", [False, True])
+@pytest.mark.parametrize("far", [1.7e9, 1e15])
+def test_outliers_are_found_beside_rows_far_from_all_others(far, novelty, n_features):
+    # As where some dates are missing and stand as 0, or where one cell is a typing error.
+    X = with_outliers(n_features)
+    X[slice(8, None, 4) if far == 1.7e9 else slice(8, 9), 0] += far
+    params = {"novelty": novelty, "n_neighbors": 20, "random_state": 0}
+    detector = AutoencoderOutlierDetector(FunctionTransformer(), **params)
+
+    detector.fit(X[5:] if novelty else X)
+
+    assert (detector.predict(X)[:5] == -1).all()
+    assert (detector.predict(X)[5:] == 1).mean() > 0.9
+    scores = detector.score_samples(X)
+    np.testing.assert_allclose(detector.explain(X).sum(axis=1), -scores, rtol=1e-7)
+
+
+@pytest.mark.parametrize("novelty", [False, True])
+def test_an_offset_does_not_call_for_the_slow_search(monkeypatch, novelty):
+    def refuse(*_):
+        raise AssertionError("searched by the differences of all cells")
+
+    monkeypatch.setattr(AutoencoderOutlierDetector, "_search_by_differences", refuse)
+    X = with_outliers(20) + 1e8
+    detector = AutoencoderOutlierDetector(PCA(10), novelty=novelty).fit(X)
+    np.testing.assert_array_equal(detector.location_, np.sort(detector.references_, axis=0)[199])
+    detector.score_samples(X)
+
+
+@pytest.mark.parametrize("n_features", [2, 20])
+def test_the_score_of_a_reference_is_zero_and_not_minus_zero(n_features):
+    X = np.random.RandomState(0).standard_normal((50, n_features)) + 1e8
+    detector = AutoencoderOutlierDetector(FunctionTransformer(), novelty=True).fit(X)
+    scores = detector.score_samples(X)
+    assert (scores == 0).all()
+    assert not np.signbit(scores).any()
 
 
 @pytest.mark.parametrize(("max_samples", "n_neighbors"), [(4096, "auto"), (60, 4), (3, 3)])
@@ -263,6 +432,124 @@ def test_another_transformer_may_stand_for_the_autoencoder(transformer, X, X_new
     np.testing.assert_allclose(
         -detector.score_samples(X_new), squared_distances(X_new, references, 3)
     )
+
+
+def bootstrap(n, rng):
+    return rng.randint(n, size=3 * n)
+
+
+@pytest.mark.parametrize("repeat", [lambda n, rng: np.arange(n).repeat(10), bootstrap])
+def test_a_copy_of_a_row_does_not_make_new_rows_look_strange(repeat):
+    rng = np.random.RandomState(0)
+    X, X_new = rng.standard_normal((300, 8)), rng.standard_normal((2000, 8))
+    detector = AutoencoderOutlierDetector(FunctionTransformer(), novelty=True, random_state=0)
+    detector.fit(X[repeat(300, rng)])
+    assert len(np.unique(detector.references_, axis=0)) == len(detector.references_)
+    assert (detector.predict(X_new) < 0).mean() < 0.04
+    # To the threshold a row is new, whatever copies of it were trained on.
+    assert (detector.predict(X) < 0).mean() < 0.04
+
+
+def with_frozen(X):
+    """Transformers of which some or all parts are fitted, and the part that is."""
+    scaler, pca = StandardScaler().fit(X), PCA(2).fit(X)
+    chained = make_pipeline(StandardScaler(), PCA(3)).fit(X)
+    return {
+        "alone": (FrozenEstimator(pca), pca),
+        "pipeline": (FrozenEstimator(chained), chained),
+        "first step": (make_pipeline(FrozenEstimator(scaler), PCA(2)), scaler),
+        "last step": (make_pipeline(StandardScaler(), FrozenEstimator(pca)), pca),
+        "only steps": (make_pipeline(FrozenEstimator(scaler), FrozenEstimator(pca)), pca),
+    }
+
+
+@pytest.mark.parametrize("place", list(with_frozen(np.eye(6))))
+@pytest.mark.parametrize("novelty", [False, True])
+def test_a_frozen_transformer_is_not_fitted_again(place, novelty, X, X_new):
+    transformer, part = with_frozen(X_new)[place]
+    before = pickle.dumps(part)
+
+    detector = AutoencoderOutlierDetector(
+        transformer, n_neighbors=3, novelty=novelty, random_state=0
+    ).fit(X)
+
+    assert pickle.dumps(part) == before
+    codes = detector.autoencoder_.transform(X)
+    references = detector.autoencoder_.inverse_transform(codes)
+    np.testing.assert_allclose(detector.references_, references)
+    np.testing.assert_allclose(
+        -detector.score_samples(X_new), squared_distances(X_new, references, 3)
+    )
+    again = pickle.loads(pickle.dumps(clone(detector).fit(X)))
+    np.testing.assert_array_equal(again.score_samples(X_new), detector.score_samples(X_new))
+
+
+def test_a_frozen_autoencoder_stays_the_object_that_it_is(quick, X, X_new):
+    autoencoder = quick(max_epochs=1).fit(X_new)
+    detector = AutoencoderOutlierDetector(FrozenEstimator(autoencoder), random_state=0).fit(X)
+    assert detector.autoencoder_.estimator is autoencoder
+    np.testing.assert_allclose(detector.references_, autoencoder.reconstruct(X), atol=1e-12)
+
+
+def test_steps_beside_a_frozen_one_are_given_a_random_state(quick, X, X_new):
+    def scores(seed):
+        pipeline = make_pipeline(FrozenEstimator(scaler), quick(max_epochs=1, random_state=None))
+        return AutoencoderOutlierDetector(pipeline, random_state=seed).fit(X).score_samples(X_new)
+
+    scaler = StandardScaler().fit(X_new)
+    np.testing.assert_array_equal(scores(0), scores(0))
+    assert not np.array_equal(scores(0), scores(1))
+
+
+@pytest.mark.parametrize("place", ["alone", "pipeline", "first step"])
+@pytest.mark.parametrize("container", [pd.DataFrame, pl.DataFrame])
+def test_a_frozen_transformer_of_columns_with_names_is_given_them(container, place, X, X_new):
+    frame, frame_new = (container(dict(zip("abcdef", rows.T, strict=True))) for rows in (X, X_new))
+    transformer, _ = with_frozen(frame_new)[place]
+    without_names, _ = with_frozen(X_new)[place]
+
+    detector = AutoencoderOutlierDetector(transformer, max_samples=60, random_state=0).fit(frame)
+
+    expected = AutoencoderOutlierDetector(without_names, max_samples=60, random_state=0).fit(X)
+    np.testing.assert_allclose(
+        detector.score_samples(frame_new), expected.score_samples(X_new), rtol=1e-12
+    )
+
+
+def test_columns_with_other_names_than_a_frozen_transformer_knows_are_refused(X):
+    frozen = FrozenEstimator(PCA(2).fit(pd.DataFrame(X, columns=list("abcdef"))))
+    with pytest.raises(ValueError, match="feature names should match"):
+        AutoencoderOutlierDetector(frozen).fit(pd.DataFrame(X, columns=list("uvwxyz")))
+
+
+def test_a_frozen_transformer_that_was_never_fitted_is_refused(X):
+    with pytest.raises(NotFittedError):
+        AutoencoderOutlierDetector(FrozenEstimator(PCA(2))).fit(X)
+
+
+class Curt(TransformerMixin, BaseEstimator):
+    """A transformer whose `fit` takes rows alone, and which gives nothing back."""
+
+    def __init__(self, random_state=None):
+        self.random_state = random_state
+
+    def set_params(self, **params):
+        super().set_params(**params)
+
+    def fit(self, X):
+        self.mean_ = X.mean(axis=0)
+
+    def transform(self, X):
+        return X - self.mean_
+
+    def inverse_transform(self, X):
+        return X + self.mean_
+
+
+def test_methods_of_a_transformer_may_give_nothing_back(X):
+    detector = AutoencoderOutlierDetector(Curt(), random_state=0).fit(X)
+    assert detector.autoencoder_.random_state is not None
+    np.testing.assert_allclose(detector.references_, X)
 
 
 def test_a_dataframe_is_read_without_warnings_and_its_names_are_kept(smooth, X, X_new):
