@@ -199,7 +199,7 @@ def _find_signs(
     """Return the separator and the decimal sign with which most cells are numbers.
 
     That goes by the share of numbers among the known cells, times the share of lines of the
-    same width; then by the numbers in a row.
+    same width; then by the numbers in a row, the fields in a row, and the length of the numbers.
     """
     scores = {}
     for a_sep in [sep] if sep else SEPARATORS:
@@ -216,16 +216,17 @@ def _find_signs(
     return best_sep, best_decimal
 
 
-def _score(rows: Sequence[list[str]], decimal: str) -> tuple[float, float, float]:
+def _score(rows: Sequence[list[str]], decimal: str) -> tuple[float, ...]:
     """Return how well lines fall into columns of numbers, the first of them a header or not."""
     widths = Counter(map(len, rows))
     width, n_alike = widths.most_common(1)[0]
     body = rows[1:] or rows
     cells = [cell for row in body for cell in row[:SAMPLE_FIELDS] if not is_missing(cell)]
-    n_numbers = sum(is_number(cell, decimal) for cell in cells)
+    numbers = [cell for cell in cells if is_number(cell, decimal)]
     alike = n_alike / len(rows)
-    share = n_numbers / len(cells) if cells else 0.0
-    return round(share * alike, 9), n_numbers / len(body), width * alike
+    share = len(numbers) / len(cells) if cells else 0.0
+    n_digits = sum(map(len, numbers))
+    return round(share * alike, 9), len(numbers) / len(body), width * alike, n_digits
 
 
 def _settle_decimal(rows: Sequence[Line], sep: str) -> str:
@@ -255,7 +256,8 @@ def has_header(rows: Sequence[list[str]], decimal: str) -> bool:
 
     A line of numbers is a row, unless the numbers are counted as pandas counts columns without
     names, or go up in even steps as years and wavelengths do, and those below do not. A line of
-    texts and numbers is a row if the same columns have texts below, of which one is the same.
+    texts and numbers is a row if the same columns have texts below, and one of its texts is there
+    again or one of its numbers is negative.
     """
     first, body = rows[0], rows[1:]
     texts = [
@@ -274,9 +276,14 @@ def has_header(rows: Sequence[list[str]], decimal: str) -> bool:
         return True
     same_kinds = all(
         (i in texts) != any(is_number(cell, decimal) for cell in column)
+        or (i not in texts and all(map(is_missing, column)))
         for i, column in enumerate(columns)
     )
-    return not (same_kinds and any(first[i] in columns[i] for i in texts))
+    # No name is a negative number.
+    is_row = any(cell.startswith("-") and is_number(cell, decimal) for cell in first) or any(
+        first[i] in columns[i] for i in texts
+    )
+    return not (same_kinds and is_row)
 
 
 def _is_counted(names: Sequence[str]) -> bool:
@@ -286,7 +293,7 @@ def _is_counted(names: Sequence[str]) -> bool:
 
 def _is_even(names: Sequence[str], decimal: str) -> bool:
     """Whether at least three names are numbers that go up in even steps."""
-    values = [value for name in names if (value := number(name, decimal)) is not None]
+    values = [number(name, decimal) or 0.0 for name in names if is_number(name, decimal)]
     if len(values) < 3 or len(values) < len(names):
         return False
     steps = [b - a for a, b in pairwise(values)]

@@ -22,6 +22,13 @@ def table():
     )
 
 
+def test_the_curves_keep_the_order_of_the_table(table):
+    table["method"] = table["method"].replace("PCA", "imputed PCA")
+    pca, autoencoder = ComparisonDisplay(table).plot().lines_
+    assert (pca.get_label(), pca.get_color()) == ("imputed PCA", "tab:gray")
+    assert autoencoder.get_label() == "autoencoder"
+
+
 @pytest.fixture
 def estimator(quick):
     return quick(max_epochs=1, random_state=None)

@@ -219,6 +219,8 @@ def test_a_missing_cell_in_the_first_row_of_numbers_is_found(csv, first):
         ("2019,2020,2021\n5,6,9\n1,9,2\n", [[5, 6, 9], [1, 9, 2]], []),
         ("400.5,401,401.5\n5,6,9\n1,9,2\n", [[5, 6, 9], [1, 9, 2]], []),
         ("1,2,3\n4,5,6\n", [[1, 2, 3], [4, 5, 6]], ["--no-header"]),
+        ("1;9;;3;\n4;5;6;9;1\n", [[1, 9, nan, 3, nan], [4, 5, 6, 9, 1]], ["--sep ';' --no-header"]),
+        ("r,1,-2\ns,1,2\n", [[1, -2], [1, 2]], ["--no-header", "column number 0 is taken"]),
         ("country,2019,2020\nA,1,2\nB,3,4\n", [[1, 2], [3, 4]], ["column 'country' is taken"]),
         ("a,b,c,\n1,,2,\n3,,4,\n,,,\n", [[1, 2], [3, 4]], ["empty: 'b', 'Unnamed", "empty: 1 row"]),
         ("a,b\nTrue,2\nFalse,3\n,4\n", [[1, 2], [0, 3], [nan, 4]], []),
@@ -512,3 +514,53 @@ def test_many_columns_are_read_in_some_seconds(csv):
     began = time.perf_counter()
     assert read(csv(",".join(f"x{i}" for i in range(n)) + f"\n{line}\n{line}\n")).X.shape == (2, n)
     assert time.perf_counter() - began < 30
+
+
+def random_table(rng, header):
+    """Columns of numbers of several kinds, with missing cells, beside columns of texts."""
+    n_rows, n_columns = rng.integers(3, 40), rng.integers(2, 7)
+    kinds = (
+        lambda: rng.integers(0, 100, n_rows),
+        lambda: rng.standard_normal(n_rows),
+        lambda: rng.uniform(0, 100, n_rows).round(3),
+        lambda: rng.integers(10**6, 10**9, n_rows),
+        lambda: rng.standard_normal(n_rows) * 10.0 ** rng.integers(-20, 20, n_rows),
+        lambda: -rng.integers(1, 10, n_rows) / 2,
+    )
+    X = pd.DataFrame({f"größe {i}": kinds[rng.integers(6)]() for i in range(n_columns)})
+    if rng.integers(2):
+        X = X.astype(float).where(rng.uniform(size=X.shape) > 0.2)
+    X = X.loc[X.notna().any(axis=1), X.notna().any()]
+    texts = ["red", "blue, dark", "a;b", "x y", "1. of May, 3 o'clock"] if header else ["u", "v"]
+    table = X.copy()
+    for i in range(rng.integers(3 if header else 1)):
+        place = rng.integers(0, table.shape[1] + 1)
+        table.insert(int(place), f"t{i}", rng.choice(texts, len(table)))
+    return X, table
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_what_pandas_writes_is_read_as_it_was(tmp_path, header):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "t.csv"
+    for _ in range(100):
+        X, table = random_table(rng, header)
+        sep = str(rng.choice([",", ";", "\t", "|"]))
+        table.to_csv(
+            path,
+            sep=sep,
+            decimal="," if sep != "," and rng.integers(2) else ".",
+            encoding=str(rng.choice(["utf-8", "latin-1", "utf-16", "utf-8-sig"])),
+            index=header and bool(rng.integers(2)),
+            header=header,
+            lineterminator=str(rng.choice(["\n", "\r\n"])),
+            na_rep=str(rng.choice(["", "NA", "?"])),
+        )
+        read_back = read(path, drop_non_numeric=True).X
+        np.testing.assert_allclose(
+            read_back.to_numpy(float),
+            X.to_numpy(float),
+            rtol=1e-12,
+            err_msg=path.read_bytes()[:200],
+        )
+        assert not header or list(read_back.columns) == list(X.columns)

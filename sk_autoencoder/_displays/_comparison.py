@@ -123,7 +123,7 @@ class ComparisonDisplay:
         self.ax_ = ax = new_axes(ax, f"{type(self).__name__}.plot")
         self.figure_ = ax.figure
         self.lines_ = []
-        for method, part in self.comparison.groupby("method"):
+        for method, part in self.comparison.groupby("method", sort=False):
             part = part.sort_values("n_components")
             self.lines_ += ax.plot(
                 "n_components",
