@@ -195,12 +195,6 @@ class _Rows:
         """The number of rows that would tell as much if they weighed the same (Kish, 1965)."""
         return self.weight.sum() ** 2 / np.square(self.weight).sum()
 
-    @property
-    def constant(self) -> np.ndarray:
-        """Which features have, up to rounding, one value alone."""
-        largest = np.maximum(np.abs(self.lowest), np.abs(self.highest))
-        return self.highest - self.lowest <= 4 * np.finfo(np.float64).eps * largest
-
     def few(self, n_rows: int) -> _Rows:
         """Give at most so many of the rows, evenly spread."""
         if n_rows >= len(self.index):
@@ -209,6 +203,12 @@ class _Rows:
         rows = copy.copy(self)
         rows.index, rows.weight = self.index[some], self.weight[some]
         return rows
+
+    @property
+    def constant(self) -> np.ndarray:
+        """Which features have, up to rounding, one value alone."""
+        largest = np.maximum(np.abs(self.lowest), np.abs(self.highest))
+        return self.highest - self.lowest <= 4 * np.finfo(np.float64).eps * largest
 
     def blocks(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
         """Rows in float64, a few at a time, with their place and their gaps."""

@@ -49,7 +49,8 @@ class AutoencoderNet(NeuralNet):
     training, None where they are not nested. `penalties`, each with its weight, are added to
     the loss of a batch; a weight counts `unit_loss`, the loss of the mean of X alone.
     `variational` draws codes around those of the encoder, and makes the loss a bound. Above
-    `largest_loss` a fit has diverged. In training the module computes in `autocast_dtype`,
+    `largest_loss` a fit has diverged. Gradients are those of the loss times `gradient_factor`.
+    In training the module computes in `autocast_dtype`,
     None for that of its weights, and by `compiled_` methods where there are any.
     """
 
@@ -57,6 +58,7 @@ class AutoencoderNet(NeuralNet):
     penalties: tuple[tuple[float, Penalty], ...] = ()
     variational: Variational | None = None
     unit_loss: float = 1.0
+    gradient_factor: float = 1.0
     sizes: tuple[int, ...] = ()
     largest_loss = math.inf
     autocast_dtype: torch.dtype | None = None
@@ -143,7 +145,7 @@ class AutoencoderNet(NeuralNet):
         """Compute the gradients of a batch, as skorch's own method does."""
         self._set_training(True)
         loss, passed = self.batch_loss(*batch)
-        loss.backward()
+        self._backward(loss)
         return {"loss": loss, "y_pred": passed.reconstruction}
 
     def row_losses(self, t, target) -> torch.Tensor:
@@ -211,8 +213,12 @@ class AutoencoderNet(NeuralNet):
         """Compute the gradients of a batch, and give its loss."""
         self.optimizer_.zero_grad()
         loss, _ = self.batch_loss(t, target)
-        loss.backward()
+        self._backward(loss)
         return loss.detach()
+
+    def _backward(self, loss: torch.Tensor) -> None:
+        """Compute the gradients of a loss, in numbers whose squares optimizers can sum."""
+        (loss if self.gradient_factor == 1.0 else loss * self.gradient_factor).backward()
 
     def _is_plain(self) -> bool:
         """Whether the loss is the squared error of a plain stack, and nothing besides."""

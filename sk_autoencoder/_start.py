@@ -216,7 +216,12 @@ def with_gaps(estimator) -> AutoencoderNet:
     net = estimator.net_
     if net.criterion_.gaps:
         return net
-    return net.twin().set_params(**_criterion_params(estimator, gaps=True))
+    if net.criterion_.output is not None:
+        return net.twin().set_params(**_criterion_params(estimator, gaps=True))
+    # What was a loss of coordinates becomes one of cells.
+    unit = estimator._coordinates.unit
+    others = {"unit_loss": net.unit_loss * unit, "gradient_factor": 1 / unit}
+    return net.twin(**others).set_params(**_criterion_params(estimator, gaps=True))
 
 
 def build_net(estimator, gaps: bool, rng) -> AutoencoderNet:

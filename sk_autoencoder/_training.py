@@ -39,6 +39,10 @@ AUTO_EPOCHS = (12, 400)
 # Times the loss of the mean of X.
 BLOWN_UP = 1e6
 
+# Of the mean of X. Of others the gradients vanish beside Adam's epsilon, or have squares that
+# float32 does not hold.
+ORDINARY_LOSSES = (1e-4, 1e4)
+
 
 @dataclass(frozen=True)
 class Course:
@@ -140,8 +144,18 @@ def set_bounds(estimator, data: Data, index: np.ndarray) -> float:
     else:
         pca, mean = yardstick(estimator, data, index)
     net.unit_loss = mean if net.criterion_.output is not None else mean / coordinates.unit
+    net.gradient_factor = _gradient_factor(net)
     net.largest_loss = BLOWN_UP * max(mean, coordinates.mean_square * coordinates.unit)
     return pca if net.variational is None else start_loss(estimator, data, index)
+
+
+def _gradient_factor(net: AutoencoderNet) -> float:
+    """Return a power of two that makes the loss ordinary, 1 where it is: it rounds nothing."""
+    least, most = ORDINARY_LOSSES
+    unit = net.unit_loss
+    if net.criterion_.output is None or unit == 0 or least <= unit <= most:
+        return 1.0
+    return 2.0 ** -round(math.log2(unit))
 
 
 def start_loss(estimator, data: Data, index: np.ndarray) -> float:

@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from gaps import with_gaps
 from scipy.special import expit
 from sklearn.base import clone
 from sklearn.decomposition import PCA
@@ -448,3 +449,31 @@ def test_a_batch_counts_its_rows_by_their_weights():
     back, x = torch.zeros(2, 3), torch.tensor([[1.0] * 3, [2.0] * 3])
     assert criterion(back, Target(x, None)) == 2.5
     assert criterion(back, Target(x, torch.tensor([1.5, 0.5]))) == 1.75
+
+
+@pytest.mark.parametrize("exponent", [-40, 30])
+@pytest.mark.parametrize("linear_shortcut", [True, False])
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", torch.optim.RAdam])
+def test_what_is_learned_does_not_hang_on_the_size_of_the_cells(
+    quick, X, loss, linear_shortcut, optimizer, exponent
+):
+    X = with_gaps(X, 0.1)
+    params = {"loss": loss, "linear_shortcut": linear_shortcut, "optimizer": optimizer}
+    scores = []
+    for size in (1.0, 2.0**exponent):
+        autoencoder = quick(max_epochs=10, lr=0.01, **params).fit(size * X)
+        losses = autoencoder.history_[["train_loss", "valid_loss"]].to_numpy()
+        scores.append(losses / losses[0])
+    # The steps of SGD are up to twice as long, since losses are scaled by powers of two alone.
+    np.testing.assert_allclose(scores[1], scores[0], rtol=0.3 if optimizer == "sgd" else 0.02)
+
+
+def test_penalties_weigh_as_much_where_cells_are_first_missing_later(quick, X):
+    params = {"sparsity_penalty": 0.5, "early_stopping": False}
+    shares = []
+    for size in (1.0, 2.0**10):
+        autoencoder = quick(**params).partial_fit(size * X).partial_fit(with_gaps(size * X, 0.1))
+        losses = autoencoder.history_["train_loss"].to_numpy()
+        shares.append(losses[2] / losses[1])
+    np.testing.assert_allclose(shares[1], shares[0], rtol=1e-3)
