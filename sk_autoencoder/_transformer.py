@@ -51,6 +51,7 @@ from sk_autoencoder._validation import (
     check_unchanged,
     check_X,
     fitted_attributes,
+    gradients_enabled,
     like_output,
     unchanged_on_error,
 )
@@ -135,6 +136,9 @@ class AutoencoderTransformer(
         given the rows of X as they are, not centred and not scaled; `hidden_layer_sizes`,
         `activation` and `linear_shortcut` are not used, and `dropout`, `normalization`,
         `tied_weights` and `pretrain` are refused.
+        What it draws, first weights or dropout, comes from torch's global generator, which is
+        seeded for the fit and put back after it; that is not safe where several threads fit at
+        the same time.
 
     loss : {"squared_error", "absolute_error", "huber", "binary_crossentropy", "poisson"} or \
             callable, default="squared_error"
@@ -307,7 +311,10 @@ class AutoencoderTransformer(
     random_state : int, RandomState instance or None, default=None
         Determines the split, the first weights and the order of the rows. An int repeats a
         fit bit by bit on one machine; None draws from the operating system. Neither reads
-        nor changes the global generators of NumPy and torch.
+        nor changes the global generators of NumPy and torch. In several threads, each with an
+        estimator of its own, fits repeat too, but not with a `module` that draws numbers: it
+        draws from torch's global generator, which all threads share. Fit those in processes,
+        as joblib's "loky" does.
 
     verbose : int or bool, default=0
         Whether to print skorch's table, a line an epoch.
@@ -597,7 +604,7 @@ class AutoencoderTransformer(
             parameters make no sense together, or if the fit diverges. What was fitted before is
             kept.
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), gradients_enabled():
             resume = self.warm_start and hasattr(self, "net_")
             data, rng = self._check(X, y, sample_weight, resume)
             if resume and self.early_stopping and self._saw_all_rows:
@@ -662,7 +669,7 @@ class AutoencoderTransformer(
         self : object
             The fitted transformer.
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), gradients_enabled():
             resume = hasattr(self, "net_")
             data, rng = self._check(X, y, sample_weight, resume)
             rows = np.arange(len(data))
@@ -852,7 +859,8 @@ class AutoencoderTransformer(
         feature. With no epochs these are PCA's components.
         """
         check_is_fitted(self)
-        return self._network(np.float64, whiten=False).local_linear_map(self.mean_)
+        with gradients_enabled():
+            return self._network(np.float64, whiten=False).local_linear_map(self.mean_)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -250,6 +250,14 @@ def like_output(estimator, X: np.ndarray, original):
     if names is None:
         names = np.array([f"x{i}" for i in range(X.shape[1])], dtype=object)
     return ADAPTERS_MANAGER.adapters[container].create_container(X, original, columns=names)
+
+
+def gradients_enabled() -> AbstractContextManager:
+    """Return a context in which gradients are recorded, whatever the caller has set.
+
+    What is made in torch's inference mode could not be trained, then or later.
+    """
+    return torch.inference_mode(mode=False)
 
 
 @contextmanager
