@@ -170,6 +170,10 @@ class CorruptedRows(Dataset):
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __getitem__(self, rows) -> tuple[Tensor, Target]:
+        """Input and target of the chosen rows as they are: only in batches they are corrupted."""
+        return self.rows[rows]
+
     def batches(self, order: np.ndarray, n_batches: int) -> Iterator[tuple[Tensor, Target]]:
         """All rows in an order, in batches as those of `Rows`."""
         generator = self.noise.draws.for_pass(self.fixed)

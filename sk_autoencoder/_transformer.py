@@ -39,6 +39,7 @@ from sk_autoencoder._hidden_cells import hidden_again, noise_or_hidden_cells
 from sk_autoencoder._inference import Network
 from sk_autoencoder._layers import ACTIVATIONS, NORMALIZATIONS
 from sk_autoencoder._objective import OBJECTIVES
+from sk_autoencoder._own_parts import refuse_estimators
 from sk_autoencoder._penalties import SPARSITIES
 from sk_autoencoder._precision import PRECISIONS
 from sk_autoencoder._principal_axes import explained_variance
@@ -126,7 +127,8 @@ class AutoencoderTransformer(
     pretrain : {"layerwise"}, default=None
         How a stack that starts from random weights, with ``linear_shortcut=False``, is
         trained beforehand: "layerwise" trains each layer of the encoder and its mirror, for
-        500 steps, to reconstruct what the layers below give [14]_.
+        500 steps or, of fewer than 65 rows, 100 for each 16 of them, to reconstruct what the
+        layers below give [14]_.
 
     module : torch.nn.Module or callable, default=None
         A network of your own in place of the stacked autoencoder: a module, which is copied
@@ -296,8 +298,12 @@ class AutoencoderTransformer(
 
     callbacks : list, default=None
         Callbacks of skorch, or (name, callback) pairs. `history` of the net that they are
-        given has the losses in the units of X. Callbacks of scikit-learn are set with
-        `set_callbacks`.
+        given has the losses in the units of X; batches and predictions are in coordinates of
+        the network, so that scorings of scikit-learn are refused: `EpochScoring` takes a
+        function of (net, rows, y), which can ask ``net.loss(rows)``. Refused, too, is what would
+        replace the network (`InputShapeSetter`, `LoadInitState`, ``load_best=True``), and
+        beside `lr_schedule="one_cycle"` an `LRScheduler`. Callbacks of scikit-learn are set
+        with `set_callbacks`.
 
     net_params : dict, default=None
         Further parameters of skorch's `NeuralNet`, such as
@@ -898,9 +904,14 @@ class AutoencoderTransformer(
         network = self._network(data.X.dtype, gaps=data.gaps, whiten=False)
         return replace(network, n_components=self._width)
 
+    def _validate_params(self):
+        refuse_estimators(self)
+        super()._validate_params()
+
     def _check(self, X, y, sample_weight, resume):
         """Give checked data and a random source."""
         check_combinations(self)
+        _start.check_parts(self)
         data = check_data(self, X, y, sample_weight, reset=not resume)
         rng = check_random_source(self.random_state)
         if resume:

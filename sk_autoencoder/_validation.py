@@ -10,16 +10,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from scipy import sparse
-from sklearn.utils import _safe_indexing, assert_all_finite
+from sklearn.utils import _safe_indexing, assert_all_finite, validation
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
 from sklearn.utils.validation import (
     _check_sample_weight,
     _num_samples,
     check_array,
-    validate_data,
 )
 
+from sk_autoencoder._not_numbers import named_cells
 from sk_autoencoder._objective import find_objective
+from sk_autoencoder._own_callbacks import check_callback
 
 DTYPES = [np.float64, np.float32]
 PRIVATE_STATE = (
@@ -48,6 +49,12 @@ class Data(NamedTuple):
 
     def __len__(self) -> int:
         return self.X.shape[0]
+
+
+def validate_data(estimator, X, **params):
+    """Return X as scikit-learn's function of that name does; errors name the cells to blame."""
+    with named_cells(X):
+        return validation.validate_data(estimator, X, **params)
 
 
 def check_X(estimator, X, *, reset: bool) -> tuple[Any, bool]:
@@ -162,7 +169,8 @@ def check_codes(estimator, Z) -> np.ndarray:
     """Codes as a finite float32 or float64 array of the width that `transform` gives."""
     if _is_finite_matrix(Z, estimator.n_components_):
         return Z
-    Z = check_array(Z, dtype=DTYPES, input_name="X", estimator=estimator)
+    with named_cells(Z):
+        Z = check_array(Z, dtype=DTYPES, input_name="X", estimator=estimator)
     name, k = type(estimator).__name__, estimator.n_components_
     if Z.shape[1] > k or (Z.shape[1] < k and not estimator.nested):
         raise ValueError(
@@ -216,14 +224,9 @@ def check_hidden_layer_sizes(hidden_layer_sizes):
 
 
 def check_callbacks(callbacks) -> list:
-    """Give skorch's callbacks as a list, and tell those of scikit-learn where they belong."""
+    """Give skorch's callbacks as a list; refuse what cannot work, and say what does."""
     for item in callbacks or []:
-        callback = item[1] if isinstance(item, (tuple, list)) and len(item) == 2 else item
-        if not hasattr(callback, "on_train_begin"):
-            raise TypeError(
-                f"callbacks has {callback!r}, which is no callback of skorch. Callbacks of "
-                "scikit-learn are set with set_callbacks."
-            )
+        check_callback(item)
     return list(callbacks or [])
 
 
