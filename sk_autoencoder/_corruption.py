@@ -74,6 +74,32 @@ def _uniform(x: Tensor, generator: Generator) -> Tensor:
     return torch.rand(x.shape, dtype=torch.float32, generator=generator).to(x.device)
 
 
+@dataclass(frozen=True)
+class OwnCorruption:
+    """Gives a function of the user's the arguments of ours, and checks what it makes.
+
+    A class and no closure, so that a fitted estimator can be pickled.
+    """
+
+    function: Callable[[Tensor, Generator], Tensor]
+
+    def __call__(self, x: Tensor, level: float, generator: Generator, _) -> Tensor:
+        corrupted = self.function(x, generator)
+        shape = getattr(corrupted, "shape", None)
+        if not isinstance(corrupted, Tensor) or shape != x.shape:
+            raise ValueError(
+                f"corruption gave {type(corrupted).__name__} of shape {shape} for a batch of shape "
+                f"{tuple(x.shape)}. It has to give the corrupted rows, as a tensor of that shape."
+            )
+        corrupted = corrupted.to(x)
+        if not corrupted.isfinite().all():
+            raise ValueError(
+                f"corruption gave cells that are NaN or infinite in {corrupted.dtype}, for a batch "
+                f"of cells from {x.min():.3g} to {x.max():.3g}. It has to give finite ones."
+            )
+        return corrupted
+
+
 CORRUPTIONS = {
     "gaussian": Corruption(_gaussian, is_share=False, is_isotropic=True),
     "masking": Corruption(_masking),
@@ -144,6 +170,10 @@ class CorruptedRows(Dataset):
     def __len__(self) -> int:
         return len(self.rows)
 
+    def __getitem__(self, rows) -> tuple[Tensor, Target]:
+        """Input and target of the chosen rows as they are: only in batches they are corrupted."""
+        return self.rows[rows]
+
     def batches(self, order: np.ndarray, n_batches: int) -> Iterator[tuple[Tensor, Target]]:
         """All rows in an order, in batches as those of `Rows`."""
         generator = self.noise.draws.for_pass(self.fixed)
@@ -158,7 +188,7 @@ def noise_of(estimator, mean: np.ndarray, data: Data, rows: np.ndarray, rng) -> 
     if corruption is None:
         return None
     if callable(corruption):
-        found = Corruption(_as_one_of_ours(corruption), is_share=False)
+        found = Corruption(OwnCorruption(corruption), is_share=False)
     else:
         found = CORRUPTIONS[corruption]
     if found.is_share and level > 1:
@@ -169,25 +199,3 @@ def noise_of(estimator, mean: np.ndarray, data: Data, rows: np.ndarray, rng) -> 
         )
     learned = torch.as_tensor(found.learn(mean, data, rows))
     return Noise(found, level, learned, Draws.of(rng))
-
-
-def _as_one_of_ours(function) -> Callable:
-    """Give a function of the user's the arguments of ours, and check what it makes."""
-
-    def apply(x: Tensor, level: float, generator: Generator, _) -> Tensor:
-        corrupted = function(x, generator)
-        shape = getattr(corrupted, "shape", None)
-        if not isinstance(corrupted, Tensor) or shape != x.shape:
-            raise ValueError(
-                f"corruption gave {type(corrupted).__name__} of shape {shape} for a batch of shape "
-                f"{tuple(x.shape)}. It has to give the corrupted rows, as a tensor of that shape."
-            )
-        corrupted = corrupted.to(x)
-        if not corrupted.isfinite().all():
-            raise ValueError(
-                f"corruption gave cells that are NaN or infinite in {corrupted.dtype}, for a batch "
-                f"of cells from {x.min():.3g} to {x.max():.3g}. It has to give finite ones."
-            )
-        return corrupted
-
-    return apply

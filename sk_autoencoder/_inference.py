@@ -119,7 +119,6 @@ class Network:
         for rows, block in self.reconstructions(X):
             yield rows, np.square(block - as_dense(X[rows]), dtype=np.float64)
 
-    @torch.enable_grad()  # whatever the caller has set
     def local_linear_map(self, row: np.ndarray) -> np.ndarray:
         """Give the derivative of the reconstruction by each component, at the code of a row."""
         z = first(self.module.encode(self.read(row[None])).detach(), self.n_components)

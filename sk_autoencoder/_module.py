@@ -109,12 +109,6 @@ def auto_hidden_layer_sizes(n_inputs: int, n_components: int) -> tuple[int, int,
 def check_module(module: Any, n_inputs: int, n_components: int, device) -> None:
     """Try a module on two rows of zeros, and say what is wrong with it."""
     name = type(module).__name__
-    for method in ("encode", "decode"):
-        if not callable(getattr(module, method, None)):
-            raise TypeError(
-                f"module={name} has no method {method!r}. A module needs encode, from rows of X "
-                "to codes, and decode, from codes to rows of X."
-            )
     was_training = module.training
     module.eval()
     x = torch.zeros(2, n_inputs, device=device, dtype=torch.float32)

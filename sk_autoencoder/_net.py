@@ -18,10 +18,10 @@ from sk_autoencoder._averaging import WeightAverage
 from sk_autoencoder._backprop import Backprop, is_plain
 from sk_autoencoder._nested import Prefixes, first
 from sk_autoencoder._objective import Target
+from sk_autoencoder._own_callbacks import OWN_CALLBACKS, check_monitors, check_schedule
+from sk_autoencoder._own_parts import check_made_module, check_made_optimizer, making
 from sk_autoencoder._schedule import one_cycle
 from sk_autoencoder._variational import Variational
-
-OWN_CALLBACKS = frozenset({"best_epoch", "early_stopping", "epoch_timer", "print_log"})
 
 
 class Pass(NamedTuple):
@@ -74,8 +74,49 @@ class AutoencoderNet(NeuralNet):
     def get_split_datasets(self, X, y=None, **fit_params):
         return X
 
+    def initialize_module(self):
+        """Make the module, and say what is wrong where that fails or gives no autoencoder."""
+        with making("module", self.module, self.get_params_for("module")):
+            super().initialize_module()
+        check_made_module(self.module_, self.module)
+        return self
+
+    def initialize_optimizer(self, *args, **kwargs):
+        """Make the optimizer, and say what is wrong where that fails or gives none."""
+        given = {"parameters", *self.get_params_for_optimizer("optimizer", [])[1]}
+        with making("optimizer", self.optimizer, given):
+            super().initialize_optimizer(*args, **kwargs)
+        check_made_optimizer(self.optimizer_, self.optimizer)
+        return self
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        """Try a loss of the user's, before an epoch of it is lost."""
+        super().on_train_begin(net, X=X, y=y, **kwargs)
+        if callable(self.criterion_.loss) and X is not None:
+            self._try_loss(X[0])
+
+    def _try_loss(self, rows) -> None:
+        """Refuse a loss that has no gradient or no value for the network as it is."""
+        t, target = rows[: self.batch_size]
+        self._set_training(False)
+        with torch.enable_grad():
+            reconstruction = self.infer(t)
+            loss = self.criterion_(reconstruction, target)
+        if reconstruction.requires_grad and not loss.requires_grad:
+            raise ValueError(
+                "loss gave a tensor that has no gradient. Compute it from the reconstruction by "
+                "functions of torch alone, without detach(), numpy() or torch.no_grad()."
+            )
+        if not loss.isfinite():
+            raise ValueError(
+                f"loss gave a mean of {loss:g} before the first step of the training. It has to be "
+                "finite for reconstructions near those of PCA, or of module where one is given."
+            )
+
     def fit_epoch(self, rows) -> bool:
         """Train for one epoch on a pair of `Rows`; True where a callback asks to stop."""
+        if rows[1] is None:
+            check_monitors(self.callbacks_)
         self.stop_asked_ = False
         self.fit_loop(rows, epochs=1)
         return self.stop_asked_
@@ -84,7 +125,11 @@ class AutoencoderNet(NeuralNet):
         """Call a hook of all callbacks, of those behind one that asks to stop as well.
 
         skorch's `EarlyStopping` asks by raising what Ctrl-C raises; only the former ends here.
+        Of a batch callbacks are given input and target, as skorch has it: two tensors.
         """
+        if "batch" in cb_kwargs:
+            t, target = cb_kwargs["batch"]
+            cb_kwargs["batch"] = t, target.rows
         getattr(self, method_name)(self, **cb_kwargs)
         for _, callback in self.callbacks_:
             try:
@@ -225,7 +270,8 @@ class AutoencoderNet(NeuralNet):
         others = self.prefixes, self.penalties, self.variational, self.compiled_
         if any(others) or self.criterion_.output is not None:
             return False
-        return is_plain(self.module_)
+        frozen = any(not parameter.requires_grad for parameter in self.module_.parameters())
+        return not frozen and is_plain(self.module_)
 
     def _train_watched(self, iterator, step_fn) -> float:
         """Take skorch's steps, each of them noted and told to callbacks."""
@@ -238,7 +284,7 @@ class AutoencoderNet(NeuralNet):
                 self.average_.update()
             loss, size = step["loss"].detach(), len(batch[0])
             mean.add(loss, size)
-            self._note_batch("train", loss, size)
+            self._note_batch("train", iterator.dataset.in_units_of_X(loss.item()), size)
             self.notify("on_batch_end", batch=batch, training=True, **step)
         return mean.value()
 
@@ -255,7 +301,7 @@ class AutoencoderNet(NeuralNet):
             loss = self._loss_of_new(t, target, penalized)
             mean.add(loss, len(t))
             if watched:
-                self._note_batch("valid", loss, len(t))
+                self._note_batch("valid", rows.in_units_of_X(loss.item()), len(t))
                 step = {"loss": loss, "y_pred": self.evaluation_step((t, target))}
                 self.notify("on_batch_end", batch=(t, target), training=False, **step)
         return rows.in_units_of_X(mean.value())
@@ -279,8 +325,8 @@ class AutoencoderNet(NeuralNet):
         """Whether the loss is that of the reconstruction alone, as PCA's is."""
         return self.variational is None and not self.penalties
 
-    def _note_batch(self, prefix: str, loss: torch.Tensor, size: int) -> None:
-        self.history.record_batch(f"{prefix}_loss", loss.item())
+    def _note_batch(self, prefix: str, loss: float, size: int) -> None:
+        self.history.record_batch(f"{prefix}_loss", loss)
         self.history.record_batch(f"{prefix}_batch_size", size)
 
     def twin(self, **others) -> AutoencoderNet:
@@ -309,9 +355,11 @@ class AutoencoderNet(NeuralNet):
 
     def schedule(self, name: str, n_steps: int) -> None:
         """Set the course of the learning rate for the next `n_steps` steps."""
+        check_schedule(name, self.callbacks_)
         for group in self.optimizer_.param_groups:
             group["lr"] = group["initial_lr"] = self.lr
-        self.rates_ = iter(one_cycle(n_steps)) if name == "one_cycle" else None
+        # As numbers of Python, which a checkpoint of the optimizer can be loaded with.
+        self.rates_ = iter(one_cycle(n_steps).tolist()) if name == "one_cycle" else None
 
     def _next_lr(self) -> None:
         if self.rates_ is None:

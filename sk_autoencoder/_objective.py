@@ -88,14 +88,21 @@ def find_objective(loss) -> Objective:
 
 
 def cell_losses(objective: Objective, output: Tensor, x: Tensor) -> Tensor:
-    """Loss of each cell, of the shape of X; a function of the user's may give another."""
+    """Loss of each cell, of the shape of X; a function of the user's may give something else."""
     cells = objective.cells(output, x)
-    if cells.shape != x.shape:
-        raise ValueError(
-            f"loss gave a tensor of shape {tuple(cells.shape)} for a batch of shape "
-            f"{tuple(x.shape)}. It has to give the loss of each cell, in the shape of X."
-        )
-    return cells
+    if not isinstance(cells, Tensor):
+        given = type(cells).__name__
+    elif cells.shape != x.shape:
+        given = f"a tensor of shape {tuple(cells.shape)}"
+    elif not cells.is_floating_point():
+        given = f"a tensor of {cells.dtype}"
+    else:
+        return cells
+    raise ValueError(
+        f"loss gave {given} for a batch of shape {tuple(x.shape)}. It has to give the loss of each "
+        "cell, as a tensor of floats in the shape of X, as the losses of torch do with "
+        "reduction='none'."
+    )
 
 
 class Target(NamedTuple):

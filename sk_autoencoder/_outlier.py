@@ -13,14 +13,19 @@ from sklearn.base import BaseEstimator, OutlierMixin, _fit_context, clone
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import _safe_indexing, gen_batches
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from sk_autoencoder._arrays import as_numpy
 from sk_autoencoder._batches import at_most
 from sk_autoencoder._copies import find_copies
 from sk_autoencoder._threads import enough_threads
 from sk_autoencoder._transformer import AutoencoderTransformer
-from sk_autoencoder._validation import DTYPES, check_random_source, unchanged_on_error
+from sk_autoencoder._validation import (
+    DTYPES,
+    check_random_source,
+    unchanged_on_error,
+    validate_data,
+)
 
 # Scores of 50 epochs told anomalies no better.
 EPOCHS = 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import chain, repeat
 
@@ -14,7 +15,8 @@ from sk_autoencoder._layers import blocks
 from sk_autoencoder._module import StackedAutoencoder
 
 LR = 3e-3
-N_STEPS = 500
+N_STEPS = 500  # of each layer, but for few rows fewer: so many for each sixteen of them
+STEPS_OF_SIXTEEN = 100
 
 
 @torch.enable_grad()  # whatever the caller has set
@@ -31,7 +33,7 @@ def pretrain_layerwise(module: StackedAutoencoder, rows: Rows, batch_size: int, 
         below = nn.Sequential(*encoder[:depth]).eval()
         optimizer = torch.optim.Adam([*down.parameters(), *up.parameters()], lr=LR)
         batches = Batches(rows, batch_size, np.random.RandomState(seed))
-        for t, target in _endless(batches, N_STEPS):
+        for t, target in _endless(batches, n_steps(len(rows))):
             with torch.no_grad():
                 hidden = below(t)
             optimizer.zero_grad()
@@ -41,7 +43,12 @@ def pretrain_layerwise(module: StackedAutoencoder, rows: Rows, batch_size: int, 
         below.train()
 
 
-def _endless(batches: Batches, n_steps: int) -> Iterator:
+def n_steps(n_rows: int) -> int:
+    """Return for how many steps a layer is trained: the more rows, the more there is to learn."""
+    return min(N_STEPS, STEPS_OF_SIXTEEN * math.ceil(n_rows / 16))
+
+
+def _endless(batches: Batches, n_batches: int) -> Iterator:
     """Give as many batches as there are steps, pass after pass."""
     passes = chain.from_iterable(repeat(batches))
-    return (batch for batch, _ in zip(passes, range(n_steps), strict=False))
+    return (batch for batch, _ in zip(passes, range(n_batches), strict=False))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from numbers import Integral
+from threading import Lock
 
 import numpy as np
 import torch
@@ -22,6 +24,10 @@ ROWS_A_DIRECTION = 4  # that a normal distribution has to have for itself
 REGULARIZATION = 1e-3  # of the variance of the codes
 SEED = 0
 
+# One mixture at a time: the filters of warnings, which a fit of it changes, are those of all
+# threads. The lock is not an attribute, so that a fitted estimator can be pickled.
+FITTING = Lock()
+
 
 class CodeMixture:
     """Draws codes like those of the training rows.
@@ -39,7 +45,7 @@ class CodeMixture:
 
     def __init__(self, codes: np.ndarray):
         self.codes = codes
-        self.mixture: GaussianMixture | None = None
+        self._mixture: GaussianMixture | None = None
 
     def sample(self, n_samples: int, rng: np.random.RandomState) -> np.ndarray:
         """Codes, before whitening, of shape (n_samples, n_components)."""
@@ -48,12 +54,20 @@ class CodeMixture:
             return np.repeat(codes, n_samples, axis=0)
         covariance = np.atleast_2d(np.cov(codes, rowvar=False))
         whitening = Whitening(codes.mean(axis=0), covariance)
-        if self.mixture is None:
-            self.mixture = _fit(whitening(torch.from_numpy(codes)).numpy())
-        self.mixture.random_state = rng
-        new, _ = self.mixture.sample(n_samples)
-        self.mixture.random_state = SEED
+        codes = whitening(torch.from_numpy(codes)).numpy()
+        # A copy draws, so that what other threads draw from does not change.
+        mixture = copy.copy(self._fitted(codes))
+        mixture.random_state = rng
+        new, _ = mixture.sample(n_samples)
         return whitening.inverse(torch.from_numpy(rng.permutation(new))).numpy()
+
+    def _fitted(self, codes: np.ndarray) -> GaussianMixture:
+        """Return the mixture of the whitened codes, for all threads the same."""
+        if self._mixture is None:
+            with FITTING:
+                if self._mixture is None:
+                    self._mixture = _fit(codes)
+        return self._mixture
 
 
 def _fit(codes: np.ndarray) -> GaussianMixture:

@@ -22,9 +22,15 @@ from sk_autoencoder._module import StackedAutoencoder, auto_hidden_layer_sizes, 
 from sk_autoencoder._nested import Prefixes, validated_sizes
 from sk_autoencoder._net import AutoencoderNet
 from sk_autoencoder._objective import LEAST_MEAN, Criterion, find_objective
+from sk_autoencoder._own_parts import (
+    check_net_params,
+    check_optimizer,
+    parameters_of,
+    refuse_classes,
+)
 from sk_autoencoder._penalties import penalties_of
 from sk_autoencoder._principal_axes import PrincipalAxes
-from sk_autoencoder._validation import Data, check_hidden_layer_sizes
+from sk_autoencoder._validation import Data, check_callbacks, check_hidden_layer_sizes
 from sk_autoencoder._yardstick import best_slope
 
 OPTIMIZERS = {
@@ -33,30 +39,6 @@ OPTIMIZERS = {
     "rmsprop": torch.optim.RMSprop,
     "sgd": torch.optim.SGD,
 }
-
-# The transformer sets these from its own parameters, so that net_params may not.
-RESERVED_NET_PARAMS = frozenset(
-    {
-        "batch_size",
-        "callbacks",
-        "criterion",
-        "criterion__gaps",
-        "criterion__loss",
-        "criterion__output",
-        "dataset",
-        "device",
-        "iterator_train",
-        "iterator_valid",
-        "lr",
-        "max_epochs",
-        "module",
-        "optimizer",
-        "optimizer__lr",
-        "train_split",
-        "verbose",
-        "warm_start",
-    }
-)
 
 # What a fit that goes on from the last one has to leave as it was.
 NETWORK_PARAMS = (
@@ -228,11 +210,6 @@ def build_net(estimator, gaps: bool, rng) -> AutoencoderNet:
     """Build the initialized skorch net that the estimator's parameters describe."""
     coordinates = estimator._coordinates
     net_params = estimator.net_params or {}
-    if reserved := RESERVED_NET_PARAMS.intersection(net_params):
-        raise ValueError(
-            f"net_params sets {sorted(reserved)}, which {type(estimator).__name__} sets from "
-            "its own parameters. Use the parameter of that name, or leave it out."
-        )
     seed = int(rng.randint(2**31))
     device = resolve_device(estimator.device)
     coordinates.to(device)
@@ -300,18 +277,38 @@ def _as_text(value) -> str:
     return getattr(value, "__qualname__", None) or ADDRESS.sub("", repr(value))
 
 
+def check_parts(estimator) -> None:
+    """Refuse parts of the user's that cannot work, before anything is computed."""
+    resolve_device(estimator.device)
+    refuse_classes(estimator)
+    check_optimizer(_optimizer(estimator))
+    check_net_params(estimator, _optimizer(estimator))
+    check_callbacks(estimator.callbacks)
+
+
 def resolve_device(device: str | torch.device) -> torch.device:
     """Give the device asked for, or a GPU where "auto" finds one."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        torch.zeros(1, device=device)
-    except (AssertionError, RuntimeError) as error:
+        # Some devices take no numbers of 64 bits, and "meta" takes none at all.
+        torch.zeros(1, dtype=torch.float64, device=device).item()
+    except (AssertionError, ImportError, RuntimeError, TypeError) as error:
         raise ValueError(
-            f"device={device!r} is not there: {str(error).splitlines()[0]} Use 'auto', 'cpu', or "
-            "a device of this machine such as 'cuda:0'."
+            f"device={str(device)!r} is not there: {_first_sentence(error)}. Use 'auto', or a "
+            f"device of this machine: {', '.join(map(repr, _devices()))}."
         ) from error
     return torch.device(device)
+
+
+def _devices() -> list[str]:
+    """Return the names of the devices that torch can compute on."""
+    return ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+
+
+def _first_sentence(error: Exception) -> str:
+    """Return what torch says first, of which it says a lot where it knows no kernels."""
+    return re.split(r"\. |\n", str(error))[0].rstrip(".")
 
 
 @contextmanager
@@ -353,10 +350,16 @@ def _module(estimator, coordinates: Coordinates, seed: int):
     )
 
 
+def _optimizer(estimator):
+    """Return the class or function that makes the optimizer."""
+    named = isinstance(estimator.optimizer, str)
+    return OPTIMIZERS[estimator.optimizer] if named else estimator.optimizer
+
+
 def _optimizer_params(estimator, net_params: dict, device: torch.device) -> dict:
     """Give the optimizer's class, its weight decay, and a fused step where it has one."""
-    cls = OPTIMIZERS.get(estimator.optimizer, estimator.optimizer)
-    takes = inspect.signature(cls).parameters
+    cls = _optimizer(estimator)
+    takes = parameters_of(cls) or {}
     params = {"optimizer": cls}
     if estimator.weight_decay != "auto":
         params["optimizer__weight_decay"] = estimator.weight_decay

@@ -43,6 +43,7 @@ from sk_autoencoder._hidden_cells import hidden_again, noise_or_hidden_cells
 from sk_autoencoder._inference import Network
 from sk_autoencoder._layers import ACTIVATIONS, NORMALIZATIONS
 from sk_autoencoder._objective import OBJECTIVES
+from sk_autoencoder._own_parts import refuse_estimators
 from sk_autoencoder._penalties import SPARSITIES
 from sk_autoencoder._precision import PRECISIONS
 from sk_autoencoder._principal_axes import explained_variance
@@ -58,6 +59,7 @@ from sk_autoencoder._validation import (
     check_validation_data,
     check_X,
     fitted_attributes,
+    gradients_enabled,
     like_input,
     like_output,
     unchanged_on_error,
@@ -145,7 +147,8 @@ class AutoencoderTransformer(
     pretrain : {"layerwise"}, default=None
         How a stack that starts from random weights, with ``linear_shortcut=False``, is
         trained beforehand: "layerwise" trains each layer of the encoder and its mirror, for
-        500 steps, to reconstruct what the layers below give [14]_.
+        500 steps or, of fewer than 65 rows, 100 for each 16 of them, to reconstruct what the
+        layers below give [14]_.
 
     module : torch.nn.Module or callable, default=None
         A network of your own in place of the stacked autoencoder: a module, which is copied
@@ -155,6 +158,9 @@ class AutoencoderTransformer(
         given the rows of X as they are, not centred and not scaled; `hidden_layer_sizes`,
         `activation` and `linear_shortcut` are not used, and `dropout`, `normalization`,
         `tied_weights` and `pretrain` are refused.
+        What it draws, first weights or dropout, comes from torch's global generator, which is
+        seeded for the fit and put back after it; that is not safe where several threads fit at
+        the same time.
 
     loss : {"squared_error", "absolute_error", "huber", "binary_crossentropy", "poisson"} or \
             callable, default="squared_error"
@@ -314,8 +320,12 @@ class AutoencoderTransformer(
 
     callbacks : list, default=None
         Callbacks of skorch, or (name, callback) pairs. `history` of the net that they are
-        given has the losses in the units of X. Callbacks of scikit-learn are set with
-        `set_callbacks`.
+        given has the losses in the units of X; batches and predictions are in coordinates of
+        the network, so that scorings of scikit-learn are refused: `EpochScoring` takes a
+        function of (net, rows, y), which can ask ``net.loss(rows)``. Refused, too, is what would
+        replace the network (`InputShapeSetter`, `LoadInitState`, ``load_best=True``), and
+        beside `lr_schedule="one_cycle"` an `LRScheduler`. Callbacks of scikit-learn are set
+        with `set_callbacks`.
 
     net_params : dict, default=None
         Further parameters of skorch's `NeuralNet`, such as
@@ -329,7 +339,10 @@ class AutoencoderTransformer(
     random_state : int, RandomState instance or None, default=None
         Determines the split, the first weights and the order of the rows. An int repeats a
         fit bit by bit on one machine; None draws from the operating system. Neither reads
-        nor changes the global generators of NumPy and torch.
+        nor changes the global generators of NumPy and torch. In several threads, each with an
+        estimator of its own, fits repeat too, but not with a `module` that draws numbers: it
+        draws from torch's global generator, which all threads share. Fit those in processes,
+        as joblib's "loky" does.
 
     verbose : int or bool, default=0
         Whether to print skorch's table, a line an epoch, and at the end of `fit`, where the
@@ -666,7 +679,7 @@ class AutoencoderTransformer(
             `groups` or `X_val` do not suit X, if parameters make no sense together, or if the
             fit diverges. What was fitted before is kept.
         """
-        with unchanged_on_error(self), enough_threads(math.inf):
+        with unchanged_on_error(self), gradients_enabled(), enough_threads(math.inf):
             resume = self.warm_start and hasattr(self, "net_")
             validation = X_val, y_val, sample_weight_val, groups_val
             data, given, rng = self._check(X, y, sample_weight, resume, groups, validation)
@@ -736,7 +749,7 @@ class AutoencoderTransformer(
         self : object
             The fitted transformer.
         """
-        with unchanged_on_error(self), enough_threads(math.inf):
+        with unchanged_on_error(self), gradients_enabled(), enough_threads(math.inf):
             resume = hasattr(self, "net_")
             data, _, rng = self._check(X, y, sample_weight, resume)
             rows = np.arange(len(data))
@@ -940,7 +953,7 @@ class AutoencoderTransformer(
         feature. With no epochs these are PCA's components.
         """
         check_is_fitted(self)
-        with self._threads(self._width):
+        with gradients_enabled(), self._threads(self._width):
             network = self._network(np.float64, whiten=False)
             components = network.local_linear_map(self._axes.mean)
         return like_attribute(components, self.mean_)
@@ -1030,9 +1043,14 @@ class AutoencoderTransformer(
         network = self._network(data.X.dtype, gaps=data.gaps, whiten=False)
         return replace(network, n_components=self._width)
 
+    def _validate_params(self):
+        refuse_estimators(self)
+        super()._validate_params()
+
     def _check(self, X, y, sample_weight, resume, groups=None, validation=(None,) * 4):
         """Return checked data, those of the user's own validation rows, and a random source."""
         check_combinations(self)
+        _start.check_parts(self)
         if self.supervised_weight or is_dispatched(y):
             y = as_numpy(y, "y")
         data = check_data(self, X, y, sample_weight, groups, reset=not resume)

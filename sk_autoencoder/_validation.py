@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
@@ -17,17 +17,19 @@ from sklearn.utils import (
     assert_all_finite,
     check_consistent_length,
     column_or_1d,
+    validation,
 )
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
 from sklearn.utils.validation import (
     _check_sample_weight,
     _num_samples,
     check_array,
-    validate_data,
 )
 
 from sk_autoencoder._arrays import as_numpy, like
+from sk_autoencoder._not_numbers import named_cells
 from sk_autoencoder._objective import find_objective
+from sk_autoencoder._own_callbacks import check_callback
 from sk_autoencoder._threads import enough_threads
 
 DTYPES = [np.float64, np.float32]
@@ -68,6 +70,12 @@ class Data:
 
     def __len__(self) -> int:
         return self.X.shape[0]
+
+
+def validate_data(estimator, X, **params):
+    """Return X as scikit-learn's function of that name does; errors name the cells to blame."""
+    with named_cells(X):
+        return validation.validate_data(estimator, X, **params)
 
 
 def check_X(estimator, X, *, reset: bool) -> tuple[Any, bool]:
@@ -195,8 +203,9 @@ def check_validation_data(estimator, data: Data, X, y, sample_weight, groups) ->
     try:
         y = None if y is None else as_numpy(y, "y_val")
         given = check_data(estimator, X, y, sample_weight, groups, reset=False)
-    except ValueError as error:
-        raise ValueError(f"X_val cannot judge the epochs: {error}") from error
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"X_val cannot judge the epochs: {error}") from error
     rows = given.X.astype(data.X.dtype, copy=False)
     return replace(given, X=rows, gaps=given.gaps or data.gaps)
 
@@ -229,7 +238,8 @@ def check_codes(estimator, Z) -> np.ndarray:
     Z = as_numpy(Z)
     if _is_finite_matrix(Z, estimator.n_components_):
         return Z
-    Z = check_array(Z, dtype=DTYPES, input_name="X", estimator=estimator)
+    with named_cells(Z):
+        Z = check_array(Z, dtype=DTYPES, input_name="X", estimator=estimator)
     name, k = type(estimator).__name__, estimator.n_components_
     if Z.shape[1] > k or (Z.shape[1] < k and not estimator.nested):
         raise ValueError(
@@ -283,14 +293,9 @@ def check_hidden_layer_sizes(hidden_layer_sizes):
 
 
 def check_callbacks(callbacks) -> list:
-    """Give skorch's callbacks as a list, and tell those of scikit-learn where they belong."""
+    """Give skorch's callbacks as a list; refuse what cannot work, and say what does."""
     for item in callbacks or []:
-        callback = item[1] if isinstance(item, (tuple, list)) and len(item) == 2 else item
-        if not hasattr(callback, "on_train_begin"):
-            raise TypeError(
-                f"callbacks has {callback!r}, which is no callback of skorch. Callbacks of "
-                "scikit-learn are set with set_callbacks."
-            )
+        check_callback(item)
     return list(callbacks or [])
 
 
@@ -327,6 +332,14 @@ def like_output(estimator, X: np.ndarray, original):
     if names is None:
         names = np.array([f"x{i}" for i in range(X.shape[1])], dtype=object)
     return ADAPTERS_MANAGER.adapters[container].create_container(X, original, columns=names)
+
+
+def gradients_enabled() -> AbstractContextManager:
+    """Return a context in which gradients are recorded, whatever the caller has set.
+
+    What is made in torch's inference mode could not be trained, then or later.
+    """
+    return torch.inference_mode(mode=False)
 
 
 @contextmanager

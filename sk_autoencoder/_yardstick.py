@@ -34,8 +34,10 @@ def pca_and_mean(
         share = ~np.isnan(x) * weight
         mean, *reconstructions = pca_reconstructions(axes, fill(x), sizes)
         losses = [_cells(criterion.objective, back, x) for back in reconstructions]
-        totals[0] += (np.mean(losses, axis=0) * share).sum()
-        totals[1] += (_cells(criterion.objective, mean, x) * share).sum()
+        # A loss of the user's may be infinite: whether that matters is seen before the first step.
+        with np.errstate(invalid="ignore"):
+            totals[0] += (np.mean(losses, axis=0) * share).sum()
+            totals[1] += (_cells(criterion.objective, mean, x) * share).sum()
         n_cells += share.sum()
     pca, mean = totals / max(n_cells, np.finfo(float).tiny)
     return float(pca), float(mean)

@@ -1,12 +1,19 @@
 """Input that cannot be used is refused in words; input that is hard gives what is right."""
 
+import datetime
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
+import torch
 from scipy import sparse
 from sklearn.decomposition import PCA
+from torch.utils.data import DataLoader, TensorDataset
+
+from sk_autoencoder import AutoencoderOutlierDetector
 
 FITS = ("fit", "partial_fit", "fit_transform")
 
@@ -35,6 +42,128 @@ REFUSED = {
     "three dimensions": (lambda X: X[None], "dim 3"),
     "a number": (lambda X: 1.0, "Expected 2D array"),
 }
+
+MIXED = "OneHotEncoder or OrdinalEncoder.*plot_mixed_table"
+
+
+def with_column(X, values):
+    """A table whose third column, "c", has two values in turn."""
+    column = pd.Series(values).iloc[np.arange(len(X)) % 2].reset_index(drop=True)
+    return pd.DataFrame(X, columns=list("abcdef")).assign(c=column)
+
+
+def torch_data(X):
+    return TensorDataset(torch.from_numpy(X))
+
+
+def words(X):
+    return [*X[:4].tolist(), [0.0, "word", 1.0, 1.0, 1.0, 1.0]]
+
+
+NO_MATRIX = {
+    "dataset": (torch_data, r"X is a Dataset of torch \(TensorDataset\).*dataset.tensors"),
+    "loader": (lambda X: DataLoader(torch_data(X)), "X is a DataLoader of torch.*partial_fit"),
+    "dict": (lambda X: {"a": [1.0, 2.0]}, r"X is a mapping \(dict\).*pandas.DataFrame\(X\)"),
+    "dicts": (lambda X: pd.DataFrame(X).to_dict("records"), "X is a sequence of map.*DictVect"),
+    "generator": (lambda X: (row for row in X), r"X is an iterator \(generator\).*list\(X\)"),
+    "map": (lambda X: map(list, X), r"X is an iterator \(map\)"),
+    "set": (lambda X: {1.0, 2.0}, "X is a set, which has no order"),
+    "string": (lambda X: "table.csv", "X is a string or a path.*pandas.read_csv"),
+    "path": (lambda X: Path("table.csv"), "X is a string or a path.*pandas.read_csv"),
+    "lazy table": (lambda X: pl.LazyFrame(X), r"X is a lazy table.*X.collect\(\)"),
+    "named fields": (lambda X: pd.DataFrame(X).to_records(), "X is an array with named fields"),
+    "mask": (lambda X: np.ma.masked_less(X, 0), r"X is a masked array.*filled\(np.nan\)"),
+    "words": (words, rf"Column 1 of X has 'word' in row 4, a str.*{MIXED}"),
+    "strings": (lambda X: with_column(X, ["1", "x"]), rf"Column 'c' .*'x' in row 1.*{MIXED}"),
+    "categories": (
+        lambda X: with_column(X, pd.Categorical(["x", "y"])),
+        rf"Column 'c' of X has 'x' in row 0.*{MIXED}",
+    ),
+    "dates": (
+        lambda X: with_column(X, pd.to_datetime(["2020", "2021"])),
+        r"Column 'c' of X has Timestamp.* in row 0.*days since the first one",
+    ),
+    "dates with a zone": (
+        lambda X: with_column(X, pd.to_datetime(["2020", "2021"], utc=True)),
+        r"Column 'c' of X has Timestamp.* in row 0.*days since the first one",
+    ),
+    "nothing but dates": (
+        lambda X: X.astype("datetime64[s]"),
+        "Column 0 of X has .*datetime64.* in row 0.*days since the first one",
+    ),
+    "a table of dates": (
+        lambda X: pd.DataFrame(X.astype("datetime64[s]")),
+        "Column 0 of X has Timestamp.*days since the first one",
+    ),
+    "dates of polars": (
+        lambda X: pl.DataFrame({"a": [1.0] * 3, "b": [datetime.date(2020, 1, 1)] * 3}),
+        r"Column 'b' of X has datetime.date\(2020, 1, 1\) in row 0",
+    ),
+    "durations": (
+        lambda X: with_column(X, pd.to_timedelta([1, 2], unit="s")),
+        r"Column 'c' of X has Timedelta.*column / pandas.Timedelta\(seconds=1\)",
+    ),
+    "nothing but durations": (
+        lambda X: X.astype("timedelta64[s]"),
+        "Column 0 of X has .*timedelta64.*column / pandas.Timedelta",
+    ),
+    "complex": (lambda X: with_column(X, [1j, 2]), r"Column 'c' .*1j.*\[X.real, X.imag\]"),
+    "lists": (lambda X: with_column(X, [[1], [2]]), "Column 'c' of X has .1. in row 0.*items"),
+    "NA": (lambda X: with_column(X, [1.0, pd.NA]), r"<NA> in row 1.*astype\('Float64'\)"),
+    "ragged": (lambda X: [[1, 2], [1, 2], [1]], "Row 2 of X has 1 cells, but row 0 has 2"),
+}
+
+
+@pytest.mark.parametrize("method", FITS)
+@pytest.mark.parametrize(("spoil", "message"), NO_MATRIX.values(), ids=NO_MATRIX)
+def test_what_is_no_matrix_of_numbers_is_named_by_each_fit(quick, X, method, spoil, message):
+    with pytest.raises((ValueError, TypeError), match=f"(?s){message}"):
+        getattr(quick(), method)(spoil(X))
+
+
+@pytest.mark.filterwarnings("ignore:X has feature names")  # of the tables, fitted on an array
+@pytest.mark.parametrize("method", ["transform", "reconstruct", "score_samples", "score"])
+def test_what_is_no_matrix_of_numbers_is_named_after_the_fit(quick, X, method):
+    autoencoder = quick().fit(X)
+    for spoil, message in NO_MATRIX.values():
+        with pytest.raises((ValueError, TypeError), match=f"(?s){message}"):
+            getattr(autoencoder, method)(spoil(X))
+
+
+def test_codes_that_are_no_matrix_of_numbers_are_named(quick, X):
+    autoencoder = quick().fit(X)
+    for name in ("loader", "dict", "words", "nothing but dates", "ragged"):
+        spoil, message = NO_MATRIX[name]
+        with pytest.raises((ValueError, TypeError), match=f"(?s){message}"):
+            autoencoder.inverse_transform(spoil(X))
+
+
+def test_what_is_no_matrix_of_numbers_is_named_by_the_detector(quick, X):
+    detector = AutoencoderOutlierDetector(quick(), novelty=True)
+    fitted = AutoencoderOutlierDetector(quick(), novelty=True).fit(X)
+    for name in ("loader", "dict", "words", "nothing but dates"):
+        spoil, message = NO_MATRIX[name]
+        for method in (detector.fit, fitted.predict, fitted.explain):
+            with pytest.raises((ValueError, TypeError), match=f"(?s){message}"):
+                method(spoil(X))
+
+
+NUMBERS = {
+    "strings of numbers": lambda X: X.astype(str),
+    "objects": lambda X: X.astype(object),
+    "categories of numbers": lambda X: with_column(X, pd.Categorical([1, 2])),
+    "missing whole numbers": lambda X: with_column(X, pd.array([1, None], dtype="Int64")),
+    "None": lambda X: with_column(X, pd.Series([1.0, None], dtype=object)),
+    "truth values": lambda X: X > 0,
+    "memory": memoryview,
+    "keys of cells": sparse.dok_matrix,
+}
+
+
+@pytest.mark.parametrize("make", NUMBERS.values(), ids=NUMBERS)
+def test_what_can_be_read_as_numbers_is(quick, X, make):
+    assert quick(max_epochs=0).fit(make(X)).transform(make(X)).shape == (120, 2)
+
 
 # What is sparse says of each cell what it is, so that NaN there is no gap.
 REFUSED_ROWS = {

@@ -2,12 +2,37 @@
 
 import gc
 import weakref
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
+import torch
+from scipy import sparse
 from sklearn.callback import ScoringMonitor
-from skorch.callbacks import Callback, Checkpoint, EarlyStopping, EpochScoring, LRScheduler
-from torch.optim.lr_scheduler import StepLR
+from sklearn.metrics import make_scorer, r2_score
+from skorch.callbacks import (
+    BatchScoring,
+    Callback,
+    Checkpoint,
+    EarlyStopping,
+    EpochScoring,
+    Freezer,
+    GradientNormClipping,
+    Initializer,
+    InputShapeSetter,
+    LoadInitState,
+    LRScheduler,
+    MlflowLogger,
+    ParamMapper,
+    PassthroughScoring,
+    ProgressBar,
+    SacredLogger,
+    TensorBoard,
+    TrainEndCheckpoint,
+    Unfreezer,
+    WandbLogger,
+)
+from torch.optim.lr_scheduler import CyclicLR, ReduceLROnPlateau, StepLR
 
 HOOKS = (
     "on_train_begin",
@@ -242,3 +267,180 @@ def test_callbacks_see_the_end_of_the_epoch_in_which_the_fit_stops(quick, X, cap
 def test_callbacks_of_scikit_learn_are_told_where_they_belong(quick, X):
     with pytest.raises(TypeError, match="set_callbacks"):
         quick(callbacks=[ScoringMonitor(scoring=None)]).fit(X)
+
+
+def squares(net, x, y):
+    """A score of what a net gives for x, as a function of the user's would compute it."""
+    return float(np.nanmean(np.square(np.asarray(net.predict(x)) - y)))
+
+
+KINDS = {
+    "dense": {},
+    "missing cells": {},
+    "sparse": {},
+    "corrupted": {"corruption": "swap"},
+    "cells of X": {"loss": "huber"},
+    "supervised": {"supervised_weight": 1.0},
+}
+
+
+def rows_of(kind, X):
+    """Rows of X as a kind of them is passed to fit."""
+    if kind == "missing cells":
+        return np.where(np.random.RandomState(0).uniform(size=X.shape) < 0.1, np.nan, X)
+    return sparse.csr_array(np.where(X > 0.3, X, 0.0)) if kind == "sparse" else X
+
+
+@pytest.mark.parametrize("kept_bytes", [2**27, 0], ids=["kept", "read"])
+@pytest.mark.parametrize("use_caching", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_scoring_function_is_called_after_each_epoch(
+    quick, X, kind, use_caching, kept_bytes, monkeypatch
+):
+    monkeypatch.setattr("sk_autoencoder._batches.KEPT_BYTES", kept_bytes)
+    scoring = EpochScoring(
+        lambda net, rows, y: net.loss(rows), name="again", use_caching=use_caching
+    )
+    autoencoder = quick(callbacks=[scoring], max_epochs=2, **KINDS[kind])
+    history = autoencoder.fit(rows_of(kind, X), (X[:, 0] > 0).astype(int)).history_[1:]
+    np.testing.assert_allclose(history["again"], history["valid_loss"], rtol=1e-5)
+
+
+def test_a_scoring_function_is_given_what_the_net_gave_and_was_to_give(quick, X):
+    scorings = [
+        EpochScoring(squares, name="of epoch"),
+        BatchScoring(squares, name="of batches"),
+        EpochScoring(squares, name="of training", on_train=True),
+        BatchScoring(squares, name="of steps", on_train=True),
+    ]
+    autoencoder = quick(callbacks=scorings, max_epochs=2).fit(X)
+    history = autoencoder.history_[1:]
+    unit = autoencoder._coordinates.unit
+    pairs = [(name, "valid_loss") for name in ("of epoch", "of batches")]
+    pairs += [(name, "train_loss") for name in ("of training", "of steps")]
+    for name, loss in pairs:
+        np.testing.assert_allclose(history[name] * unit, history[loss], rtol=1e-5)
+
+
+def test_losses_of_batches_are_in_the_units_of_x(quick, X):
+    passed = [PassthroughScoring("train_loss", on_train=True), PassthroughScoring("valid_loss")]
+    plain, scored = (quick(callbacks=c).fit(100 * X).history_ for c in ([Callback()], passed))
+    for name in ("train_loss", "valid_loss"):
+        np.testing.assert_allclose(scored[name], plain[name], rtol=1e-6)
+
+
+REFUSED = {
+    "a name": (EpochScoring("r2"), "EpochScoring, with a scoring of scikit-learn.*ScoringMonitor"),
+    "no scoring": (EpochScoring(None, name="s"), "EpochScoring, with a scoring of scikit-learn"),
+    "a metric": (EpochScoring(r2_score), "EpochScoring, with a scoring of scikit-learn"),
+    "a scorer": (BatchScoring(make_scorer(r2_score)), "BatchScoring, with a scoring of scikit"),
+    "a name, by batches": (BatchScoring("accuracy"), "BatchScoring, with a scoring of scikit"),
+    "training": (PassthroughScoring("train_loss"), "Set on_train=True for"),
+    "validation": (PassthroughScoring("valid_loss", on_train=True), "and False for what is of val"),
+    "shape": (InputShapeSetter(), "InputShapeSetter, which would make.*'module__input_dim'"),
+    "a class": (InputShapeSetter, "InputShapeSetter, which would make the module anew"),
+    "state": (LoadInitState(Checkpoint()), "LoadInitState, which would replace.*partial_fit or"),
+    "best weights": (EarlyStopping(load_best=True), "EarlyStopping, with load_best=True.*Leave"),
+    "best file": (Checkpoint(load_best=True), "Checkpoint, with load_best=True, but which"),
+    "our name": (("best_epoch", Callback()), "the name 'best_epoch', which.*another name"),
+}
+
+
+@pytest.mark.parametrize("early_stopping", [True, False])
+@pytest.mark.parametrize(("callback", "reason"), REFUSED.values(), ids=REFUSED)
+def test_a_callback_that_cannot_work_is_refused_before_anything_is_computed(
+    quick, X, callback, reason, early_stopping, monkeypatch
+):
+    monkeypatch.setattr("sk_autoencoder._start.find_axes", None)
+    for method in ("fit", "partial_fit"):
+        with pytest.raises(ValueError, match=reason):
+            getattr(quick(callbacks=[callback], early_stopping=early_stopping), method)(X)
+
+
+@pytest.mark.parametrize("policy", ["WarmRestartLR", StepLR, CyclicLR, ReduceLROnPlateau])
+def test_two_schedules_of_the_learning_rate_are_told_apart(quick, X, policy):
+    steps = {StepLR: {"step_size": 1}, CyclicLR: {"base_lr": 1e-3, "max_lr": 1e-2}}
+    schedule = LRScheduler(policy, monitor="train_loss", **steps.get(policy, {}))
+    autoencoder = quick(callbacks=[schedule])
+    with pytest.raises(ValueError, match=r"LRScheduler with policy=.*lr_schedule='one_cycle'. Set"):
+        autoencoder.fit(X)
+    autoencoder.partial_fit(X)
+    autoencoder.set_params(lr_schedule="constant").fit(X)
+
+
+@pytest.mark.parametrize("callback", [EarlyStopping(), Checkpoint()])
+def test_what_looks_at_validation_losses_needs_validation_rows(quick, X, callback):
+    autoencoder = quick(callbacks=[callback], early_stopping=False)
+    for fit in (autoencoder.fit, quick(callbacks=[callback]).partial_fit):
+        with pytest.raises(ValueError, match=r"monitor='valid_loss.*Set monitor='train_loss"):
+            fit(X)
+    # Where there is no epoch, nothing is looked at.
+    assert quick(4, callbacks=[EarlyStopping()]).fit(X[:4]).n_iter_ == 0
+
+
+def test_a_policy_that_is_no_callback_is_told_where_it_belongs(quick, X):
+    policy = StepLR(torch.optim.SGD([torch.zeros(1, requires_grad=True)]), 1)
+    with pytest.raises(TypeError, match=r"no callback of skorch.*go into LRScheduler"):
+        quick(callbacks=[policy]).fit(X)
+
+
+def test_gradients_are_clipped(quick, X):
+    norms = []
+
+    class Norms(Callback):
+        def on_grad_computed(self, net, named_parameters, **kwargs):
+            gradients = [p.grad.flatten() for _, p in named_parameters if p.grad is not None]
+            norms.append(torch.cat(gradients).norm().item())
+
+    quick(callbacks=[GradientNormClipping(1e-3), Norms()], max_epochs=1).fit(X)
+    assert max(norms) == pytest.approx(1e-3, rel=1e-3)
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_frozen_weights_stay_as_they_are(quick, X, goes_on):
+    params = {"early_stopping": False, "weight_decay": 0.1}
+    start = quick(max_epochs=0, **params).fit(X).net_.module_.state_dict()
+    autoencoder = quick(callbacks=[Freezer("encoder*")], **params).fit(X)
+    if goes_on:
+        autoencoder.set_params(callbacks=None).partial_fit(X)
+    for name, weights in autoencoder.net_.module_.state_dict().items():
+        assert weights.equal(start[name]) is name.startswith("encoder"), name
+
+
+def test_weights_are_thawed_and_set_when_they_are_to_be(quick, X):
+    params = {"early_stopping": False, "max_epochs": 3, "average": False}
+    start = quick(**params | {"max_epochs": 0}).fit(X).net_.module_.state_dict()
+    callbacks = [
+        Freezer("encoder*"),
+        Unfreezer("encoder.0.*", at=3),
+        ParamMapper("decoder.0.bias", at=3, fn=torch.nn.init.zeros_),
+        Initializer("decoder.2.bias", fn=torch.nn.init.ones_),
+    ]
+    weights = quick(callbacks=callbacks, **params).fit(X).net_.module_.state_dict()
+    assert not weights["encoder.0.weight"].equal(start["encoder.0.weight"])
+    assert weights["encoder.2.weight"].equal(start["encoder.2.weight"])
+    assert weights["decoder.2.bias"].mean() > 0.5
+
+
+def test_a_checkpoint_is_loaded_again(quick, X, tmp_path):
+    checkpoint = Checkpoint(dirname=str(tmp_path), monitor="valid_loss_best")
+    autoencoder = quick(callbacks=[checkpoint]).fit(X)
+    codes = autoencoder.transform(X.astype(np.float32))
+    autoencoder.net_.load_params(checkpoint=checkpoint)
+    np.testing.assert_allclose(autoencoder.transform(X.astype(np.float32)), codes, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [TensorBoard, SacredLogger, MlflowLogger, WandbLogger, TrainEndCheckpoint, ProgressBar],
+)
+def test_what_tells_others_of_a_training_does(quick, X, callback, tmp_path):
+    run = MagicMock(dir=str(tmp_path))
+    made = {
+        MlflowLogger: lambda: MlflowLogger(run=run, client=run),
+        TrainEndCheckpoint: lambda: TrainEndCheckpoint(dirname=str(tmp_path)),
+        ProgressBar: ProgressBar,
+    }.get(callback, lambda: callback(run))()
+    history = quick(callbacks=[made]).fit(X).history_
+    if callback in (TensorBoard, SacredLogger, MlflowLogger, WandbLogger):
+        assert str(history["valid_loss"].iloc[-1]) in str(run.mock_calls)

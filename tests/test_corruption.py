@@ -1,5 +1,6 @@
 """Denoising: what corrupts rows, that targets stay clean, and what a fit makes of it."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -7,10 +8,17 @@ import pytest
 import torch
 from scipy import sparse
 from sklearn.decomposition import PCA
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
-from sk_autoencoder import AutoencoderTransformer, _hidden_cells, _training
+from sk_autoencoder import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    _hidden_cells,
+    _training,
+)
 from sk_autoencoder._corruption import CORRUPTIONS, CorruptedRows
 from sk_autoencoder._validation import Data
 
@@ -290,3 +298,38 @@ def test_a_denoising_fit_is_pickled_and_goes_on(quick, X):
     assert isinstance(
         _training._rows(copy, Data(X, X, None), np.arange(9), fixed=True), CorruptedRows
     )
+
+
+def half(x, generator):
+    """Corrupt rows by a function that can be imported, and so pickled."""
+    return x * (torch.rand(x.shape, generator=generator) > 0.5)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda a: pickle.loads(pickle.dumps(a))])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_a_fit_with_a_function_is_pickled_and_goes_on(quick, X, method, copied):
+    autoencoder = getattr(quick(corruption=half), method)(X)
+    other = copied(autoencoder)
+    np.testing.assert_array_equal(
+        autoencoder.partial_fit(X).transform(X), other.partial_fit(X).transform(X)
+    )
+
+
+@pytest.mark.parametrize("holder", ["pipeline", "search", "detector"])
+def test_what_holds_a_fit_with_a_function_is_pickled(quick, X, holder):
+    autoencoder = quick(corruption=half)
+    made = {
+        "pipeline": lambda: make_pipeline(StandardScaler(), autoencoder),
+        "search": lambda: GridSearchCV(autoencoder, {"lr": [0.01, 0.02]}, cv=2, n_jobs=2),
+        "detector": lambda: AutoencoderOutlierDetector(autoencoder, novelty=True),
+    }[holder]()
+    made.fit(X)
+    other = pickle.loads(pickle.dumps(made))
+    use = "score_samples" if holder == "detector" else "transform"
+    np.testing.assert_array_equal(getattr(other, use)(X), getattr(made, use)(X))
+
+
+def test_fits_with_a_function_come_back_from_other_processes(quick, X):
+    params = {"cv": 2, "n_jobs": 2, "return_estimator": True}
+    for autoencoder in cross_validate(quick(corruption=half), X, **params)["estimator"]:
+        assert pickle.loads(pickle.dumps(autoencoder)).transform(X).shape == (120, 2)

@@ -112,3 +112,20 @@ def test_a_fit_that_goes_on_is_not_pretrained_again(quick, X, monkeypatch):
     autoencoder.partial_fit(X)
     with pytest.raises(TypeError):
         quick(**STACK).partial_fit(X)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_steps"), [(2, 100), (16, 100), (17, 200), (64, 400), (65, 500), (120, 500)]
+)
+def test_steps_follow_the_number_of_rows(quick, X, n_rows, n_steps, monkeypatch):
+    taken = []
+
+    class Counting(torch.optim.Adam):
+        def step(self, closure=None):
+            taken.append(1)
+            return super().step(closure)
+
+    monkeypatch.setattr(_pretraining, "N_STEPS", 500)
+    monkeypatch.setattr(torch.optim, "Adam", Counting)
+    quick(1, hidden_layer_sizes=(), max_epochs=0, **STACK).fit(X[:n_rows])
+    assert len(taken) == n_steps

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from joblib import Parallel, delayed
+from skorch.callbacks import Callback
 from threadpoolctl import threadpool_info
 from torch import nn
 
@@ -158,6 +159,62 @@ def test_gradients_switched_off_outside_do_not_stop_the_training(quick, X):
     with torch.no_grad():
         np.testing.assert_array_equal(quick().fit_transform(X), expected)
         assert not torch.is_grad_enabled()
+
+
+def used(autoencoder, X):
+    """What the methods give that compute with torch."""
+    codes = autoencoder.transform(X)
+    new = autoencoder.sample(3, random_state=0)
+    return codes, autoencoder.inverse_transform(codes), autoencoder.components_, new
+
+
+# Each of them does something else with gradients.
+WAYS = {
+    "default": {},
+    "textbook, pretrained": {"linear_shortcut": False, "pretrain": "layerwise"},
+    "variational": {"variational": True},
+    "penalties": {"sparsity_penalty": 0.1, "contractive_penalty": 0.1},
+    "supervised": {"supervised_weight": 1.0},
+    "corruption": {"corruption": "swap"},
+    "cells of X": {"loss": "huber"},
+    "nested, whitened": {"nested": True, "whiten": True},
+    "module": {"module": WithDropout},
+    "callbacks": {"callbacks": [Callback()]},
+}
+
+
+@pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad])
+@pytest.mark.parametrize("params", WAYS.values(), ids=list(WAYS))
+def test_modes_of_the_caller_in_which_torch_records_no_gradients_do_not_matter(
+    quick, X, params, mode
+):
+    X, y = X.astype(np.float32), (X[:, 0] > 0).astype(int)
+    plain, other = quick(**params), quick(**params)
+    plain.fit(X, y)
+    with mode():
+        other.fit(X, y)
+        for ours, theirs in zip(used(other, X), used(plain, X), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    assert not [p for p in other.net_.module_.parameters() if p.is_inference()]
+    plain.partial_fit(X, y).partial_fit(X, y)
+    with mode():
+        other.partial_fit(X, y)
+    other.partial_fit(X, y)
+    for autoencoder in (plain, other):
+        autoencoder.set_params(warm_start=True, early_stopping=False)
+    plain.fit(X, y)
+    with mode():
+        other.fit(X, y)
+    for ours, theirs in zip(used(other, X), used(plain, X), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_module_made_in_inference_mode_is_trained(quick, X):
+    params = {"early_stopping": False, "lr": 0.05}
+    with torch.inference_mode():
+        module = WithDropout()
+        autoencoder = quick(module=module, **params).fit(X)
+    assert autoencoder.history_["train_loss"].iloc[-1] < autoencoder.history_["train_loss"][1]
 
 
 def test_a_default_dtype_of_the_caller_does_not_matter(quick, X):

@@ -2,6 +2,9 @@
 
 import copy
 import pickle
+import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -66,6 +69,42 @@ def test_a_random_state_that_seeds_nothing_is_refused(quick, X, seed):
     autoencoder = quick().fit(X)
     with pytest.raises(ValueError, match=r"random_state=.* Pass such a generator, a whole number"):
         autoencoder.sample(5, random_state=seed)
+
+
+def in_threads(function, arguments):
+    """Results of a function, called in as many threads at once as there are arguments."""
+    start = threading.Barrier(len(arguments), timeout=60)
+
+    def call(argument):
+        start.wait()
+        return function(argument)
+
+    with ThreadPoolExecutor(len(arguments)) as pool:
+        return [
+            future.result(timeout=60)
+            for future in [pool.submit(call, argument) for argument in arguments]
+        ]
+
+
+@pytest.mark.parametrize("variational", [False, True])
+def test_samples_in_threads_are_those_in_sequence(quick, X, variational):
+    autoencoder = quick(variational=variational).fit(X)
+    other = copy.deepcopy(autoencoder)
+    expected = [other.sample(3000, random_state=seed) for seed in range(8)]
+    filters = list(warnings.filters)
+    for _ in range(5):
+        drawn = in_threads(lambda seed: autoencoder.sample(3000, random_state=seed), range(8))
+        for ours, theirs in zip(drawn, expected, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    assert warnings.filters == filters
+
+
+def test_the_mixture_is_fitted_once_for_all_threads(quick, X, monkeypatch):
+    fitted, fit = [], _sampling._fit
+    monkeypatch.setattr(_sampling, "_fit", lambda codes: fitted.append(1) or fit(codes))
+    autoencoder = quick().fit(X)
+    in_threads(lambda seed: autoencoder.sample(random_state=seed), range(6))
+    assert len(fitted) == 1
 
 
 def test_numpys_generator_is_neither_read_nor_moved(quick, X):

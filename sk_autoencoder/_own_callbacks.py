@@ -1,0 +1,115 @@
+"""Callbacks of skorch that cannot do here what they are for: refused, with what does it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from skorch.callbacks import (
+    BatchScoring,
+    Checkpoint,
+    EarlyStopping,
+    EpochScoring,
+    InputShapeSetter,
+    LoadInitState,
+    LRScheduler,
+    PassthroughScoring,
+)
+
+OWN_CALLBACKS = frozenset({"best_epoch", "early_stopping", "epoch_timer", "print_log"})
+
+
+def _predicts(callback) -> bool:
+    """Whether a scoring is one of scikit-learn, which compares predictions with the target."""
+    scoring = getattr(callback, "scoring", None)
+    return not callable(scoring) or str(getattr(scoring, "__module__", "")).startswith("sklearn.")
+
+
+def _is_of_other_batches(callback) -> bool:
+    """Whether a score is looked for in training batches, but of validation ones, or the reverse."""
+    other = "valid_" if getattr(callback, "on_train", False) else "train_"
+    return str(getattr(callback, "name", "")).startswith(other)
+
+
+# Classes, which of their instances are refused, and why.
+REFUSED: list[tuple[tuple[type, ...], Callable[[Any], bool], str]] = [
+    (
+        (InputShapeSetter,),
+        lambda _: True,
+        "which would make the module anew when the training begins, without what the fit has set "
+        "up. Pass net_params={'module__input_dim': X.shape[1]}, or as module a function that "
+        "makes one for X.",
+    ),
+    (
+        (LoadInitState,),
+        lambda _: True,
+        "which would replace the network that the fit has set up for X, and its history. To go on "
+        "training, keep the estimator (pickle, joblib) and use partial_fit or warm_start=True.",
+    ),
+    (
+        (Checkpoint, EarlyStopping),
+        lambda callback: getattr(callback, "load_best", False),
+        "with load_best=True, but which weights to keep is for the fit to choose: those of the "
+        "best validation epoch with early_stopping=True, else the last ones. Leave load_best out.",
+    ),
+    (
+        (EpochScoring, BatchScoring),
+        _predicts,
+        "with a scoring of scikit-learn, which would compare predictions with the rows of X, while "
+        "the net computes in coordinates of its own. Pass a function of (net, rows, y), for "
+        "EpochScoring such as lambda net, rows, y: net.loss(rows); or score rows of X with "
+        "set_callbacks(ScoringMonitor(scoring=None)), of sklearn.callback.",
+    ),
+    (
+        (PassthroughScoring,),
+        _is_of_other_batches,
+        "whose on_train does not go with its name. Set on_train=True for what is recorded of "
+        "training batches, such as 'train_loss', and False for what is of validation batches.",
+    ),
+]
+
+
+def check_callback(item) -> None:
+    """Refuse what is no callback of skorch, or one that cannot do here what it is for."""
+    named = isinstance(item, (tuple, list)) and len(item) == 2
+    name, callback = item if named else (None, item)
+    if not hasattr(callback, "on_train_begin"):
+        raise TypeError(
+            f"callbacks has {callback!r}, which is no callback of skorch. Callbacks of "
+            "scikit-learn are set with set_callbacks, and policies of the learning rate go into "
+            "LRScheduler of skorch."
+        )
+    if name in OWN_CALLBACKS:
+        raise ValueError(
+            f"callbacks has the name {name!r}, which a callback of the fit itself has. Choose "
+            "another name."
+        )
+    kind = callback if inspect.isclass(callback) else type(callback)
+    for kinds, is_refused, reason in REFUSED:
+        if issubclass(kind, kinds) and is_refused(callback):
+            raise ValueError(f"callbacks has {kind.__name__}, {reason}")
+
+
+def check_schedule(lr_schedule: str, callbacks: Iterable) -> None:
+    """Refuse that two set the learning rate."""
+    for _, callback in callbacks:
+        if lr_schedule != "constant" and isinstance(callback, LRScheduler):
+            raise ValueError(
+                f"callbacks has LRScheduler with policy={callback.policy!r}, which sets the "
+                f"learning rate, and so does lr_schedule={lr_schedule!r}. Set "
+                "lr_schedule='constant' to leave it to the callback, or leave the callback out."
+            )
+
+
+def check_monitors(callbacks: Iterable) -> None:
+    """Refuse callbacks that look at validation losses, where there are no validation rows."""
+    for _, callback in callbacks:
+        monitor = getattr(callback, "monitor", None)
+        if isinstance(monitor, str) and monitor.startswith("valid_"):
+            raise ValueError(
+                f"callbacks has {type(callback).__name__} with monitor={monitor!r}, but no rows "
+                "are set aside for validation: with early_stopping=False and in partial_fit there "
+                f"are none. Set monitor={monitor.replace('valid_', 'train_')!r}, or call fit with "
+                "early_stopping=True."
+            )

@@ -1,0 +1,199 @@
+"""Parts that a user brings along: what is asked of them, said before time is lost."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from difflib import get_close_matches
+from typing import Any
+
+import torch
+from sklearn.base import BaseEstimator
+from skorch import NeuralNet
+from torch import nn
+
+# The transformer sets these from its own parameters, so that net_params may not.
+RESERVED_NET_PARAMS = frozenset(
+    {
+        "batch_size",
+        "callbacks",
+        "compile",
+        "criterion",
+        "criterion__gaps",
+        "criterion__loss",
+        "criterion__output",
+        "dataset",
+        "device",
+        "iterator_train",
+        "iterator_valid",
+        "lr",
+        "max_epochs",
+        "module",
+        "optimizer",
+        "optimizer__lr",
+        "train_split",
+        "verbose",
+        "warm_start",
+    }
+)
+NET_PARAMS = frozenset(inspect.signature(NeuralNet.__init__).parameters) - {"self", "kwargs"}
+
+
+def name_of(thing) -> str:
+    """Return the name of a class, of a function, or of the class of an object."""
+    return getattr(thing, "__qualname__", None) or type(thing).__qualname__
+
+
+def refuse_estimators(estimator) -> None:
+    """Refuse estimators as parameters, before an error prints them with all that they hold."""
+    name = type(estimator).__name__
+    for param, value in estimator.get_params(deep=False).items():
+        if value is estimator:
+            raise TypeError(f"{param} is the {name} itself. Pass one of the values that it takes.")
+    module = estimator.module
+    kind = module if inspect.isclass(module) else type(module)
+    if issubclass(kind, (BaseEstimator, NeuralNet)):
+        raise TypeError(
+            f"module is {kind.__name__}, an estimator, but a torch.nn.Module with the methods "
+            "encode and decode is expected, or what makes one. Estimators follow one another in a "
+            "Pipeline."
+        )
+
+
+def refuse_classes(estimator) -> None:
+    """Refuse classes where a function is called with rows."""
+    for param, hint in (("loss", "MSELoss(reduction='none')"), ("corruption", "Dropout(0.5)")):
+        value = getattr(estimator, param)
+        if inspect.isclass(value):
+            raise TypeError(
+                f"{param}={value.__qualname__} is a class, but a function of rows is expected. "
+                f"Pass an instance of it that can be called, as {hint} is one of a class of torch."
+            )
+
+
+def parameters_of(maker: Callable) -> Mapping[str, inspect.Parameter] | None:
+    """Return the parameters of a class or function by name; None where any name may do."""
+    try:
+        parameters = inspect.signature(maker).parameters
+    except (TypeError, ValueError):  # some builtins have none
+        return None
+    open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+    return None if open_ended else parameters
+
+
+def check_net_params(estimator, optimizer: Callable) -> None:
+    """Refuse what skorch, the optimizer or the module does not take, with what is like it."""
+    net_params = estimator.net_params or {}
+    if reserved := RESERVED_NET_PARAMS.intersection(net_params):
+        raise ValueError(
+            f"net_params sets {sorted(reserved)}, which {type(estimator).__name__} sets from "
+            "its own parameters. Use the parameter of that name, or leave it out."
+        )
+    for name in net_params:
+        if not isinstance(name, str):
+            raise TypeError(f"net_params has the key {name!r}, but names are expected, as strings.")
+        part, is_of_part, param = name.partition("__")
+        if not is_of_part:
+            _check_known(name, name, NET_PARAMS - RESERVED_NET_PARAMS, "skorch's NeuralNet")
+        elif part == "optimizer":
+            _check_taken(name, param, optimizer, {"param_groups"})
+        elif part == "module":
+            _check_module_param(name, param, estimator.module)
+        elif part in ("iterator_train", "iterator_valid"):
+            # Rows come as whole slices, for which a DataLoader has no use.
+            _check_known(name, param, {"batch_size"}, part)
+        elif part != "callbacks":
+            parts = {"callbacks", "iterator_train", "iterator_valid", "module", "optimizer"}
+            _check_known(name, part, parts, type(estimator).__name__, "__")
+
+
+def _check_module_param(name: str, param: str, module) -> None:
+    if module is None:
+        raise ValueError(
+            f"net_params has {name!r}, but module is None. Use the parameters that shape the "
+            "stacked autoencoder, such as hidden_layer_sizes, activation and dropout."
+        )
+    if not isinstance(module, nn.Module):
+        _check_taken(name, param, module)
+
+
+def _check_taken(name: str, param: str, maker: Callable, others: Any = frozenset()) -> None:
+    """Refuse a parameter that a class or function does not take."""
+    taken = parameters_of(maker)
+    if taken is not None:
+        # Of an optimizer, what is trained and the rate are passed by the net.
+        passed = {next(iter(taken)), "lr"} if others else set()
+        _check_known(name, param, set(taken) - passed | others, name_of(maker))
+
+
+def _check_known(name: str, param: str, known, owner: str, suffix: str = "") -> None:
+    """Refuse a parameter that is not among those known, and name the closest of these."""
+    if param in known:
+        return
+    close = get_close_matches(param, known, n=1)
+    hint = f"Did you mean {close[0] + suffix!r}? " if close else ""
+    raise ValueError(
+        f"net_params has {name!r}, but {owner} takes no {param + suffix!r}. {hint}It takes "
+        f"{', '.join(sorted(part + suffix for part in known))}."
+    )
+
+
+def check_optimizer(optimizer: Callable) -> None:
+    """Refuse an optimizer that cannot be given a learning rate."""
+    taken = parameters_of(optimizer)
+    if taken is not None and "lr" not in taken:
+        raise TypeError(
+            f"optimizer={name_of(optimizer)} takes no 'lr', but is called with the parameters of "
+            "the network and lr=lr. Let it take that, or **params."
+        )
+
+
+@contextmanager
+def making(param: str, maker: Callable, given: Iterable[str]) -> Iterator[None]:
+    """Say in errors of the block which part cannot be made, and with what it was called."""
+    try:
+        yield
+    except TypeError as error:
+        names = ", ".join(sorted(given)) or "nothing else"
+        raise TypeError(
+            f"{param}={name_of(maker)} cannot be made: {error}. It was called with {names}. Pass "
+            f"what it needs in net_params, as '{param}__name', or a function that makes it."
+        ) from error
+
+
+def check_made_optimizer(optimizer, maker: Callable) -> None:
+    """Refuse what is no optimizer, or steps otherwise than from gradients."""
+    name = name_of(maker)
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise TypeError(
+            f"optimizer={name} gave {type(optimizer).__name__}, but a torch.optim.Optimizer is "
+            "expected. Pass a class of torch.optim, or return an instance of one."
+        )
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    if closure is not None and closure.default is inspect.Parameter.empty:
+        raise ValueError(
+            f"optimizer={name} needs a closure that computes the loss anew in each step, but steps "
+            "are taken from the gradients of a batch. Use one that needs none, such as 'adamw'."
+        )
+
+
+def check_made_module(module, maker) -> None:
+    """Refuse what is no module, lacks a method, or has nothing to train."""
+    name = name_of(maker)
+    if not isinstance(module, nn.Module):
+        raise TypeError(
+            f"module={name} gave {type(module).__name__}, but a torch.nn.Module is expected. "
+            "Return one, or pass a class or an instance of it."
+        )
+    for method in ("encode", "decode"):
+        if not callable(getattr(module, method, None)):
+            raise TypeError(
+                f"module={type(module).__name__} has no method {method!r}. A module needs encode, "
+                "from rows of X to codes, and decode, from codes to rows of X."
+            )
+    if next(module.parameters(), None) is None:
+        raise ValueError(
+            f"module={type(module).__name__} has no parameters, so that nothing can be trained. "
+            "Build it of layers that have some."
+        )
