@@ -153,7 +153,7 @@ def _gradient_factor(net: AutoencoderNet) -> float:
     """Return a power of two that makes the loss ordinary, 1 where it is: it rounds nothing."""
     least, most = ORDINARY_LOSSES
     unit = net.unit_loss
-    if net.criterion_.output is None or unit == 0 or least <= unit <= most:
+    if net.criterion_.output is None or not 0 < unit < math.inf or least <= unit <= most:
         return 1.0
     return 2.0 ** -round(math.log2(unit))
 
