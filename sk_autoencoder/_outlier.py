@@ -36,11 +36,11 @@ LEAST_NEIGHBORS = 5
 # Quantiles of the distances that the fence is drawn from, and the share that it aims to leave
 # beyond it: `benchmarks.false_alarms` shows what comes of them.
 QUANTILES = (0.15, 0.5, 0.85)
-FALSE_ALARMS = 1 / 80
+FALSE_ALARMS = 1 / 100
 
 # The most skewness that is taken for that of clean rows, of one feature and of more: outliers
 # among the highest distances raise it, and with it the fence.
-MAX_SKEWNESS = 0.6
+MAX_SKEWNESS = 0.2
 MAX_SKEWNESS_OF_ONE_FEATURE = 1.1
 
 # Of a score. Rounding alone parts scores that differ by less.
@@ -100,9 +100,10 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         Share of outliers among the training rows, in (0, 0.5], which sets the threshold.
         "auto" finds it from the 15th, 50th and 85th percentiles of the training rows'
         distances, the roots of minus their scores: it fits Tukey's g distribution to them,
-        a normal one that is skewed, and sets the threshold where that leaves 1.25 % beyond,
-        as in [4]_. Of clean rows some 1 to 3 % are then called outliers, in any number of
-        dimensions. Where about a tenth of the training rows or more are outliers, give their
+        a normal one that is skewed, and sets the threshold where that leaves 1 % beyond,
+        as in [4]_. Of clean rows some 1 to 3 % are then called outliers, in 1 to 50
+        dimensions; of new ones more where a network has learnt from few rows of many
+        features. Where about a tenth of the training rows or more are outliers, give their
         share instead. Rows with equal scores are on the same side of the threshold.
 
     random_state : int, RandomState instance or None, default=None
