@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cache, partial
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -18,24 +18,31 @@ THREADED_PRODUCTS = 2**25
 PROCESS = os.getpid()
 
 
-@contextmanager
-def enough_threads(n_products: float) -> Iterator[None]:
+def enough_threads(n_products: float) -> AbstractContextManager[None]:
     """Leave little work to one thread: waiting for a second would take most of the time.
 
     In a forked child one thread does all the work. The others of OpenMP, which torch and
     scikit-learn run on, are not there after a fork, and to wait for them would take forever.
-    OpenMP and MKL count their threads for each calling thread apart, so that computations in
-    other threads and the pools of NumPy stay as they are.
     """
     if n_products >= THREADED_PRODUCTS and not in_forked_child():
-        yield
-        return
-    torch.get_num_threads()  # In a new thread torch first sets its own number.
-    before = [(limit, limit(1)) for limit in _pools()]
-    try:
-        yield
-    finally:
-        for limit, n_threads in before:
+        return nullcontext()
+    return OneThread()
+
+
+class OneThread:
+    """A context in which the calling thread computes alone.
+
+    OpenMP and MKL count their threads for each calling thread apart, so that computations in
+    other threads and the pools of NumPy stay as they are. It takes microseconds, since a
+    single row is encoded within a hundred of them.
+    """
+
+    def __enter__(self) -> None:
+        torch.get_num_threads()  # In a new thread torch first sets its own number.
+        self.before = [limit(1) for limit in _pools()]
+
+    def __exit__(self, *error) -> None:
+        for limit, n_threads in zip(_pools(), self.before, strict=True):
             limit(n_threads)
 
 
@@ -52,17 +59,22 @@ def _pools() -> tuple[Callable[[int], int], ...]:
     many they were before.
     """
     controller = ThreadpoolController()
-    openmp = controller.select(user_api="openmp").lib_controllers
+    openmp = [lib.dynlib for lib in controller.select(user_api="openmp").lib_controllers]
     mkl = [lib.dynlib for lib in controller.select(internal_api="mkl").lib_controllers]
-    pools = [partial(_limit, lib.get_num_threads, lib.set_num_threads) for lib in openmp]
-    return (*pools, *(lib.MKL_Set_Num_Threads_Local for lib in [*mkl, *_mkl_of_torch()]))
+    of_mkl = [lib.MKL_Set_Num_Threads_Local for lib in [*mkl, *_mkl_of_torch()]]
+    return (*(_limit_of(lib) for lib in openmp), *of_mkl)
 
 
-def _limit(get: Callable[[], int], set_: Callable[[int], None], n_threads: int) -> int:
-    """Set a number of threads, and give the one before."""
-    before = get()
-    set_(n_threads)
-    return before
+def _limit_of(openmp: ctypes.CDLL) -> Callable[[int], int]:
+    """Give a function of a library of OpenMP that sets its number of threads."""
+    get, set_ = openmp.omp_get_max_threads, openmp.omp_set_num_threads
+
+    def limit(n_threads: int) -> int:
+        before = get()
+        set_(n_threads)
+        return before
+
+    return limit
 
 
 def _mkl_of_torch() -> list[ctypes.CDLL]:

@@ -36,6 +36,8 @@ DTYPES = [np.float64, np.float32]
 # Each cell is multiplied on the way into the code and on the way back, once or more: rows that a
 # single thread encodes are not read by more.
 PRODUCTS_A_CELL = 2
+# Torch gives a thread at least so many (at::internal::GRAIN_SIZE).
+CELLS_A_THREAD = 2**15
 PRIVATE_STATE = (
     "_answers",
     "_axes",
@@ -128,6 +130,8 @@ def _is_finite_matrix(X, width: int) -> bool:
 def _has_finite_sum(X: np.ndarray) -> bool:
     """Whether the sum of all cells is finite: then so is each, while the converse is not true."""
     if X.flags.c_contiguous and X.flags.writeable:
+        if X.size <= CELLS_A_THREAD:
+            return bool(torch.from_numpy(X).sum().isfinite())
         with enough_threads(PRODUCTS_A_CELL * X.size):
             return bool(torch.from_numpy(X).sum().isfinite())
     with np.errstate(invalid="ignore", over="ignore"):

@@ -15,6 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._array_api import get_namespace, move_estimator_to
 
+from sk_autoencoder import AutoencoderOutlierDetector
+
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 METHODS = ["transform", "reconstruct", "reconstruction_error", "score_samples"]
 CONFIGURATIONS = {
@@ -264,3 +266,13 @@ def test_a_tensor_of_another_device_needs_dispatch(quick, X, monkeypatch):
 
     with pytest.raises(TypeError, match=r"'cuda:0'.*X\.cpu\(\).*array_api_dispatch=True"):
         autoencoder.transform(torch.from_numpy(X).as_subclass(OnDevice))
+
+
+def test_a_detector_reads_tensors_and_says_which_it_does_not(X):
+    x = torch.from_numpy(X)
+    detector = AutoencoderOutlierDetector(random_state=0)
+    scores = detector.fit(x).score_samples(x)
+    np.testing.assert_array_equal(scores, clone(detector).fit(X).score_samples(X))
+    for method in ("fit", "predict", "explain"):
+        with pytest.raises(TypeError, match=r"requires grad.*X\.detach\(\)"):
+            getattr(detector, method)(x.clone().requires_grad_())

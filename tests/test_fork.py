@@ -102,3 +102,27 @@ def test_plain_torch_hangs_in_a_forked_child():
     calls = {"a product": "(torch.ones(600, 600) @ torch.ones(600, 600)).relu()"}
     done = run_in_forked_child(calls, set_by_torch=False, seconds=10)
     assert "the child waits for threads" in done.stderr
+
+
+def test_a_new_thread_computes_alone_too():
+    script = """
+import threading
+import torch
+from sk_autoencoder._threads import enough_threads
+
+seen = []
+
+def alone():
+    with enough_threads(0):
+        torch.ones(2**20).sum()
+        seen.append(torch.get_num_threads())
+    seen.append(torch.get_num_threads())
+
+torch.set_num_threads(2)
+thread = threading.Thread(target=alone)
+thread.start()
+thread.join()
+assert seen == [1, 2], seen
+"""
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment, timeout=120)
