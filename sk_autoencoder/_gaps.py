@@ -265,7 +265,9 @@ def _expected(rows: _Rows, filling: Filling) -> tuple[np.ndarray, np.ndarray]:
             products += filling.covariance_of_gaps(missing[gappy], weight[gappy])
     n_rows = rows.weight.sum()
     shift = total / n_rows
-    return filling.mean + shift, products / n_rows - np.outer(shift, shift)
+    covariance = products / n_rows - np.outer(shift, shift)
+    np.fill_diagonal(covariance, np.maximum(np.diag(covariance), 0.0))
+    return filling.mean + shift, covariance
 
 
 def _filling(rows: _Rows, mean: np.ndarray, covariance: np.ndarray) -> Filling:

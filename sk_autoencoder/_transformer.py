@@ -54,7 +54,7 @@ from sk_autoencoder._validation import (
     like_output,
     unchanged_on_error,
 )
-from sk_autoencoder._whitening import Whitening
+from sk_autoencoder._whitening import Whitening, rounding_variances
 
 
 class AutoencoderTransformer(
@@ -1031,7 +1031,10 @@ class AutoencoderTransformer(
         self.explained_variance_ = np.diag(covariance)[: self.n_components_].copy()
         self._whitening = None
         if self.whiten:
-            self._whitening = Whitening(self._moments.mean, covariance)
+            components = self._axes.components if _start.starts_at_pca(self) else None
+            dtype = self._coordinates.dtype
+            rounding = rounding_variances(self.mean_, covariance, dtype, components)
+            self._whitening = Whitening(self._moments.mean, covariance, rounding)
             self._whitening.to(self._coordinates.mean.device)
         if self.variational:
             self._sampler = _variational.prior(network)

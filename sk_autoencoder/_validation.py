@@ -104,8 +104,13 @@ def _has_finite_sum(X: np.ndarray) -> bool:
         return bool(np.isfinite(X.sum()))
 
 
-def _canonical(X):
-    """Give sparse rows with each cell stored at most once, and known."""
+def _canonical(X) -> sparse.csr_array:
+    """Return sparse rows as an array with each cell stored at most once, and known.
+
+    The parts of a matrix are shared, not copied. In all that follows a sum over columns is
+    one-dimensional and `*` is cell by cell, as for a NumPy array.
+    """
+    X = sparse.csr_array(X)
     # A DataFrame of sparse columns only shows here what it stores.
     assert_all_finite(X.data, input_name="X")
     if not X.has_canonical_format:
