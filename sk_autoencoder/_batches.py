@@ -138,7 +138,8 @@ class Rows(Dataset):
         shares = [~np.isnan(self.X[self.index[rows]]) for rows in self._blocks()]
         share = np.concatenate([known.mean(axis=1) for known in shares])
         weight = np.ones(len(share)) if self.weight is None else self.weight
-        return weight / max(np.average(share, weights=weight), np.finfo(float).tiny)
+        mean = np.average(share, weights=weight)
+        return weight / mean if mean > 0 else np.zeros(len(share))
 
     def _tail(self) -> float:
         """Mean square, over all cells, of the distance between the rows and the axes."""

@@ -155,15 +155,16 @@ def _warn_of_many_classes(answers: Answers, n_labelled: int) -> None:
     )
 
 
-def strata(estimator, data: Data, n_least: int) -> np.ndarray | None:
-    """Give the classes by which to split rows in two, where each part can have one of each.
+def strata(estimator, data: Data, rows: np.ndarray, n_least: int) -> np.ndarray | None:
+    """Give the classes by which to split some rows in two, where each part can have one of each.
 
     `n_least` is the size of the smaller part. Rows without a label are a class of their own.
     """
     if data.known is None or not estimator._answers.are_classes:
         return None
-    _, counts = np.unique(data.known, return_counts=True)
-    return data.known if counts.min() >= 2 and n_least >= len(counts) else None
+    known = data.known[rows]
+    _, counts = np.unique(known, return_counts=True)
+    return known if counts.min() >= 2 and n_least >= len(counts) else None
 
 
 class Head(nn.Module):

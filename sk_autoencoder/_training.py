@@ -29,7 +29,7 @@ from sk_autoencoder._precision import choose_precision, tf32
 from sk_autoencoder._pretraining import pretrain_layerwise
 from sk_autoencoder._start import local_torch_generator, starts_at_pca
 from sk_autoencoder._supervised import strata
-from sk_autoencoder._validation import Data, check_callbacks
+from sk_autoencoder._validation import Data, check_callbacks, rows_with_known_cells
 from sk_autoencoder._yardstick import pca_and_mean, pca_of_corrupted
 
 VALIDATION_FRACTION = 0.1
@@ -78,10 +78,10 @@ def split_rows(estimator, data: Data, rng) -> tuple[np.ndarray, np.ndarray | Non
     than components: with fewer, PCA reconstructs them exactly, and no row is set aside, unless
     more than that is asked for.
     """
-    n_samples = len(data)
-    rows = np.arange(n_samples)
-    if not estimator.early_stopping:
-        return rows, None
+    everything, rows = np.arange(len(data)), rows_with_known_cells(data)
+    n_samples = len(rows)
+    if not estimator.early_stopping or n_samples < 2:
+        return everything, None
     fraction = estimator.validation_fraction
     if fraction == "auto":
         wanted = max(VALIDATION_FRACTION, ENOUGH_ROWS / n_samples)
@@ -92,12 +92,12 @@ def split_rows(estimator, data: Data, rng) -> tuple[np.ndarray, np.ndarray | Non
             f"validation_fraction={fraction} leaves none of the {n_samples} rows to train on. "
             "Lower validation_fraction, or set early_stopping=False."
         )
-    classes = strata(estimator, data, min(n_valid, n_samples - n_valid))
+    classes = strata(estimator, data, rows, min(n_valid, n_samples - n_valid))
     train, valid = train_test_split(rows, test_size=n_valid, random_state=rng, stratify=classes)
     share = not isinstance(estimator.n_components, Integral)
     may_copy = starts_at_pca(estimator) and not gives_wide_codes_meaning(estimator)
     if may_copy and not share and len(train) <= estimator.n_components:
-        return rows, None
+        return everything, None
     return np.sort(train), np.sort(valid)
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from scipy import sparse
-from sklearn.utils import _safe_indexing, assert_all_finite
+from sklearn.utils import _safe_indexing, assert_all_finite, gen_batches
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -22,6 +22,7 @@ from sklearn.utils.validation import (
 from sk_autoencoder._objective import find_objective
 
 DTYPES = [np.float64, np.float32]
+KNOWN_BLOCK_CELLS = 2**20
 PRIVATE_STATE = (
     "_answers",
     "_axes",
@@ -154,7 +155,8 @@ def _check_domain(estimator, X) -> None:
     values = X.data if sparse.issparse(X) else X
     if (low, high) == (-np.inf, np.inf) or values.size == 0:
         return
-    least, most = np.nanmin(values), np.nanmax(values)
+    # Unlike `nanmin`, these say nothing of rows without any known cell.
+    least, most = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
     if least < low or most > high:
         raise ValueError(
             f"loss={estimator.loss!r} needs X between {low:g} and {high:g}, but X has values from "
@@ -181,6 +183,15 @@ def check_codes(estimator, Z) -> np.ndarray:
 def _has_gaps(X) -> bool:
     """Whether cells of X are missing."""
     return not sparse.issparse(X) and not _has_finite_sum(X) and bool(np.isnan(X).any())
+
+
+def rows_with_known_cells(data: Data) -> np.ndarray:
+    """Return the indices of the rows that have a known cell: the others cannot be judged."""
+    if not data.gaps:
+        return np.arange(len(data))
+    blocks = gen_batches(len(data), max(1, KNOWN_BLOCK_CELLS // data.X.shape[1]))
+    known = [~np.isnan(data.X[rows]).all(axis=1) for rows in blocks]
+    return np.flatnonzero(np.concatenate(known))
 
 
 def check_n_components(n_components, n_samples: int, n_features: int, *, wide: bool) -> None:
