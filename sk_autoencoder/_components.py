@@ -14,6 +14,7 @@ from sk_autoencoder._batches import as_dense, rows_a_block
 from sk_autoencoder._inference import Network
 from sk_autoencoder._nested import first
 from sk_autoencoder._principal_axes import PrincipalAxes, explained_variance
+from sk_autoencoder._sizes import NotFiniteError
 from sk_autoencoder._validation import Data
 from sk_autoencoder._yardstick import pca_reconstructions
 
@@ -41,6 +42,20 @@ class Moments:
         between = self.n_rows * other.n_rows / n_rows * np.outer(step, step)
         mean = self.mean + other.n_rows / n_rows * step
         return Moments(n_rows, mean, self.scatter + other.scatter + between)
+
+
+def moments_of_fit(network: Network, data: Data) -> Moments:
+    """Return the moments of the codes of the rows of a fit, which diverged where one is none."""
+    try:
+        if network.output.ceiling is not None:
+            for _ in network.reconstructions(data.X):
+                pass
+        return moments(network, data)
+    except NotFiniteError as error:
+        raise ValueError(
+            "The fit diverged: with its last weights codes or reconstructions of its own rows are "
+            "not finite. Lower lr, or choose another optimizer or activation."
+        ) from error
 
 
 def moments(network: Network, data: Data) -> Moments:

@@ -1023,7 +1023,7 @@ class AutoencoderTransformer(
     def _describe(self, data, before=None):
         """Set what is told of the components, from their codes of these rows and those before."""
         network = self._whole_network(data)
-        moments = _components.moments(network, data)
+        moments = _components.moments_of_fit(network, data)
         self._moments = moments if before is None else before + moments
         if self.nested:
             self.n_components_ = len(self.explained_variance_ratio_)

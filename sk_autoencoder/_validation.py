@@ -20,6 +20,7 @@ from sklearn.utils.validation import (
 )
 
 from sk_autoencoder._objective import find_objective
+from sk_autoencoder._sizes import check_cells
 
 DTYPES = [np.float64, np.float32]
 KNOWN_BLOCK_CELLS = 2**20
@@ -123,6 +124,7 @@ def _canonical(X) -> sparse.csr_array:
 def check_data(estimator, X, y, sample_weight, *, reset: bool) -> Data:
     """Rows to train on, and their weights; rows that weigh nothing are left out."""
     X, gaps = check_X(estimator, X, reset=reset)
+    check_cells(X, reset=reset)
     y = X if y is None else y
     if sample_weight is None:
         return Data(X, y, None, gaps)
