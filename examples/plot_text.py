@@ -2,15 +2,15 @@
 Text as codes of two numbers
 ============================
 
-``TfidfVectorizer`` makes sparse rows of texts, as wide as their vocabulary, and the autoencoder takes
+``TfidfVectorizer`` makes sparse rows of texts, as wide as their vocabulary. The autoencoder takes
 these as they are: they are never made dense as a whole. For text ``TruncatedSVD`` stands where
-``PCA`` does (latent semantic analysis). Its two components are two directions, in which a few topics
-can lie; a plane that bends has room for all of them.
+``PCA`` does (latent semantic analysis). Its two components are two directions, along which a few
+topics can lie; a surface that bends has room for all of them.
 """
 
 # %%
-# 2000 notices, made up: each is about one of eight topics, of whose words it has nine, beside eleven
-# that any notice may have. Half of them are held out.
+# 2000 notices, made up: each is about one of eight topics, of whose words it has nine, beside
+# eleven that any notice may have. Half of them are held out.
 import os
 from itertools import product
 
@@ -32,7 +32,7 @@ TOPICS = {
     "gardening": "seed soil compost rose pruning spade bulb hedge lawn weed tulip rake",
     "music": "violin concert choir tenor piano rehearsal rhythm melody cello drum score opera",
     "cycling": "saddle gear brake chain spoke helmet pedal sprint tyre handlebar climb frame",
-    "painting": "canvas brush easel oil portrait gallery pigment sketch studio palette varnish mural",
+    "painting": "canvas brush easel oil portrait gallery pigment sketch studio palette mural",
     "astronomy": "comet telescope orbit planet galaxy eclipse lens crater nebula meteor star moon",
 }
 COMMON = [

@@ -177,7 +177,7 @@ def choose_output(
         return coordinates
     ceiling = None
     if not link.has_limit:
-        ceiling = float(link.inverse(np.float64(STRAIGHT_FROM * largest_cell(data.X))))
+        ceiling = link.inverse(np.array(STRAIGHT_FROM * largest_cell(data.X))).item()
     if estimator.module is not None:
         return coordinates if ceiling is None else coordinates.bent(ceiling)
     slope = 1 / max(link.variance(axes.mean).mean(), LEAST_MEAN)
@@ -196,7 +196,9 @@ def _criterion_params(estimator, gaps: bool) -> dict:
     """Give the loss of a batch: in coordinates where that is the same, else cell by cell."""
     output = None
     if estimator.loss != "squared_error" or gaps:
-        check_deviation(estimator._coordinates.scale, torch.float32, SIZES_OF_LOSSES)
+        if isinstance(estimator.loss, str) and estimator.loss in SIZES_OF_LOSSES:
+            sizes = SIZES_OF_LOSSES[estimator.loss]
+            check_deviation(estimator._coordinates.scale, torch.float32, sizes)
         output = estimator._output.astype(torch.float32)
     return {
         "criterion": Criterion,
