@@ -39,12 +39,12 @@ def check_deviation(scale: float, dtype: torch.dtype, sizes=None) -> None:
 
 
 def check_inputs(t: torch.Tensor) -> None:
-    """Refuse coordinates of rows to learn from whose squares a training cannot hold."""
-    if not t.square().sum().isfinite():
+    """Refuse coordinates of rows to learn from that a training cannot hold."""
+    if not t.abs().max().isfinite():
         raise ValueError(
-            f"Rows of X lie up to {t.abs().max().item():.3g} standard deviations from the mean of "
-            "the fit, and float32, in which networks are trained, cannot hold the square of that. "
-            "Pass rows in the units of the first call, and leave out cells that are wrong."
+            f"Rows of X lie more than {torch.finfo(t.dtype).max:.3g} standard deviations from the "
+            "mean of the fit, which float32, in which networks are trained, cannot hold. Pass rows "
+            "in the units of the first call, and leave out cells that are wrong."
         )
 
 

@@ -97,11 +97,14 @@ def test_errors_that_overflow_are_named(quick, X):
         autoencoder.score(X)
 
 
-@pytest.mark.parametrize("size", [1e20, 1e100])
-def test_a_later_row_that_training_cannot_square_is_named(quick, X, size):
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [(1e20, "diverged.*pass rows in the units of that"), (1e100, "standard deviations from the")],
+)
+def test_a_later_row_that_training_cannot_square_is_named(quick, X, size, message):
     autoencoder = quick().fit(X)
     before = autoencoder.transform(X)
-    with pytest.raises(ValueError, match="standard deviations from the mean of the fit"):
+    with pytest.raises(ValueError, match=message):
         autoencoder.partial_fit(X * size)
     np.testing.assert_array_equal(autoencoder.transform(X), before)
 
