@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from sk_autoencoder._coordinates import Coordinates, as_tensor
 from sk_autoencoder._objective import Criterion, Target
+from sk_autoencoder._sizes import check_inputs
 
 KEPT_BYTES = 2**27
 KEPT_SHARE = 0.25  # of the free memory of a GPU
@@ -114,6 +115,7 @@ class Rows(Dataset):
                     kept[i] = part.new_empty((len(self), *part.shape[1:]))
                 kept[i][rows] = part
         t, target, weight = kept
+        check_inputs(t)
         return t, target, weight
 
     def _blocks(self) -> Iterator[slice]:
@@ -138,7 +140,8 @@ class Rows(Dataset):
         shares = [~np.isnan(self.X[self.index[rows]]) for rows in self._blocks()]
         share = np.concatenate([known.mean(axis=1) for known in shares])
         weight = np.ones(len(share)) if self.weight is None else self.weight
-        return weight / max(np.average(share, weights=weight), np.finfo(float).tiny)
+        mean = np.average(share, weights=weight)
+        return weight / mean if mean > 0 else np.zeros(len(share))
 
     def _tail(self) -> float:
         """Mean square, over all cells, of the distance between the rows and the axes."""

@@ -82,7 +82,8 @@ class SparseBlock:
     def sum_of_squares(self) -> float:
         stored = self.matrix.data @ self.matrix.data
         mixed = self.roots @ (self.matrix @ self.origin)
-        return float(stored - 2 * mixed + (self.roots @ self.roots) * (self.origin @ self.origin))
+        of_origin = (self.roots @ self.roots) * (self.origin @ self.origin)
+        return max(float(stored - 2 * mixed + of_origin), 0.0)
 
     def squared_error(self, components: np.ndarray) -> float:
         """Sum of squares of what the components leave."""

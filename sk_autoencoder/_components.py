@@ -14,6 +14,7 @@ from sk_autoencoder._batches import as_dense, rows_a_block
 from sk_autoencoder._inference import Network
 from sk_autoencoder._nested import first
 from sk_autoencoder._principal_axes import PrincipalAxes, explained_variance
+from sk_autoencoder._sizes import NotFiniteError
 from sk_autoencoder._validation import Data
 from sk_autoencoder._yardstick import pca_reconstructions
 
@@ -43,27 +44,43 @@ class Moments:
         return Moments(n_rows, mean, self.scatter + other.scatter + between)
 
 
+def moments_of_fit(network: Network, data: Data) -> Moments:
+    """Return the moments of the codes of the rows of a fit, which diverged where one is none."""
+    try:
+        if network.output.ceiling is not None:
+            for _ in network.reconstructions(data.X):
+                pass
+        return moments(network, data)
+    except NotFiniteError as error:
+        raise ValueError(
+            "The fit diverged: with its last weights codes or reconstructions of its own rows are "
+            "not finite. Lower lr, or choose another optimizer or activation."
+        ) from error
+
+
 def moments(network: Network, data: Data) -> Moments:
     """Moments of the codes of all rows."""
     weight = torch.ones(len(data), dtype=torch.float64)
     if data.weight is not None:
         weight = torch.from_numpy(data.weight)
-    k = network.n_components
-    total, products = torch.zeros(k, dtype=torch.float64), torch.zeros(k, k, dtype=torch.float64)
-    shift = torch.zeros(k, dtype=torch.float64)
-    for rows in gen_batches(len(data), rows_a_block(data.X.shape[1])):
-        # In torch, as the codes: the threads of NumPy's products would stand in its way.
-        z = torch.from_numpy(network.encode(data.X[rows])).double()
-        # About a mean that is nearly theirs, so that an offset of the codes costs no digits.
-        shift = z.mean(dim=0) if rows.start == 0 else shift
-        z -= shift
-        weighted = weight[rows, None] * z
-        total += weighted.sum(dim=0)
-        products += weighted.T @ z
-    n_rows = weight.sum().item()
-    mean = total / n_rows
-    scatter = products - n_rows * torch.outer(mean, mean)
-    return Moments(n_rows, (shift + mean).numpy(), scatter.numpy())
+    parts = [
+        _moments(torch.from_numpy(network.encode(data.X[rows])).double(), weight[rows])
+        for rows in gen_batches(len(data), rows_a_block(data.X.shape[1]))
+    ]
+    return sum(parts[1:], start=parts[0])
+
+
+def _moments(z: torch.Tensor, weight: torch.Tensor) -> Moments:
+    """Return the moments of some codes, about their own mean: no variance is negative."""
+    # In torch, as the codes: the threads of NumPy's products would stand in its way.
+    n_rows = weight.sum()
+    mean = weight @ z / n_rows
+    z = z - mean
+    # Once more, since what is left of a large offset is no longer about its mean.
+    step = weight @ z / n_rows
+    z -= step
+    scatter = (weight[:, None] * z).T @ z
+    return Moments(n_rows.item(), (mean + step).numpy(), scatter.numpy())
 
 
 def explained(network: Network, data: Data, mean: np.ndarray) -> float:

@@ -10,6 +10,7 @@ from scipy import sparse
 from torch import nn
 
 from sk_autoencoder._principal_axes import PrincipalAxes
+from sk_autoencoder._sizes import check_deviation
 
 
 class Coordinates(nn.Module):
@@ -31,6 +32,9 @@ class Coordinates(nn.Module):
         Mean square of the coordinates of the training rows, the size of a normal value.
     dtype : torch.dtype, default=torch.float64
         Floating dtype of the rows to come, and so of the rotation.
+    ceiling : float, default=None
+        Above it what `inverse` gives grows as a logarithm, so that its exponential grows as a
+        straight line, of the same slope there. None bends nothing.
 
     Attributes
     ----------
@@ -45,8 +49,19 @@ class Coordinates(nn.Module):
     _shift: torch.Tensor
     fill: Callable[[np.ndarray], np.ndarray]
 
-    def __init__(self, mean, scale, components=None, *, mean_square=1.0, dtype=torch.float64):
+    def __init__(
+        self,
+        mean,
+        scale,
+        components=None,
+        *,
+        mean_square=1.0,
+        dtype=torch.float64,
+        ceiling=None,
+    ):
         super().__init__()
+        check_deviation(scale, dtype)
+        self.ceiling = ceiling
         self.scale = scale
         self.mean_square = mean_square
         self.dtype = dtype
@@ -97,7 +112,10 @@ class Coordinates(nn.Module):
     def inverse(self, t: torch.Tensor) -> torch.Tensor:
         """Rows of X with the coordinates t."""
         x = self.deviation(t)  # (batch, n_features)
-        return (x if self._remainder is None else x.add_(self._remainder)).add_(self._origin)
+        x = (x if self._remainder is None else x.add_(self._remainder)).add_(self._origin)
+        if self.ceiling is None:
+            return x
+        return x.clamp(max=self.ceiling) + (x - self.ceiling).clamp(min=0.0).log1p()
 
     def deviation(self, t: torch.Tensor) -> torch.Tensor:
         """Give the same without the mean."""
@@ -112,12 +130,25 @@ class Coordinates(nn.Module):
             t = self.read(block.astype(np.float64)).double() * self.scale
             return (_squared_distance(block, self.mean) - t.square().sum(dim=1)).clamp(min=0.0)
         x = as_tensor(block, self.mean.device)
-        return (x - self.inverse(self(x))).square().sum(dim=1, dtype=torch.float64)
+        return (x - self.inverse(self(x))).double().square().sum(dim=1)
 
     def astype(self, dtype: torch.dtype) -> Coordinates:
         """Give the same frame for rows of another dtype."""
+        return self._like(dtype, self.ceiling)
+
+    def bent(self, ceiling: float) -> Coordinates:
+        """Return the same frame with a ceiling."""
+        return self._like(self.dtype, ceiling)
+
+    def _like(self, dtype: torch.dtype, ceiling: float | None) -> Coordinates:
+        """Return the same frame for rows of a dtype and with a ceiling, or without."""
         frame = Coordinates(
-            self.mean, self.scale, self.components, mean_square=self.mean_square, dtype=dtype
+            self.mean,
+            self.scale,
+            self.components,
+            mean_square=self.mean_square,
+            dtype=dtype,
+            ceiling=ceiling,
         )
         frame.fill = self.fill
         return frame

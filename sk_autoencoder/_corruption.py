@@ -22,13 +22,17 @@ def _mean(mean: np.ndarray, data: Data, rows: np.ndarray) -> np.ndarray:
 
 
 def _range(mean: np.ndarray, data: Data, rows: np.ndarray) -> np.ndarray:
-    """Least and greatest known value of each feature of some rows, (2, n_features)."""
+    """Least and greatest known value of each feature of some rows, (2, n_features).
+
+    The mean is both where none is known.
+    """
     least, greatest = np.full((2, len(mean)), np.nan)
     for some in gen_batches(len(rows), rows_a_block(len(mean))):
         block = as_dense(data.X[rows[some]])
         least = np.fmin(least, np.fmin.reduce(block, axis=0))
         greatest = np.fmax(greatest, np.fmax.reduce(block, axis=0))
-    return np.stack([least, greatest])
+    limits = np.stack([least, greatest])
+    return np.where(np.isnan(limits), mean, limits)
 
 
 @dataclass(frozen=True)

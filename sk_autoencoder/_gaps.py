@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.utils import gen_batches
 
+from sk_autoencoder._distinct_rows import effective_number, merge_copies
 from sk_autoencoder._principal_axes import PrincipalAxes
 
 BLOCK_BYTES = 2**25
@@ -128,10 +129,17 @@ class Filling:
         return max(1, BLOCK_BYTES // (8 * widest))
 
 
-def filling_of_axes(axes: PrincipalAxes, n_rows: int) -> Filling:
-    """Give a filling for rows to come, where those fitted had no gaps."""
+def filling_of_axes(
+    axes: PrincipalAxes, X, index: np.ndarray, weight: np.ndarray | None
+) -> Filling:
+    """Give a filling for rows to come, where the rows `index` of X, which were fitted, had no gaps.
+
+    `weight` has a number for each of these rows.
+    """
+    _, weight = merge_copies(X, index, np.ones(len(index)) if weight is None else weight)
     everywhere = np.full(axes.n_features, np.inf)
-    return _normal(axes, n_rows, np.ones(axes.n_features), -everywhere, everywhere)
+    ones = np.ones(axes.n_features)
+    return _normal(axes, effective_number(weight), ones, -everywhere, everywhere)
 
 
 def fit_axes(
@@ -175,7 +183,8 @@ class _Rows:
             seen = np.where(missing | ~kept[rows, None], np.nan, block)
             self.lowest = np.fmin(self.lowest, np.fmin.reduce(seen))
             self.highest = np.fmax(self.highest, np.fmax.reduce(seen))
-        self.index, self.weight = index[kept], weight[kept]
+        # A copy tells nothing new, so that a row of weight two and a row twice are the same.
+        self.index, self.weight = merge_copies(X, index[kept], weight[kept])
         if (empty := np.flatnonzero(self.lowest > self.highest)).size:
             self._look_elsewhere(empty)
 
@@ -189,11 +198,6 @@ class _Rows:
             )
         self.lowest[columns] = np.nanmin(values, axis=0)
         self.highest[columns] = np.nanmax(values, axis=0)
-
-    @property
-    def size(self) -> float:
-        """The number of rows that would tell as much if they weighed the same (Kish, 1965)."""
-        return self.weight.sum() ** 2 / np.square(self.weight).sum()
 
     def few(self, n_rows: int) -> _Rows:
         """Give at most so many of the rows, evenly spread."""
@@ -274,7 +278,9 @@ def _expected(rows: _Rows, filling: Filling) -> tuple[np.ndarray, np.ndarray]:
     total[rows.constant] = products[rows.constant] = products[:, rows.constant] = 0.0
     n_rows = rows.weight.sum()
     shift = total / n_rows
-    return filling.mean + shift, products / n_rows - np.outer(shift, shift)
+    covariance = products / n_rows - np.outer(shift, shift)
+    np.fill_diagonal(covariance, np.maximum(np.diag(covariance), 0.0))
+    return filling.mean + shift, covariance
 
 
 def _filling(rows: _Rows, mean: np.ndarray, covariance: np.ndarray) -> Filling:
@@ -296,7 +302,7 @@ def _filling(rows: _Rows, mean: np.ndarray, covariance: np.ndarray) -> Filling:
 
 def _filling_from_axes(rows: _Rows, axes: PrincipalAxes, scale: np.ndarray) -> Filling:
     """Fit a filling to the axes of the scaled features, inside the range of the rows."""
-    return _normal(axes, rows.size, scale, rows.lowest, rows.highest)
+    return _normal(axes, effective_number(rows.weight), scale, rows.lowest, rows.highest)
 
 
 def _normal(axes: PrincipalAxes, n_rows: float, scale, lowest, highest) -> Filling:

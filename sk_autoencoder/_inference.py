@@ -14,6 +14,7 @@ from torch import Tensor
 from sk_autoencoder._batches import as_dense, rows_a_block
 from sk_autoencoder._coordinates import Coordinates, as_tensor
 from sk_autoencoder._nested import first
+from sk_autoencoder._sizes import check_result
 from sk_autoencoder._whitening import Whitening
 
 
@@ -52,7 +53,9 @@ class Network:
     @torch.inference_mode()
     def encode(self, X) -> np.ndarray:
         """Codes of the rows of X, in its units, of shape (n_samples, n_components)."""
-        return _by_blocks(self._encode, X, self.coordinates.n_features, self.n_components)
+        codes = _by_blocks(self._encode, X, self.coordinates.n_features, self.n_components)
+        check_result(codes, X, "codes", self.coordinates.scale)
+        return codes
 
     def _encode(self, block) -> np.ndarray:
         z = self.module.encode(self.read(block)) * self.coordinates.scale
@@ -68,7 +71,9 @@ class Network:
     @torch.inference_mode()
     def decode(self, Z: np.ndarray) -> np.ndarray:
         """Rows of X with the codes Z, or with their beginnings."""
-        return _by_blocks(self._decode, Z, self.output.n_features, self.output.n_features)
+        x = _by_blocks(self._decode, Z, self.output.n_features, self.output.n_features)
+        check_result(x, Z, "reconstructions", self.coordinates.scale)
+        return x
 
     def _decode(self, block: np.ndarray) -> np.ndarray:
         z = as_tensor(block, self.coordinates.mean.device)
@@ -97,7 +102,9 @@ class Network:
             z = self.module.encode(self.read(X[rows]))
             if self.n_components < self.width:
                 z = first(z, self.n_components)
-            yield rows, self.rows_of(z).cpu().numpy()
+            x = self.rows_of(z).cpu().numpy()
+            check_result(x, X[rows], "reconstructions", self.coordinates.scale)
+            yield rows, x
 
     def squared_error(self, X) -> np.ndarray:
         """Squared error of each cell of X, float64; NaN where X has gaps."""
@@ -117,7 +124,11 @@ class Network:
     def squared_errors(self, X) -> Iterator[tuple[slice, np.ndarray]]:
         """Give slices of X and the squared error of their cells."""
         for rows, block in self.reconstructions(X):
-            yield rows, np.square(block - as_dense(X[rows]), dtype=np.float64)
+            x = as_dense(X[rows])
+            with np.errstate(over="ignore"):
+                error = np.square(block - x, dtype=np.float64)
+            check_result(np.where(np.isnan(x), 0.0, error), x, "errors", self.coordinates.scale)
+            yield rows, error
 
     def local_linear_map(self, row: np.ndarray) -> np.ndarray:
         """Give the derivative of the reconstruction by each component, at the code of a row."""

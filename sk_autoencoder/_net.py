@@ -219,7 +219,7 @@ class AutoencoderNet(NeuralNet):
             raise ValueError(
                 f"The fit diverged in epoch {self.history[-1, 'epoch']}: its mean training loss "
                 f"is {loss:.3g}. Lower lr, which is {self.lr:g}, or choose another optimizer or "
-                "activation."
+                "activation; if it goes on from another fit, pass rows in the units of that."
             )
         self._record(f"{prefix}_loss", loss)
 

@@ -23,11 +23,13 @@ class Link:
 
     `inverse` leads back, and `variance` is that of a cell with such a mean: the slope of the
     canonical link, by which a start on it follows PCA's reconstruction to first order.
+    `has_limit` says that the mean is bounded, whatever the decoder gives.
     """
 
     activation: Callable[[Tensor], Tensor]
     inverse: Callable[[np.ndarray], np.ndarray]
     variance: Callable[[np.ndarray], np.ndarray]
+    has_limit: bool
 
 
 def _logit(mean: np.ndarray) -> np.ndarray:
@@ -35,8 +37,13 @@ def _logit(mean: np.ndarray) -> np.ndarray:
     return np.log(mean) - np.log1p(-mean)
 
 
-LOGISTIC = Link(torch.sigmoid, _logit, lambda mean: mean * (1 - mean))
-EXPONENTIAL = Link(torch.exp, lambda mean: np.log(np.maximum(mean, LEAST_MEAN)), lambda mean: mean)
+LOGISTIC = Link(torch.sigmoid, _logit, lambda mean: mean * (1 - mean), has_limit=True)
+EXPONENTIAL = Link(
+    torch.exp,
+    lambda mean: np.log(np.maximum(mean, LEAST_MEAN)),
+    lambda mean: mean,
+    has_limit=False,
+)
 
 
 @dataclass(frozen=True)

@@ -56,12 +56,12 @@ class PrincipalAxes:
                 total, variances, components = _from_row_products(rows, min(n_axes, n_samples))
             else:
                 total, variances, components = _from_iterations(rows, n_axes, rng)
-        return cls(mean, _signed(components), variances, _finite(total))
+        return cls(mean, _signed(components), variances, _variance(total))
 
     @classmethod
     def of_covariance(cls, mean: np.ndarray, covariance: np.ndarray, n_axes: int) -> PrincipalAxes:
         """Find the axes of rows of which only their mean and covariance are known."""
-        total = _finite(float(np.trace(covariance)))
+        total = _variance(float(np.trace(covariance)))
         variances, vectors = _leading(covariance, n_axes)
         return cls(mean, _signed(vectors.T), variances, total)
 
@@ -118,11 +118,11 @@ def explained_variance(loss: float, variance: float) -> float:
     return 1.0 - loss / variance
 
 
-def _finite(total_variance: float) -> float:
-    """Give a variance, or raise where it is none."""
-    if not math.isfinite(total_variance):
+def _variance(total: float) -> float:
+    """Return a difference of sums of squares as a variance, 0 where rounding made it negative."""
+    if not math.isfinite(total):
         raise ValueError("The variance of X is too large for float64. Scale X down first.")
-    return total_variance
+    return max(total, 0.0)
 
 
 def _signed(components: np.ndarray) -> np.ndarray:

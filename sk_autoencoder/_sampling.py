@@ -16,7 +16,7 @@ from sklearn.utils import check_scalar
 from sk_autoencoder._batches import at_most
 from sk_autoencoder._inference import Network
 from sk_autoencoder._validation import Data
-from sk_autoencoder._whitening import Whitening
+from sk_autoencoder._whitening import Whitening, rounding_variances
 
 LARGEST_SAMPLE = 5000
 NUMBERS_OF_NORMALS = (1, 2, 4, 8, 16, 32)
@@ -40,26 +40,32 @@ class CodeMixture:
     Parameters
     ----------
     codes : ndarray of shape (n_samples, n_components)
-        Codes before whitening.
+        Codes before whitening. They are kept in float32, centred and scaled by one number, so
+        that neither their size nor their offset costs digits.
     """
 
     def __init__(self, codes: np.ndarray):
-        self.codes = codes
+        codes = codes.astype(np.float64)
+        self.mean = codes.mean(axis=0)
+        self.scale = float(np.abs(codes - self.mean).max()) or 1.0
+        self.codes = ((codes - self.mean) / self.scale).astype(np.float32)
         self._mixture: GaussianMixture | None = None
 
     def sample(self, n_samples: int, rng: np.random.RandomState) -> np.ndarray:
         """Codes, before whitening, of shape (n_samples, n_components)."""
         codes = self.codes.astype(np.float64)
-        if len(codes) < 2:
-            return np.repeat(codes, n_samples, axis=0)
+        if not codes.any():  # all alike
+            return np.tile(self.mean, (n_samples, 1))
         covariance = np.atleast_2d(np.cov(codes, rowvar=False))
-        whitening = Whitening(codes.mean(axis=0), covariance)
-        codes = whitening(torch.from_numpy(codes)).numpy()
+        mean = codes.mean(axis=0)
+        rounding = rounding_variances(mean, covariance, torch.float32)
+        whitening = Whitening(mean, covariance, rounding)
         # A copy draws, so that what other threads draw from does not change.
-        mixture = copy.copy(self._fitted(codes))
+        mixture = copy.copy(self._fitted(whitening(torch.from_numpy(codes)).numpy()))
         mixture.random_state = rng
         new, _ = mixture.sample(n_samples)
-        return whitening.inverse(torch.from_numpy(rng.permutation(new))).numpy()
+        new = whitening.inverse(torch.from_numpy(rng.permutation(new))).numpy()
+        return new * self.scale + self.mean
 
     def _fitted(self, codes: np.ndarray) -> GaussianMixture:
         """Return the mixture of the whitened codes, for all threads the same."""
@@ -97,7 +103,7 @@ def code_mixture(network: Network, data: Data) -> CodeMixture:
     else:
         n_kept = min(len(data), LARGEST_SAMPLE)
         index = rng.choice(index, n_kept, p=data.weight / data.weight.sum())
-    return CodeMixture(network.encode(data.X[index]).astype(np.float32))
+    return CodeMixture(network.encode(data.X[index]))
 
 
 def check_n_samples(n_samples) -> int:

@@ -14,7 +14,7 @@ from sk_autoencoder._copies import count_distinct, find_copies
 from sk_autoencoder._evidence import ENOUGH_ROWS
 from sk_autoencoder._start import given_n_components, starts_at_pca
 from sk_autoencoder._supervised import strata
-from sk_autoencoder._validation import Data
+from sk_autoencoder._validation import Data, rows_with_known_cells
 
 VALIDATION_FRACTION = 0.1
 MAX_VALIDATION_FRACTION = 1 / 3
@@ -40,7 +40,10 @@ def split(estimator, data: Data, given: Data | None, rng) -> tuple[Data, np.ndar
     data = replace(data, copies=find_copies(data.X))
     if given is not None:
         given = replace(given, copies=find_copies(given.X))
-        return data, np.arange(len(data)), Part(given, np.arange(len(given)))
+        rows = rows_with_known_cells(given)
+        if len(rows) == 0:
+            raise ValueError("X_val has no row with a known cell. Pass rows that have some.")
+        return data, np.arange(len(data)), Part(given, rows)
     train, valid = split_rows(estimator, data, rng)
     return data, train, None if valid is None else Part(data, valid)
 
@@ -53,25 +56,26 @@ def split_rows(estimator, data: Data, rng) -> tuple[np.ndarray, np.ndarray | Non
     needs more distinct training rows than components: with fewer, PCA reconstructs them
     exactly, and no row is set aside, unless more than that is asked for.
     """
-    rows = np.arange(len(data))
-    units = data.units
-    alone = units is None
-    units = rows if units is None else units
-    n_units = int(units.max()) + 1
+    everything, rows = np.arange(len(data)), rows_with_known_cells(data)
+    units = np.arange(len(rows))
+    if data.units is not None:
+        units = np.unique(data.units[rows], return_inverse=True)[1]
+    small = small_units(units)
+    n_units = int(units.max(initial=-1)) + 1
     n_valid = _count_validation(estimator, n_units, grouped=data.groups is not None)
-    small = rows if alone else small_units(units)
     if n_valid == 0 or len(small) == 0:
-        return rows, None
+        return everything, None
     drawn = small
     if n_valid < len(small):
-        classes = strata(estimator, data, units, min(n_valid, len(small) - n_valid))
+        known = None if data.known is None else data.known[rows]
+        classes = strata(estimator, known, units, min(n_valid, len(small) - n_valid))
         classes = None if classes is None else classes[small]
         _, drawn = train_test_split(small, test_size=n_valid, random_state=rng, stratify=classes)
-    is_valid = np.isin(units, drawn)
-    train, valid = rows[~is_valid], rows[is_valid]
+    valid = rows[np.isin(units, drawn)]
+    train = np.setdiff1d(everything, valid)
     valid = _without_copies_of(data, valid, train)
     if len(valid) == 0 or _are_copied(estimator, data, train):
-        return rows, None
+        return everything, None
     return train, valid
 
 
@@ -89,6 +93,7 @@ def rows_to_confirm(data: Data, train: np.ndarray, n_valid: int, rng) -> np.ndar
     Those were already asked which epoch is best, and so flatter it. `n_valid` counts groups,
     or distinct rows, and so do the rows that are drawn here.
     """
+    train = np.intersect1d(train, rows_with_known_cells(data))
     if data.units is None:
         return np.sort(rng.choice(train, min(n_valid, len(train) // 2), replace=False))
     units = data.units[train]
@@ -100,15 +105,15 @@ def rows_to_confirm(data: Data, train: np.ndarray, n_valid: int, rng) -> np.ndar
 
 def _count_validation(estimator, n_units: int, *, grouped: bool) -> int:
     """Return how many groups, or rows, to set aside; 0 where all rows are copies of one."""
+    if n_units < 2 and not grouped:
+        return 0
     fraction = estimator.validation_fraction
     if fraction == "auto":
-        wanted = max(VALIDATION_FRACTION, ENOUGH_ROWS / n_units)
+        wanted = max(VALIDATION_FRACTION, ENOUGH_ROWS / max(n_units, 1))
         fraction = min(wanted, MAX_VALIDATION_FRACTION)
     n_valid = math.ceil(fraction * n_units)
     if n_valid < n_units:
         return n_valid
-    if n_units == 1 and not grouped:
-        return 0
     what = "groups" if grouped else "rows"
     raise ValueError(
         f"validation_fraction={fraction:.3g} leaves none of the {n_units} {what} to train on. "

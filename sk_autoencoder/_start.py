@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -30,6 +31,7 @@ from sk_autoencoder._own_parts import (
 )
 from sk_autoencoder._penalties import penalties_of
 from sk_autoencoder._principal_axes import PrincipalAxes
+from sk_autoencoder._sizes import SIZES_OF_LOSSES, check_deviation, largest_cell
 from sk_autoencoder._validation import Data, check_callbacks, check_hidden_layer_sizes
 from sk_autoencoder._yardstick import best_slope
 
@@ -80,6 +82,9 @@ ADAMW_BETAS = (0.9, 0.97)
 
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
+# Times the largest cell of X: as far as a mean of counts is an exponential.
+STRAIGHT_FROM = math.e
+
 LEAST_AXES = 256
 AXES_PER_COMPONENT = 4
 
@@ -104,11 +109,11 @@ def find_axes(estimator, data: Data, rows: np.ndarray, rng) -> tuple[PrincipalAx
     n_components = given_n_components(estimator, data)
     if n_components is not None:
         n_axes = min(n_axes, _wanted_axes(n_components))
+    weight = None if data.weight is None else data.weight[rows]
     if data.gaps and not sparse.issparse(data.X):
-        weight = None if data.weight is None else data.weight[rows]
         return fit_axes(data.X, rows, n_axes, rng, weight)
     axes = PrincipalAxes.fit(data.X, rows, n_axes, rng, data.weight)
-    return axes, filling_of_axes(axes, len(rows))
+    return axes, filling_of_axes(axes, data.X, rows, weight)
 
 
 def asks_for_share(estimator) -> bool:
@@ -163,12 +168,18 @@ def choose_output(
 
     Around the mean the link turns a step in X into one that is greater the less a cell with
     that mean varies. Far from it the step is too great, so that it is made smaller where that
-    lowers the loss of these rows at the start.
+    lowers the loss of these rows at the start. A mean that has no limit of its own grows as a
+    straight line from `STRAIGHT_FROM` times the largest cell of X on, not as an exponential.
     """
     objective = find_objective(estimator.loss)
     link = objective.link
-    if link is None or estimator.module is not None:
+    if link is None:
         return coordinates
+    ceiling = None
+    if not link.has_limit:
+        ceiling = link.inverse(np.array(STRAIGHT_FROM * largest_cell(data.X))).item()
+    if estimator.module is not None:
+        return coordinates if ceiling is None else coordinates.bent(ceiling)
     slope = 1 / max(link.variance(axes.mean).mean(), LEAST_MEAN)
     pca = axes.leading(estimator._width)
     slope = best_slope(pca, data, rows, objective, slope, coordinates.fill)
@@ -177,6 +188,7 @@ def choose_output(
         coordinates.scale * slope,
         coordinates.components,
         dtype=coordinates.dtype,
+        ceiling=ceiling,
     )
 
 
@@ -184,6 +196,9 @@ def _criterion_params(estimator, gaps: bool) -> dict:
     """Give the loss of a batch: in coordinates where that is the same, else cell by cell."""
     output = None
     if estimator.loss != "squared_error" or gaps:
+        if isinstance(estimator.loss, str) and estimator.loss in SIZES_OF_LOSSES:
+            sizes = SIZES_OF_LOSSES[estimator.loss]
+            check_deviation(estimator._coordinates.scale, torch.float32, sizes)
         output = estimator._output.astype(torch.float32)
     return {
         "criterion": Criterion,

@@ -165,15 +165,18 @@ def _warn_of_many_classes(answers: Answers, n_labelled: int) -> None:
     )
 
 
-def strata(estimator, data: Data, units: np.ndarray, n_least: int) -> np.ndarray | None:
+def strata(
+    estimator, known: np.ndarray | None, units: np.ndarray, n_least: int
+) -> np.ndarray | None:
     """Return the class of each unit by which to split them in two, where each part can have one.
 
-    `units` has the number of each row's unit, whose class is that of most of its rows.
+    `known` holds what y says of rows, and `units` the number of the unit of each, whose class
+    is that of most of its rows.
     `n_least` is the size of the smaller part. Rows without a label are a class of their own.
     """
-    if data.known is None or not estimator._answers.are_classes:
+    if known is None or not estimator._answers.are_classes:
         return None
-    labels, numbers = np.unique(data.known, return_inverse=True)
+    labels, numbers = np.unique(known, return_inverse=True)
     ones = np.ones(len(numbers), dtype=np.int64)
     counts = sparse.coo_array((ones, (units, numbers)), shape=(units.max() + 1, len(labels)))
     classes = labels[counts.tocsr().argmax(axis=1)]

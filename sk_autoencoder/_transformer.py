@@ -64,7 +64,7 @@ from sk_autoencoder._validation import (
     like_output,
     unchanged_on_error,
 )
-from sk_autoencoder._whitening import Whitening
+from sk_autoencoder._whitening import Whitening, rounding_variances
 
 # The fitted attributes that are arrays.
 ARRAYS = ("mean_", "explained_variance_", "explained_variance_ratio_")
@@ -129,7 +129,8 @@ class AutoencoderTransformer(
     whiten : bool, default=False
         Whether `transform` centres the codes and gives them unit variances and no
         correlation on the training rows, those of all calls of `partial_fit`. Whitened
-        components are made of their own and the ones before them.
+        components are made of their own and the ones before them. What may be rounding of
+        the cells of X in their dtype is not scaled up to unit variance.
 
     dropout : float, default=0.0
         Share of the hidden units that are zero in a step of the training, in [0, 1); never
@@ -167,8 +168,9 @@ class AutoencoderTransformer(
         What training makes small, on average over the cells of X. "huber" is quadratic up to
         an error of 1 and linear from there. "binary_crossentropy", for X in [0, 1], puts a
         logistic function behind the decoder, and "poisson", half the Poisson deviance for X
-        from 0 on, an exponential; with these two the network starts near PCA but not at it.
-        A callable is given reconstruction and X as tensors of shape (batch, n_features), and
+        from 0 on, an exponential, which from e times the largest cell of the training data
+        on goes on as a straight line; with these two the network starts near PCA but not at
+        it. A callable is given reconstruction and X as tensors of shape (batch, n_features), and
         gives the loss of each cell in that shape.
 
     variational : bool, default=False
@@ -674,7 +676,8 @@ class AutoencoderTransformer(
         Raises
         ------
         ValueError
-            If X is not a real matrix, has an infinite cell or a feature without any known
+            If X is not a real matrix, has an infinite cell, one too large to be squared in
+            its dtype (above 1e140 in float64, 1e30 in float32) or a feature without any known
             one, if `n_components` exceeds what X allows, if `loss` does not suit X, if
             `groups` or `X_val` do not suit X, if parameters make no sense together, or if the
             fit diverges. What was fitted before is kept.
@@ -1214,7 +1217,7 @@ class AutoencoderTransformer(
     def _describe(self, data, before=None):
         """Set what is told of the components, from their codes of these rows and those before."""
         network = self._whole_network(data)
-        moments = _components.moments(network, data)
+        moments = _components.moments_of_fit(network, data)
         self._moments = moments if before is None else before + moments
         if self.nested:
             self.n_components_ = len(self.explained_variance_ratio_)
@@ -1222,7 +1225,10 @@ class AutoencoderTransformer(
         self.explained_variance_ = np.diag(covariance)[: self.n_components_].copy()
         self._whitening = None
         if self.whiten:
-            self._whitening = Whitening(self._moments.mean, covariance)
+            components = self._axes.components if _start.starts_at_pca(self) else None
+            dtype = self._coordinates.dtype
+            rounding = rounding_variances(self.mean_, covariance, dtype, components)
+            self._whitening = Whitening(self._moments.mean, covariance, rounding)
             self._whitening.to(self._coordinates.mean.device)
         if self.variational:
             self._sampler = _variational.prior(network)

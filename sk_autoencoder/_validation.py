@@ -17,6 +17,7 @@ from sklearn.utils import (
     assert_all_finite,
     check_consistent_length,
     column_or_1d,
+    gen_batches,
     validation,
 )
 from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
@@ -30,6 +31,7 @@ from sk_autoencoder._arrays import as_numpy, like
 from sk_autoencoder._not_numbers import named_cells
 from sk_autoencoder._objective import find_objective
 from sk_autoencoder._own_callbacks import check_callback
+from sk_autoencoder._sizes import check_cells
 from sk_autoencoder._threads import enough_threads
 
 DTYPES = [np.float64, np.float32]
@@ -38,6 +40,7 @@ DTYPES = [np.float64, np.float32]
 PRODUCTS_A_CELL = 2
 # Torch gives a thread at least so many (at::internal::GRAIN_SIZE).
 CELLS_A_THREAD = 2**15
+KNOWN_BLOCK_CELLS = 2**20
 PRIVATE_STATE = (
     "_answers",
     "_axes",
@@ -138,8 +141,13 @@ def _has_finite_sum(X: np.ndarray) -> bool:
         return bool(np.isfinite(X.sum()))
 
 
-def _canonical(X):
-    """Give sparse rows with each cell stored at most once, and known."""
+def _canonical(X) -> sparse.csr_array:
+    """Return sparse rows as an array with each cell stored at most once, and known.
+
+    The parts of a matrix are shared, not copied. In all that follows a sum over columns is
+    one-dimensional and `*` is cell by cell, as for a NumPy array.
+    """
+    X = sparse.csr_array(X)
     # A DataFrame of sparse columns only shows here what it stores.
     assert_all_finite(X.data, input_name="X")
     if not X.has_canonical_format:
@@ -151,6 +159,7 @@ def _canonical(X):
 def check_data(estimator, X, y, sample_weight, groups=None, *, reset: bool) -> Data:
     """Rows to train on, their weights and groups; rows that weigh nothing are left out."""
     X, gaps = check_X(estimator, X, reset=reset)
+    check_cells(X, reset=reset)
     y = X if y is None else y
     groups = None if groups is None else _check_groups(groups, X)
     if sample_weight is None:
@@ -228,7 +237,8 @@ def _check_domain(estimator, X) -> None:
     values = X.data if sparse.issparse(X) else X
     if (low, high) == (-np.inf, np.inf) or values.size == 0:
         return
-    least, most = np.nanmin(values), np.nanmax(values)
+    # Unlike `nanmin`, these say nothing of rows without any known cell.
+    least, most = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
     if least < low or most > high:
         raise ValueError(
             f"loss={estimator.loss!r} needs X between {low:g} and {high:g}, but X has values from "
@@ -257,6 +267,15 @@ def check_codes(estimator, Z) -> np.ndarray:
 def _has_gaps(X) -> bool:
     """Whether cells of X are missing."""
     return not sparse.issparse(X) and not _has_finite_sum(X) and bool(np.isnan(X).any())
+
+
+def rows_with_known_cells(data: Data) -> np.ndarray:
+    """Return the indices of the rows that have a known cell: the others cannot be judged."""
+    if not data.gaps or sparse.issparse(data.X):
+        return np.arange(len(data))
+    blocks = gen_batches(len(data), max(1, KNOWN_BLOCK_CELLS // data.X.shape[1]))
+    known = [~np.isnan(data.X[rows]).all(axis=1) for rows in blocks]
+    return np.flatnonzero(np.concatenate(known))
 
 
 def check_n_components(n_components, n_samples: int, n_features: int, *, wide: bool) -> None:

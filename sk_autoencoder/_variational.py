@@ -236,7 +236,7 @@ def _expectations(network: Network, X, *, is_gaussian: bool):
         for point in points:
             output = network.module.decode(z + point * spread)
             if is_gaussian:
-                cells = (network.output.inverse(output) - x).square()
+                cells = (network.output.inverse(output) - x).double().square()
             else:
                 cells = functional.binary_cross_entropy_with_logits(
                     network.output.inverse(output), torch.where(known, x, 0.0), reduction="none"

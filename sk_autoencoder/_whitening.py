@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+ROUNDING = 4.0  # times the precision of a dtype
+
 
 class Whitening(nn.Module):
     """Centre codes, and make their covariance on the training rows the identity.
@@ -19,18 +21,18 @@ class Whitening(nn.Module):
     ----------
     mean : ndarray of shape (n_components,)
     covariance : ndarray of shape (n_components, n_components)
+    rounding : ndarray of shape (n_components,)
+        Variance up to which each component may be nothing but rounding, as
+        `rounding_variances` gives it.
     """
 
     mean: Tensor
     factor: Tensor
 
-    def __init__(self, mean, covariance):
+    def __init__(self, mean, covariance, rounding):
         super().__init__()
-        # A component that does not vary, or that others determine, is left as small as it is.
-        floor = max(np.trace(covariance), np.finfo(np.float64).tiny) * np.finfo(np.float64).eps
-        jitter = floor * len(covariance) * np.eye(len(covariance))
         self.register_buffer("mean", torch.from_numpy(mean))
-        self.register_buffer("factor", torch.from_numpy(np.linalg.cholesky(covariance + jitter)))
+        self.register_buffer("factor", torch.from_numpy(_factor(covariance, rounding)))
 
     def forward(self, z: Tensor) -> Tensor:
         """Whitened codes, in their dtype."""
@@ -41,3 +43,39 @@ class Whitening(nn.Module):
         """Codes that whitening makes these of; a beginning of them gives a beginning."""
         size = z.shape[1]
         return (z.double() @ self.factor[:size, :size].T + self.mean[:size]).to(z.dtype)
+
+
+def rounding_variances(
+    mean: np.ndarray,
+    covariance: np.ndarray,
+    dtype: torch.dtype,
+    components: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return for each component of codes the variance below which it is rounding of the rows.
+
+    `mean` is that of X, in whose units the covariance of the codes is. A cell of X is rounded in
+    proportion to its size, offset included, with a deviation of about 0.3 of the dtype's
+    precision. `components` say which cells the first components are made of; of the others any
+    cell may be a part.
+    """
+    square = np.full(len(covariance), np.max(np.square(mean)))
+    if components is not None:
+        square[: len(components)] = np.square(components) @ np.square(mean)
+    return (ROUNDING * torch.finfo(dtype).eps) ** 2 * (square + np.trace(covariance))
+
+
+def _factor(covariance: np.ndarray, rounding: np.ndarray) -> np.ndarray:
+    """Return the triangular factor of a covariance in which each component varies a little.
+
+    A component that does not vary, or that others determine, is left as small as it is. Codes
+    that do not vary at all are only centred.
+    """
+    n_components, variances = len(covariance), np.diag(covariance)
+    if np.all(variances <= rounding):
+        return np.eye(n_components)
+    added = np.maximum(n_components * np.finfo(np.float64).eps * variances.sum(), rounding)
+    while True:
+        try:
+            return np.linalg.cholesky(covariance + np.diag(added))
+        except np.linalg.LinAlgError:  # where the covariance itself has more rounding than that
+            added = 10.0 * added

@@ -2,28 +2,36 @@
 
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from scipy import sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MaxAbsScaler
+from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder
 
 from sk_autoencoder._centred_rows import DENSEST_SPARSE
+from sk_autoencoder._validation import check_X
 
+FORMATS = ("csr", "csc", "coo", "lil", "bsr", "dok", "dia")
 KINDS = {
-    "csr_matrix": sparse.csr_matrix,
-    "csr_array": sparse.csr_array,
-    "csc_matrix": sparse.csc_matrix,
-    "csc_array": sparse.csc_array,
-    "coo_matrix": sparse.coo_matrix,
-    "coo_array": sparse.coo_array,
-    "lil_matrix": sparse.lil_matrix,
+    f"{name}_{kind}": getattr(sparse, f"{name}_{kind}")
+    for name in FORMATS
+    for kind in ("matrix", "array")
 }
 SHAPES = {"narrow": (150, 40), "wide": (50, 120), "more than the axes": (300, 280)}
 DENSITIES = {"sparse": 0.05, "half dense": 0.5}
+
+
+def as_kind(kind, X):
+    """Give rows in a sparse format, also by diagonals, where rows that have none are slow."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sparse.SparseEfficiencyWarning)
+        return kind(X)
 
 
 def rows_of(shape, density=0.05, seed=0):
@@ -66,7 +74,7 @@ def sparse_X():
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_each_kind_of_sparse_rows_is_taken_by_all_methods(smooth, sparse_X, kind):
-    X = kind(sparse_X)
+    X = as_kind(kind, sparse_X)
     params = SMOOTH | {"early_stopping": False}
     dense, autoencoder = smooth(**params).fit(sparse_X), smooth(**params).fit(X)
     np.testing.assert_allclose(autoencoder.mean_, dense.mean_, atol=1e-14)
@@ -128,6 +136,121 @@ def test_training_gives_the_result_of_dense_rows(smooth, sparse_X, params, metho
     )
     score = autoencoder.score(X, sample_weight=weight)
     assert score == pytest.approx(dense.score(sparse_X, sample_weight=weight), abs=1e-5)
+
+
+WIDE = (300, 320)  # of 320 features the frame keeps 256 axes
+WIDE_VARIANTS = {
+    "defaults": {},
+    "variational": {"variational": True},
+    "noise": {"corruption": "gaussian"},
+    "masking": {"corruption": "masking"},
+    "swap": {"corruption": "swap"},
+    "all rows": {"early_stopping": False},
+    "nested": {"nested": True},
+    "a share of the variance": {"nested": True, "n_components": 0.5},
+    "textbook": {"linear_shortcut": False},
+    "pretrained": {"linear_shortcut": False, "pretrain": "layerwise"},
+    "whitened": {"whiten": True},
+    "huber": {"loss": "huber"},
+    "penalized": {"sparsity_penalty": 0.1, "contractive_penalty": 0.1},
+}
+METHODS = ("transform", "reconstruct", "reconstruction_error", "score_samples", "score")
+
+
+def assert_same_results(given, X_given, expected, X_expected, **tolerance):
+    """Check that two estimators give the same for their containers of the same rows."""
+    for method in METHODS:
+        np.testing.assert_allclose(
+            getattr(given, method)(X_given), getattr(expected, method)(X_expected), **tolerance
+        )
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_each_kind_of_wide_sparse_rows_is_that_of_csr_arrays(quick, kind, method):
+    dense = rows_of(WIDE)
+    X, expected = as_kind(kind, dense), getattr(quick(**GENTLE), method)(sparse.csr_array(dense))
+    autoencoder = getattr(quick(**GENTLE), method)(X)
+    assert_same_results(autoencoder, X, expected, sparse.csr_array(dense), rtol=1e-12, atol=1e-12)
+    assert_same_results(autoencoder, X, autoencoder, dense, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.int64, np.uint16, np.float32, np.float64])
+def test_wide_sparse_matrices_of_each_dtype_are_dense_rows(quick, dtype):
+    X = sparse.csr_matrix(np.ceil(rows_of(WIDE)).astype(dtype))
+    dense = X.toarray()
+    autoencoder, expected = quick(max_epochs=0).fit(X), quick(max_epochs=0).fit(dense)
+    assert autoencoder.transform(X).dtype == (np.float32 if dtype == np.float32 else np.float64)
+    rtol = 1e-3 if dtype == np.float32 else 1e-9
+    assert_same_results(autoencoder, X, expected, dense, rtol=rtol, atol=rtol)
+
+
+@pytest.mark.parametrize("index_dtype", [np.int32, np.int64])
+def test_wide_sparse_matrices_share_what_they_store(quick, index_dtype):
+    X = sparse.csr_matrix(rows_of(WIDE))
+    X.indices, X.indptr = X.indices.astype(index_dtype), X.indptr.astype(index_dtype)
+    checked, _ = check_X(quick().fit(X), X, reset=False)
+    assert type(checked) is sparse.csr_array
+    assert np.shares_memory(checked.data, X.data)
+    assert np.shares_memory(checked.indices, X.indices)
+    assert quick(**GENTLE).fit_transform(X).shape == (300, 2)
+
+
+@pytest.mark.parametrize("params", WIDE_VARIANTS.values(), ids=WIDE_VARIANTS)
+@pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
+def test_wide_sparse_matrices_train_as_csr_arrays(quick, params, weighted):
+    params = GENTLE | params
+    weight = np.random.RandomState(0).randint(0, 3, WIDE[0]) if weighted else None
+    array = sparse.csr_array(rows_of(WIDE))
+    matrix = sparse.csr_matrix(array)
+    expected = quick(**params).fit(array, sample_weight=weight)
+    autoencoder = quick(**params).fit(matrix, sample_weight=weight)
+    assert_same_results(autoencoder, matrix, expected, array, rtol=1e-12, atol=1e-12)
+    assert_same_results(autoencoder, matrix, autoencoder, array.toarray(), rtol=1e-7, atol=1e-7)
+    assert autoencoder.score(matrix, sample_weight=weight) == pytest.approx(
+        expected.score(array, sample_weight=weight)
+    )
+
+
+def test_a_wide_data_frame_of_sparse_columns_is_taken(quick):
+    X = rows_of(WIDE)
+    frame = pd.DataFrame.sparse.from_spmatrix(sparse.csr_matrix(X))
+    frame.columns = [f"c{i}" for i in range(WIDE[1])]
+    autoencoder = quick(**GENTLE).fit(frame)
+    expected = quick(**GENTLE).fit(sparse.csr_array(X))
+    assert_same_results(autoencoder, frame, expected, sparse.csr_array(X), rtol=1e-12, atol=1e-12)
+
+
+TOPICS = {
+    "sea": ["ship", "sail", "harbour", "captain", "wave", "deck", "anchor", "island"],
+    "kitchen": ["salt", "oven", "butter", "recipe", "flour", "spoon", "onion", "sauce"],
+}
+
+
+def documents(n_documents, seed=0):
+    """Texts of words of one of two topics, among 400 other words, and the topic of each."""
+    rng = np.random.RandomState(seed)
+    others = [f"word{i}" for i in range(400)]
+    topics = rng.choice(list(TOPICS), n_documents)
+    texts = [" ".join([*rng.choice(TOPICS[t], 6), *rng.choice(others, 12)]) for t in topics]
+    return texts, topics
+
+
+def test_text_is_classified_from_codes_in_a_pipeline(quick):
+    texts, topics = documents(400)
+    pipeline = make_pipeline(TfidfVectorizer(), quick(4), LogisticRegression(C=100))
+    pipeline.fit(texts, topics)
+    assert len(pipeline[0].vocabulary_) > 400
+    new_texts, new_topics = documents(200, seed=1)
+    assert pipeline.score(new_texts, new_topics) > 0.95
+
+
+def test_many_categories_are_encoded_in_a_pipeline(quick):
+    rng = np.random.RandomState(0)
+    table = np.column_stack([rng.randint(0, 200, 600), rng.randint(0, 200, 600)])
+    pipeline = make_pipeline(OneHotEncoder(handle_unknown="ignore"), quick(3, **GENTLE))
+    assert pipeline.fit_transform(table).shape == (600, 3)
+    assert np.isfinite(pipeline.score(table))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
