@@ -304,7 +304,7 @@ def test_later_steps_keep_the_number_of_components(quick, X):
     assert autoencoder.partial_fit(X[:30] * [1, 0, 0, 0, 0, 0]).n_components_ == before
 
 
-@pytest.mark.parametrize("n_components", [0, 0.0, 1.0, 1.5, -0.5, -1, "mle", None, np.nan])
+@pytest.mark.parametrize("n_components", [0, 0.0, 1.0, 1.5, -0.5, -1, "mle", np.nan])
 def test_what_is_neither_a_number_of_components_nor_a_share_is_refused(quick, X, n_components):
     with pytest.raises(ValueError, match=r"'n_components' parameter.*int in the range \[1, inf\)"):
         quick(n_components).fit(X)
