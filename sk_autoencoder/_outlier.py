@@ -101,7 +101,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         "auto" finds it from the 15th, 50th and 85th percentiles of the training rows'
         distances, the roots of minus their scores: it fits Tukey's g distribution to them,
         a normal one that is skewed, and sets the threshold where that leaves 1 % beyond,
-        as in [4]_. Of clean rows some 1 to 3 % are then called outliers, in 1 to 50
+        as in [4]_. Of clean rows some 1 to 4 % are then called outliers, in 1 to 50
         dimensions; of new ones more where a network has learnt from few rows of many
         features. Where about a tenth of the training rows or more are outliers, give their
         share instead. Rows with equal scores are on the same side of the threshold.
