@@ -1,4 +1,4 @@
-"""Rows that are exact copies of one another."""
+"""Rows that are exact copies of one another, found by a hash: a copy tells nothing new."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def find_copies(X) -> np.ndarray | None:
     apart by hashes of 64 bits. Where those of different rows agree, which is less likely than
     a fault of the memory, these rows are taken for copies.
     """
-    numbers, distinct = pd.factorize(_hashes(X))
+    numbers, distinct = pd.factorize(hash_rows(X))
     return None if len(distinct) == len(numbers) else numbers
 
 
@@ -27,29 +27,41 @@ def count_distinct(copies: np.ndarray | None, index: np.ndarray) -> int:
     return len(index) if copies is None else len(np.unique(copies[index]))
 
 
-def _hashes(X) -> np.ndarray:
-    """Return the hash of each row: the sum of those of its cells, times a number a column."""
-    rng = np.random.RandomState(0)
-    factors = rng.randint(2**63, size=X.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-    n_rows = max(1, BLOCK_CELLS // X.shape[1])
-    if sparse.issparse(X):
-        n_rows = max(1, BLOCK_CELLS * X.shape[0] // max(X.nnz, 1))
-    hashes = np.empty(X.shape[0], dtype=np.uint64)
-    for rows in gen_batches(X.shape[0], n_rows):
-        block = X[rows]
+def merge_copies(X, index: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first of each of the distinct rows among `index`, and their summed weights."""
+    numbers, distinct = pd.factorize(hash_rows(X, index))
+    if len(distinct) == len(index):
+        return index, weight
+    _, first = np.unique(numbers, return_index=True)
+    return index[first], np.bincount(numbers, weights=weight)
+
+
+def hash_rows(X, index: np.ndarray | None = None) -> np.ndarray:
+    """Return a hash of each of the rows `index` of X, of all by default, uint64.
+
+    It is the sum of the hashes of the cells, times a number for each column. Equal rows have
+    the same one, be they sparse or dense.
+    """
+    n_rows, n_features = X.shape[0] if index is None else len(index), X.shape[1]
+    factors = np.random.RandomState(0).randint(2**63, size=n_features, dtype=np.uint64) * 2 + 1
+    hashes = np.empty(n_rows, dtype=np.uint64)
+    for rows in gen_batches(n_rows, max(1, BLOCK_CELLS // _cells_per_row(X))):
+        block = X[rows if index is None else index[rows]]
         if sparse.issparse(block):
-            products = _hashes_of_cells(block.data) * factors[block.indices]
-            products[block.data == 0] = 0  # which stands for a cell that is not stored
-            # Not by reduceat, which takes a row without stored cells for the first of the next.
-            sums = np.append(np.zeros(1, np.uint64), np.cumsum(products))
-            hashes[rows] = np.diff(sums[block.indptr])
+            parts = _hash_cells(block.data), block.indices, block.indptr
+            hashes[rows] = sparse.csr_array(parts, shape=block.shape) @ factors
         else:
-            hashes[rows] = _hashes_of_cells(block.ravel()).reshape(block.shape) @ factors
+            hashes[rows] = _hash_cells(block.ravel()).reshape(block.shape) @ factors
     return hashes
 
 
-def _hashes_of_cells(cells: np.ndarray) -> np.ndarray:
-    """Return a hash of each number, one for all that are missing and one for both zeros."""
-    cells = cells + 0.0
-    cells[np.isnan(cells)] = np.nan  # of which there are many, with different bits
-    return pd.util.hash_array(cells, categorize=False)
+def _cells_per_row(X) -> int:
+    return max(1, X.nnz // X.shape[0]) if sparse.issparse(X) else X.shape[1]
+
+
+def _hash_cells(cells: np.ndarray) -> np.ndarray:
+    """Return a hash of each number: one for all that are missing, and 0 for zeros."""
+    cells = np.where(np.isnan(cells), np.nan, cells)  # of which there are many, of other bits
+    hashes = pd.util.hash_array(cells, categorize=False)
+    hashes[cells == 0] = 0
+    return hashes

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.utils import gen_batches
 
-from sk_autoencoder._distinct_rows import effective_number, merge_copies
+from sk_autoencoder._copies import merge_copies
 from sk_autoencoder._principal_axes import PrincipalAxes
 
 BLOCK_BYTES = 2**25
@@ -161,6 +161,11 @@ def fit_axes(
     if rows.n_features <= MOST_FACTORS + 1:
         return axes, _filling(rows, axes.mean, _available(rows)[1])
     return axes, _filling_from_axes(rows, axes, np.ones(rows.n_features))
+
+
+def effective_number(weight: np.ndarray) -> float:
+    """Return how many rows of equal weight would tell as much (Kish, 1965)."""
+    return float(weight.sum() ** 2 / np.square(weight).sum())
 
 
 class _Rows:
