@@ -233,6 +233,16 @@ def test_set_output(quick, X):
         assert list(rows.columns) == list("abcdef")
 
 
+def test_repeated_rows(X):
+    rng = np.random.RandomState(0)
+    noise, new = rng.standard_normal((60, 6)), rng.standard_normal((500, 6))
+    repeated = np.repeat(noise, 10, axis=0)
+    pca, ours = PCA(2).fit(repeated), AutoencoderTransformer(2, random_state=0).fit(repeated)
+    assert ours.is_pca_
+    expected = pca.inverse_transform(pca.transform(new))
+    np.testing.assert_allclose(ours.reconstruct(new), expected, atol=1e-9)
+
+
 def test_array_api_dispatch():
     assert AutoencoderTransformer().__sklearn_tags__().array_api_support
     assert PCA().__sklearn_tags__().array_api_support
@@ -242,7 +252,7 @@ def test_all_behaviour_that_is_told_is_tested():
     names = {name.replace(" ", "_").strip("_").lower() for name in table("Behaviour")}
     tests = {name.removeprefix("test_").lower() for name in globals() if name.startswith("test_")}
     assert names <= tests
-    assert len(names) == 11
+    assert len(names) == 12
 
 
 def test_the_readme_leads_here():
