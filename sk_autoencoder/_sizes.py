@@ -9,8 +9,13 @@ from scipy import sparse
 # Of cells of X and of their deviation: float64 holds squares of these, summed over many rows.
 # Of float32 only the numbers themselves have to be held, since squares are summed in float64.
 SIZES = {torch.float64: (1e-140, 1e140), torch.float32: (1e-30, 1e30)}
-# Of the deviation of X where a loss of cells, which is computed in float32, squares it.
-SIZES_OF_LOSSES = {"squared_error": (1e-15, 1e15), "huber": (1e-15, 1e30)}
+# Of the deviation of X where a loss of cells, which is computed in float32, squares it, or where
+# the network gives logarithms, whose size says nothing of the cells.
+SIZES_OF_LOSSES = {
+    "squared_error": (1e-15, 1e15),
+    "huber": (1e-15, 1e30),
+    "poisson": (1e-30, 1e30),
+}
 
 
 class NotFiniteError(ValueError):
