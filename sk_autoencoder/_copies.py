@@ -22,6 +22,11 @@ def find_copies(X) -> np.ndarray | None:
     return None if len(distinct) == len(numbers) else numbers
 
 
+def are_copies(X, others) -> np.ndarray:
+    """Return for each row of X whether it is an exact copy of one of the other rows."""
+    return np.isin(hash_rows(X), hash_rows(others))
+
+
 def count_distinct(copies: np.ndarray | None, index: np.ndarray) -> int:
     """Return how many of the rows are no copies of others of them."""
     return len(index) if copies is None else len(np.unique(copies[index]))

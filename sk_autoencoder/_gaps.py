@@ -165,6 +165,7 @@ def fit_axes(
 
 def effective_number(weight: np.ndarray) -> float:
     """Return how many rows of equal weight would tell as much (Kish, 1965)."""
+    weight = np.ldexp(weight, -np.frexp(weight.max())[1])  # whose squares are numbers
     return float(weight.sum() ** 2 / np.square(weight).sum())
 
 

@@ -9,20 +9,29 @@ from scipy import sparse
 # Of cells of X and of their deviation: float64 holds squares of these, summed over many rows.
 # Of float32 only the numbers themselves have to be held, since squares are summed in float64.
 SIZES = {torch.float64: (1e-140, 1e140), torch.float32: (1e-30, 1e30)}
-# Of the deviation of X where a loss of cells, which is computed in float32, squares it.
-SIZES_OF_LOSSES = {"squared_error": (1e-15, 1e15), "huber": (1e-15, 1e30)}
+# Of the deviation of X where a loss of cells, which is computed in float32, squares it, or where
+# the network gives logarithms, whose size says nothing of the cells.
+SIZES_OF_LOSSES = {
+    "squared_error": (1e-15, 1e15),
+    "huber": (1e-15, 1e30),
+    "poisson": (1e-30, 1e30),
+}
 
 
 class NotFiniteError(ValueError):
     """A result that the dtype cannot hold."""
 
 
-def check_cells(X, *, reset: bool) -> None:
-    """Refuse rows whose cells are too large, or in a first fit all too small, to be squared."""
-    largest, (low, high) = largest_cell(X), SIZES[_dtype(X)]
+def check_cells(X, *, reset: bool, dtype: np.dtype | None = None) -> None:
+    """Refuse rows whose cells are too large, or in a first fit all too small, to be squared.
+
+    `dtype` is the one in which that is done, by default that of X.
+    """
+    dtype = X.dtype if dtype is None else dtype
+    largest, (low, high) = largest_cell(X), SIZES[_torch_dtype(dtype)]
     if largest > high or (reset and 0 < largest < low):
         raise ValueError(
-            f"The largest cell of X has a size of {largest:.3g}, but in {X.dtype} it has to lie "
+            f"The largest cell of X has a size of {largest:.3g}, but in {dtype} it has to lie "
             f"between {low:g} and {high:g}. {_remedy(largest > high)}"
         )
 
@@ -84,5 +93,5 @@ def _range(values: np.ndarray) -> tuple[float, float]:
     return np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
 
 
-def _dtype(X) -> torch.dtype:
-    return torch.float32 if X.dtype == np.float32 else torch.float64
+def _torch_dtype(dtype: np.dtype) -> torch.dtype:
+    return torch.float32 if dtype == np.float32 else torch.float64

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from sk_autoencoder._combinations import gives_wide_codes_meaning
-from sk_autoencoder._copies import count_distinct, find_copies
+from sk_autoencoder._copies import are_copies, count_distinct, find_copies
 from sk_autoencoder._evidence import ENOUGH_ROWS
 from sk_autoencoder._start import given_n_components, starts_at_pca
 from sk_autoencoder._supervised import strata
@@ -39,13 +40,34 @@ def split(estimator, data: Data, given: Data | None, rng) -> tuple[Data, np.ndar
         return data, np.arange(len(data)), None
     data = replace(data, copies=find_copies(data.X))
     if given is not None:
-        given = replace(given, copies=find_copies(given.X))
-        rows = rows_with_known_cells(given)
-        if len(rows) == 0:
-            raise ValueError("X_val has no row with a known cell. Pass rows that have some.")
-        return data, np.arange(len(data)), Part(given, rows)
+        return data, np.arange(len(data)), _given_part(estimator, data, given)
     train, valid = split_rows(estimator, data, rng)
     return data, train, None if valid is None else Part(data, valid)
+
+
+def _given_part(estimator, data: Data, given: Data) -> Part | None:
+    """Return the rows of the user's own that judge: those that are no copies of training rows."""
+    rows = rows_with_known_cells(given)
+    if len(rows) == 0:
+        raise ValueError("X_val has no row with a known cell. Pass rows that have some.")
+    new = rows[~are_copies(given.X, data.X)[rows]]
+    if len(new) == 0:
+        warnings.warn(
+            "Each row of X_val is a copy of a row of X, and so tells nothing of new rows. Pass "
+            "rows that are not in X, or leave X_val out, so that rows of X are set aside.",
+            UserWarning,
+            stacklevel=5,  # behind split, fit and its decorator
+        )
+    rows = _new_or_all(estimator, new, rows)
+    return None if len(rows) == 0 else Part(replace(given, copies=find_copies(given.X)), rows)
+
+
+def _new_or_all(estimator, new: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the rows that are no copies of training rows; all, where none is and some have to be.
+
+    Without rows that judge a start at PCA stays there, while others would stay untrained.
+    """
+    return rows if len(new) == 0 and not starts_at_pca(estimator) else new
 
 
 def split_rows(estimator, data: Data, rng) -> tuple[np.ndarray, np.ndarray | None]:
@@ -73,7 +95,7 @@ def split_rows(estimator, data: Data, rng) -> tuple[np.ndarray, np.ndarray | Non
         _, drawn = train_test_split(small, test_size=n_valid, random_state=rng, stratify=classes)
     valid = rows[np.isin(units, drawn)]
     train = np.setdiff1d(everything, valid)
-    valid = _without_copies_of(data, valid, train)
+    valid = _new_or_all(estimator, _without_copies_of(data, valid, train), valid)
     if len(valid) == 0 or _are_copied(estimator, data, train):
         return everything, None
     return train, valid
@@ -87,20 +109,25 @@ def _are_copied(estimator, data: Data, train: np.ndarray) -> bool:
     return count_distinct(data.copies, train) <= n_components
 
 
-def rows_to_confirm(data: Data, train: np.ndarray, n_valid: int, rng) -> np.ndarray:
-    """Return other rows to ask whether the net beats PCA, as many as judged it before.
+def rows_to_confirm(
+    data: Data, train: np.ndarray, n_valid: int, rng
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows to train on, and others to ask whether the net beats PCA.
 
-    Those were already asked which epoch is best, and so flatter it. `n_valid` counts groups,
-    or distinct rows, and so do the rows that are drawn here.
+    As many are asked as judged it before. Those were already asked which epoch is best, and so
+    flatter it: they are trained on now. `n_valid` counts groups, or distinct rows, and so do the
+    rows that are drawn here, of which there may be none.
     """
-    train = np.intersect1d(train, rows_with_known_cells(data))
+    known = np.intersect1d(train, rows_with_known_cells(data))
     if data.units is None:
-        return np.sort(rng.choice(train, min(n_valid, len(train) // 2), replace=False))
-    units = data.units[train]
+        asked = np.sort(rng.choice(known, min(n_valid, len(known) // 2), replace=False))
+        return np.setdiff1d(np.arange(len(data)), asked), asked
+    units = data.units[known]
     small = small_units(units)
     n_asked = min(n_valid, len(np.unique(units)) // 2, len(small))
-    asked = np.isin(units, rng.choice(small, n_asked, replace=False))
-    return _without_copies_of(data, train[asked], train[~asked])
+    drawn = rng.choice(small, n_asked, replace=False)
+    others = np.flatnonzero(~np.isin(data.units, drawn))
+    return others, _without_copies_of(data, known[np.isin(units, drawn)], others)
 
 
 def _count_validation(estimator, n_units: int, *, grouped: bool) -> int:

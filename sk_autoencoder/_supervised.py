@@ -26,7 +26,8 @@ UNLABELLED = -1
 MANY_CLASSES = 20
 FEW_ROWS = 5
 
-START_ANEW = "or start anew: call fit with warm_start=False."
+# Of what a later y does not suit, and what rows of the user's own do not, another remedy.
+START_ANEW = ", or start anew: call fit with warm_start=False."
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,13 @@ class Answers:
         share = np.average(rows, weights=weight)
         return cls(encoder, n_classes, float(share), float(stats.entropy(counts)))
 
-    def check(self, y: np.ndarray) -> None:
-        """Refuse a later y that is not of the kind, the width and the classes of the first one."""
+    def check(self, y: np.ndarray, or_else: str = START_ANEW) -> None:
+        """Refuse a later y that is not of the kind, the width and the classes of the first one.
+
+        `or_else` ends the remedy.
+        """
         if not self.are_classes:
-            self._check_values(y)
+            self._check_values(y, or_else)
             return
         rows = _is_labelled(y)
         if not rows.any():
@@ -80,28 +84,28 @@ class Answers:
         if _kind(y) == "values":
             raise ValueError(
                 "y holds continuous values, but the first fit read it as classes, which were "
-                f"{_some(seen)}. Pass classes, {START_ANEW}"
+                f"{_some(seen)}. Pass classes{or_else}"
             )
         unseen = [label for label in dict.fromkeys(_plain(y[rows]).tolist()) if label not in seen]
         if unseen:
             raise ValueError(
                 f"y has the classes {_some(unseen)}, but the first fit saw only {_some(seen)}. Set "
-                f"such rows to {UNLABELLED}, which is no label, {START_ANEW}"
+                f"such rows to {UNLABELLED}, which is no label{or_else}"
             )
 
-    def _check_values(self, y: np.ndarray) -> None:
+    def _check_values(self, y: np.ndarray, or_else: str) -> None:
         cells = _plain(y[~_is_missing(y)])
         if len(cells) > 0 and cells.dtype.kind not in "iuf":
             raise ValueError(
                 f"y has cells such as {cells.tolist()[0]!r}, but the first fit read it as "
-                f"continuous values. Pass numbers, {START_ANEW}"
+                f"continuous values. Pass numbers{or_else}"
             )
         assert_all_finite(cells, input_name="y")
         n_columns = 1 if y.ndim == 1 else y.shape[1]
         if n_columns != self.n_outputs:
             raise ValueError(
                 f"y has {n_columns} columns of values, but {self.n_outputs} in the first fit. "
-                f"Pass as many, {START_ANEW}"
+                f"Pass as many{or_else}"
             )
 
     def encode(self, y: np.ndarray) -> np.ndarray:
@@ -146,7 +150,15 @@ def read_validation(estimator, X, y, data: Data) -> Data:
             f"supervised_weight={estimator.supervised_weight:g} needs the labels of X_val too, but "
             "y_val is None. Pass y_val, with -1 (or NaN) for rows that have no label."
         )
-    return read(estimator, X, y, data, resume=True)[0]
+    if not estimator.supervised_weight:
+        return data
+    try:
+        check_consistent_length(X, y)
+        known = _as_array(data.y)
+        estimator._answers.check(known, or_else=".")
+    except ValueError as error:
+        raise ValueError(f"y_val does not suit X_val and y: {error}") from error
+    return replace(data, known=estimator._answers.encode(known))
 
 
 def _warn_of_many_classes(answers: Answers, n_labelled: int) -> None:

@@ -84,7 +84,8 @@ class AutoencoderTransformer(
     than chance would: if the mean gain exceeds its standard error [3]_ and more than a few
     rows gain (Wilcoxon's signed-rank test at 5 %). Fewer than 100 validation rows are not
     trusted alone: as many others are asked too, after a training without them, and have to
-    show two standard errors and pass at 0.1 %. Else the result is PCA, fitted on all rows, and
+    show two standard errors and pass at 0.1 %; where there is no second training (see `refit`),
+    the few have to show that alone. Else the result is PCA, fitted on all rows, and
     `is_pca_` says so.
 
     What the validation rows tell holds for new rows if all rows are independent of each other.
@@ -294,8 +295,8 @@ class AutoencoderTransformer(
     refit : "auto" or bool, default="auto"
         Whether to train once more, on all rows and for as many epochs as were best, so that
         no row is lost to validation. "auto" does so where there are fewer than 2000 rows,
-        copies not counted. Not done where `callbacks` or `X_val` are given. Used with
-        `early_stopping`.
+        copies not counted. Not done where `callbacks` or `X_val` are given, or with
+        `warm_start`. Used with `early_stopping`.
 
     n_iter_no_change : int, default=100
         Epochs without a better validation loss after which training stops.
@@ -658,9 +659,10 @@ class AutoencoderTransformer(
             several groups. None takes rows for independent that are no copies of each other.
             Only used with `early_stopping`.
         X_val : {array-like, sparse matrix} of shape (n_samples_val, n_features), default=None
-            Rows to validate on, none of which is trained on; no row of X is then set aside. In
-            a `Pipeline` they go through the steps before with
-            ``Pipeline(..., transform_input=["X_val"])``. Needs `early_stopping`.
+            Rows to validate on, none of which is trained on; no row of X is then set aside.
+            Exact copies of rows of X among them do not judge. In a `Pipeline` they go through
+            the steps before with ``Pipeline(..., transform_input=["X_val"])``. Needs
+            `early_stopping`.
         y_val : array-like of shape (n_samples_val,) or (n_samples_val, n_outputs), default=None
             Classes or values of the rows of `X_val` for `supervised_weight`, else ignored.
         sample_weight_val : array-like of shape (n_samples_val,), default=None
@@ -686,11 +688,11 @@ class AutoencoderTransformer(
             resume = self.warm_start and hasattr(self, "net_")
             validation = X_val, y_val, sample_weight_val, groups_val
             data, given, rng = self._check(X, y, sample_weight, resume, groups, validation)
-            if resume and self.early_stopping and self._saw_all_rows:
+            if resume and self.early_stopping and self._saw_all_rows and given is None:
                 warnings.warn(
                     "The last fit trained on all rows, so that rows set aside now are not new to "
-                    "the network. Set warm_start=True before the first fit to go on with "
-                    "validation.",
+                    "the network. To go on with validation, pass X_val, or set warm_start=True "
+                    "before a first fit that sets rows aside.",
                     UserWarning,
                     stacklevel=3,  # behind the decorator
                 )
@@ -715,7 +717,7 @@ class AutoencoderTransformer(
             task = self._init_callback_context(max_subtasks=course.n_epochs + 2)
             task.call_on_fit_task_begin(estimator=self, X=data.X, y=data.y)
             outcome = self._train(Part(data, train), valid, yardstick, course, task)
-            self._saw_all_rows = valid is None
+            self._saw_all_rows = valid is None or valid.data is not data
             # Before the validation rows are trained on.
             judges = Part(data, train) if valid is None else valid
             self._measure_noise(*judges)
@@ -1138,15 +1140,16 @@ class AutoencoderTransformer(
     def _confirm(self, data, train, valid, kept, course, task, rng):
         """Ask other training rows, too, whether the net beats PCA; else keep PCA.
 
-        The net is trained anew without them. With None as `train` there are none to ask. True
-        where a callback asks to stop.
+        The net is trained anew without them. There may be none to ask, as with None as `train`.
+        True where a callback asks to stop.
         """
         gains, stopped = kept.gains, False
         of_pca = _components.of_pca(self._axes, self._width, self._coordinates.fill)
         mean = self._axes.mean
+        asked = np.empty(0, dtype=np.intp)
         if train is not None:
-            asked = rows_to_confirm(data, train, gains.n_independent, rng)
-            others = np.setdiff1d(np.arange(len(data)), asked)
+            others, asked = rows_to_confirm(data, train, gains.n_independent, rng)
+        if len(asked) > 0:
             stopped = self._repeat(data, others, "confirm", kept.epoch, course, task, rng)
             gains += _training.gains_of(self, Part(data, asked))
         if not stopped and not _evidence.better_than_chance(gains, few=True):
@@ -1168,7 +1171,7 @@ class AutoencoderTransformer(
         elif self.max_epochs == 0:
             why = "max_epochs is 0"
         else:
-            why = "there are too few distinct rows to set some aside for validation"
+            why = "there are too few distinct rows to validate on"
         return f"The result is PCA with {self.n_components_} components: {why}."
 
     def _repeat(self, data, rows, name, n_epochs, course, task, rng):

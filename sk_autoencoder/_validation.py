@@ -187,8 +187,15 @@ def check_data(estimator, X, y, sample_weight, groups=None, *, reset: bool) -> D
 
 def _check_groups(groups, X) -> np.ndarray:
     """Return the number of each row's group."""
-    check_consistent_length(X, groups)
-    groups = column_or_1d(as_numpy(groups, "groups"), dtype=None, input_name="groups")
+    try:
+        check_consistent_length(X, groups)
+        groups = column_or_1d(as_numpy(groups, "groups"), dtype=None)
+    except (TypeError, ValueError) as error:
+        shape, n_rows = np.asarray(groups, dtype=object).shape, X.shape[0]
+        raise ValueError(
+            f"groups has the shape {shape}, but each of the {n_rows} rows is in one group. Pass an "
+            f"array of shape ({n_rows},)."
+        ) from error
     numbers, _ = pd.factorize(groups, use_na_sentinel=True)
     if (numbers < 0).any():
         raise ValueError(
@@ -216,6 +223,7 @@ def check_validation_data(estimator, data: Data, X, y, sample_weight, groups) ->
     try:
         y = None if y is None else as_numpy(y, "y_val")
         given = check_data(estimator, X, y, sample_weight, groups, reset=False)
+        check_cells(given.X, reset=False, dtype=data.X.dtype)
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"X_val cannot judge the epochs: {error}") from error

@@ -121,8 +121,9 @@ def test_copies_never_stand_on_both_sides(noise, repeat):
     for seed in range(3):
         rng = np.random.RandomState(seed)
         train, valid = split_rows(AutoencoderTransformer(5), data, rng)
-        asked = rows_to_confirm(data, train, 90, rng)
-        others = np.setdiff1d(train, asked)
+        others, asked = rows_to_confirm(data, train, 90, rng)
+        np.testing.assert_array_equal(np.sort(np.r_[others, asked]), np.arange(len(data)))
+        others = np.setdiff1d(others, valid)
         numbers = [set(data.copies[rows].tolist()) for rows in (valid, asked, others)]
         assert sum(map(len, numbers)) == len(set.union(*numbers)) == data.copies.max() + 1
         assert 80 < len(numbers[0]) <= 100
@@ -295,8 +296,8 @@ def test_groups_stay_on_one_side_and_a_part_of_them_is_set_aside():
     data = Data(X, None, None, groups=groups)
     rng = np.random.RandomState(0)
     train, valid = split_rows(AutoencoderTransformer(3), data, rng)
-    asked = rows_to_confirm(data, train, 10, rng)
-    parts = [set(groups[rows]) for rows in (valid, asked, np.setdiff1d(train, asked))]
+    others, asked = rows_to_confirm(data, train, 10, rng)
+    parts = [set(groups[rows]) for rows in (valid, asked, np.setdiff1d(others, valid))]
     assert [len(part) for part in parts] == [10, 10, 10]
     assert len(set.union(*parts)) == 30
 
@@ -365,9 +366,65 @@ def test_copies_that_groups_part_do_not_judge(X):
     assert not set(groups[train]) & set(groups[valid])
 
 
+CUT_BY_GROUPS = {
+    "one group": np.repeat(36, 60),
+    "groups of a few": 36 + np.arange(60) % 7,
+    "groups of one": 36 + np.arange(60),
+}
+
+
+@pytest.mark.parametrize("cut", CUT_BY_GROUPS.values(), ids=CUT_BY_GROUPS)
+def test_rows_that_confirm_share_no_group_and_no_copy_with_those_trained_on(X, cut):
+    groups = np.r_[np.arange(120) // 5, cut]
+    X = np.vstack([X, X[:60]])
+    data = Data(X, None, None, copies=find_copies(X), groups=groups)
+    for seed in range(5):
+        rng = np.random.RandomState(seed)
+        train, _ = split_rows(AutoencoderTransformer(2), data, rng)
+        others, asked = rows_to_confirm(data, train, 8, rng)
+        assert len(asked) > 0
+        assert not set(groups[others]) & set(groups[asked])
+        assert not set(data.copies[others]) & set(data.copies[asked])
+
+
+FEW_GROUPS = {
+    "two": (lambda X: X, np.arange(120) % 2),
+    "one beside rows without a known cell": (
+        lambda X: np.where(np.arange(120)[:, None] < 40, np.nan, X),
+        np.arange(120) // 40,
+    ),
+    "all rows twice": (lambda X: np.vstack([X[:60], X[:60]]), np.arange(120) // 5),
+}
+
+
+@pytest.mark.parametrize(("rows", "groups"), FEW_GROUPS.values(), ids=FEW_GROUPS)
+def test_no_row_has_to_be_left_to_confirm_a_gain(X, rows, groups, monkeypatch):
+    monkeypatch.setattr(_evidence, "is_unsettled", lambda kept: True)
+    autoencoder = AutoencoderTransformer(2, max_epochs=20, random_state=0)
+    autoencoder.fit(rows(X), groups=groups)
+    assert np.isfinite(autoencoder.transform(X)).all()
+    assert np.isfinite(autoencoder.validation_score_)
+
+
+@pytest.mark.parametrize("params", [{"linear_shortcut": False}, {"variational": True}])
+def test_a_network_that_does_not_start_at_pca_is_trained_where_copies_alone_judge(X, params):
+    autoencoder = AutoencoderTransformer(2, max_epochs=20, random_state=0, **params)
+    twice, groups = np.vstack([X, X]), np.repeat(np.arange(4), 60)
+    autoencoder.fit(twice, groups=groups)
+    assert autoencoder.n_iter_ == 20
+    assert autoencoder.validation_score_ > 0.5
+    # A start at PCA stays there.
+    autoencoder = AutoencoderTransformer(2, max_epochs=20, random_state=0)
+    assert autoencoder.fit(twice, groups=groups).is_pca_
+
+
 WRONG_GROUPS = {
-    "too few": (np.zeros(3), "inconsistent numbers of samples"),
-    "a matrix": (np.zeros((120, 2)), "1d array"),
+    "too few": (np.zeros(3), r"groups has the shape \(3,\), but each of the 120 rows"),
+    "a matrix": (np.zeros((120, 2)), r"groups has the shape \(120, 2\).*of shape \(120,\)"),
+    "a frame": (pd.DataFrame(np.zeros((120, 2))), r"groups has the shape \(120, 2\)"),
+    "tuples": ([(i // 5, "a") for i in range(120)], r"groups has the shape \(120, 2\)"),
+    "a number": (3, r"groups has the shape \(\)"),
+    "a name": ("subject", r"groups has the shape \(\)"),
     "one group": (np.zeros(120), "none of the 1 groups to train on.*pass more groups or X_val"),
     "a missing one": (np.r_[np.arange(119.0), np.nan], "groups has no value in row 119"),
     "None": ([*range(119), None], "groups has no value in row 119"),
@@ -458,7 +515,7 @@ def test_containers_of_both_may_differ(quick, X, X_new, container, training):
 def test_each_configuration_takes_groups_and_rows_of_ones_own(quick, X, X_new, params):
     autoencoder = quick(**params)
     groups = np.repeat(np.arange(24), 5)
-    for given in ({"X_val": X_new}, {"groups": groups}, {"X_val": X_new, "groups": groups}):
+    for given in ({"groups": groups}, {"X_val": X_new}, {"X_val": X_new, "groups": groups}):
         assert np.isfinite(autoencoder.fit(X, **given).transform(X_new)).all()
         assert np.isfinite(autoencoder.validation_score_)
 
@@ -490,7 +547,7 @@ WRONG_ROWS = {
     "no rows": ({"X_val": np.zeros((0, 6))}, "X_val cannot judge.*0 sample"),
     "wrong groups": (
         {"X_val": np.zeros((5, 6)), "groups_val": np.zeros(4)},
-        "X_val cannot judge.*inconsistent numbers",
+        r"X_val cannot judge.*groups has the shape \(4,\), but each of the 5 rows",
     ),
     "groups alone": ({"groups_val": np.zeros(5)}, "groups_val is passed without X_val"),
     "labels alone": ({"y_val": np.zeros(5)}, "y_val is passed without X_val"),
@@ -524,6 +581,66 @@ def test_an_error_leaves_what_was_fitted(quick, X):
         with pytest.raises(ValueError, match=r"X_val|groups"):
             autoencoder.fit(X, **given)
         np.testing.assert_array_equal(autoencoder.transform(X), codes)
+
+
+OWN_COPIES = {
+    "array": lambda X: X,
+    "csr": lambda X: sparse.csr_array(X),
+    "missing cells": lambda X: with_gaps(X, 0.05),
+    "float32": lambda X: X.astype(np.float32),
+}
+
+
+@pytest.mark.parametrize("container", OWN_COPIES.values(), ids=OWN_COPIES)
+def test_copies_of_training_rows_among_rows_of_ones_own_do_not_judge(quick, X, X_new, container):
+    X, X_new = container(X), container(X_new)
+    stack = sparse.vstack if sparse.issparse(X) else np.vstack
+    fitted = quick(max_epochs=20).fit(X, X_val=X_new)
+    beside = quick(max_epochs=20).fit(X, X_val=stack([X[:50], X_new]))
+    assert beside.validation_score_ == pytest.approx(fitted.validation_score_)
+    np.testing.assert_array_equal(beside.transform(X_new), fitted.transform(X_new))
+
+
+def test_a_split_of_repeated_rows_by_hand_is_no_worse_than_pca(noise, new_noise):
+    rows = np.repeat(noise, 3, axis=0)[np.random.RandomState(0).permutation(900)]
+    autoencoder = AutoencoderTransformer(5, max_epochs=60, random_state=0)
+    autoencoder.fit(rows[:600], X_val=rows[600:])
+    assert autoencoder.validation_score_ < 0.35
+    assert over_pca(autoencoder, rows[:600], new_noise) < 1.01
+
+
+def test_rows_of_ones_own_that_are_all_copies_are_told(quick, X, capsys):
+    with pytest.warns(UserWarning, match="Each row of X_val is a copy of a row of X") as caught:
+        autoencoder = quick(max_epochs=20, verbose=1).fit(X, X_val=X[:50])
+    assert caught[0].filename == __file__
+    assert autoencoder.is_pca_
+    assert autoencoder.validation_score_ is None
+    assert "too few distinct rows to validate on" in capsys.readouterr().out
+    with pytest.warns(UserWarning, match="Each row of X_val is a copy of a row of X"):
+        textbook = quick(max_epochs=20, linear_shortcut=False).fit(X, X_val=X[:50])
+    assert textbook.n_iter_ == 20
+
+
+@pytest.mark.parametrize(
+    ("y", "y_val", "message"),
+    [
+        ([0, 1], [0, 1] * 2, "y_val does not suit X_val and y: .*inconsistent numbers"),
+        ([0, 1], [2, 1], r"y_val does not .*classes 2, but .*which is no label\.$"),
+        ([0, 1], [0.5, 1], r"y_val does not .*continuous values.*Pass classes\.$"),
+        ([0.5, 1], ["a", "b"], r"y_val does not .*such as 'a'.*Pass numbers\.$"),
+    ],
+)
+def test_labels_of_rows_of_ones_own_that_do_not_suit_are_refused(
+    quick, X, X_new, y, y_val, message
+):
+    y, y_val = np.array(y * (len(X) // 2)), np.array(y_val * (len(X_new) // 2))
+    with pytest.raises(ValueError, match=message):
+        quick(supervised_weight=1.0).fit(X, y, X_val=X_new, y_val=y_val)
+
+
+def test_cells_of_rows_of_ones_own_that_the_dtype_of_X_cannot_square_are_named(quick, X, X_new):
+    with pytest.raises(ValueError, match=r"X_val cannot judge.* size of .*e\+6., but in float32"):
+        quick().fit(X.astype(np.float32), X_val=X_new * 1e60)
 
 
 # In Pipelines and searches.

@@ -47,6 +47,16 @@ def test_the_size_of_all_weights_does_not_matter_where_cells_are_missing(quick):
     np.testing.assert_allclose(small.transform(X), large.transform(X), atol=1e-12)
 
 
+@pytest.mark.parametrize("size", [1e-300, 1e-160, 1e160, 1e300])
+@pytest.mark.parametrize("share", [0.0, 0.1], ids=["complete", "missing"])
+def test_weights_whose_squares_are_no_numbers_fill_as_others_do(quick, share, size):
+    X, new = with_gaps(low_rank((120, 6)), share), with_gaps(low_rank((120, 6)), 0.2, seed=1)
+    weight = np.random.RandomState(0).uniform(0.1, 2, 120)
+    expected = quick(max_epochs=0).fit(X, sample_weight=weight)
+    fitted = quick(max_epochs=0).fit(X, sample_weight=weight * size)
+    np.testing.assert_allclose(fitted.reconstruct(new), expected.reconstruct(new), atol=1e-9)
+
+
 def test_copies_are_merged_in_the_order_of_the_first():
     X = np.array([[1.0, np.nan], [0.0, 2.0], [1.0, np.nan], [np.nan, 1.0], [-0.0, 2.0]])
     index, weight = merge_copies(X, np.array([4, 3, 2, 1, 0]), np.array([1.0, 2, 3, 4, 5]))

@@ -206,6 +206,15 @@ def test_a_warm_start_after_a_fit_of_all_rows_warns(quick, X):
         autoencoder.set_params(warm_start=True).fit(X)
 
 
+def test_a_warm_start_warns_of_rows_set_aside_alone(quick, X, X_new):
+    # Beside rows of the user's own all others are trained on, and those are new to any fit.
+    autoencoder = quick(warm_start=True).fit(X, X_val=X_new).fit(X, X_val=X_new)
+    with pytest.warns(UserWarning, match=r"trained on all rows.* pass X_val"):
+        autoencoder.fit(X)
+    autoencoder = quick(warm_start=True, early_stopping=False).fit(X)
+    autoencoder.set_params(early_stopping=True).fit(X, X_val=X_new)
+
+
 def test_a_warm_start_from_the_first_fit_on_does_not_warn(quick, X):
     quick(max_epochs=20, warm_start=True).fit(X).fit(X)
 

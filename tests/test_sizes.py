@@ -71,6 +71,12 @@ def test_a_loss_of_cells_that_squares_nothing_takes_any_size(quick, X, loss, siz
     assert 0 < autoencoder.score(X * size) <= 1
 
 
+@pytest.mark.parametrize("size", [1e-33, 1e36, 1e100])
+def test_counts_that_float32_cannot_hold_are_named(quick, X, size):
+    with pytest.raises(ValueError, match=r"standard deviation of X is .* between 1e-30 and 1e\+30"):
+        quick(loss="poisson").fit(np.square(X) * size)
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("whiten", [False, True])
 @pytest.mark.parametrize("size", [1e10, 1e18, 1e38, 1e160, 1e308])
