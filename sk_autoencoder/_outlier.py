@@ -49,6 +49,10 @@ TIE = 1e-9
 # Of features, as scikit-learn's "auto" has it: a tree takes longer with more.
 MAX_TREE_FEATURES = 15
 
+# References that a brute-force search finds beyond those asked for: where rounding hides which of
+# them are nearest, the differences of their cells tell.
+SPARE_NEIGHBORS = 8
+
 # Of distances, or of differences of cells, that are held at a time.
 LARGEST_BLOCK = 2**20
 
@@ -382,31 +386,54 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         Yields these rows, as a slice, and the squared distances and indices of their
         references, of shape (n_rows, n_neighbors), the nearest first.
         """
-        n_rows = max(LARGEST_BLOCK // max(n_neighbors, X.shape[1]), 1)
+        is_brute = self.neighbors_.algorithm == "brute"
+        n_found = n_neighbors + SPARE_NEIGHBORS if is_brute else n_neighbors
+        n_found = min(n_found, len(self.references_))
+        n_rows = max(LARGEST_BLOCK // max(n_found, X.shape[1]), 1)
         for rows in gen_batches(len(X), n_rows):
             # In the dtype of the references, for which scikit-learn has a quick search.
             block = X[rows].astype(np.float64, copy=False)
             centred = block - self.location_
             with enough_threads(len(X) * self.references_.size):
-                distances, found = self.neighbors_.kneighbors(centred, n_neighbors)
-            squares = np.square(distances)
-            if self.neighbors_.algorithm == "brute":
+                distances, found = self.neighbors_.kneighbors(centred, n_found)
+            candidates, beyond = found, np.square(distances[:, -1])
+            squares, found = np.square(distances[:, :n_neighbors]), found[:, :n_neighbors]
+            if is_brute:
                 lost = _are_lost_in_rounding(squares, centred)
                 if lost.any():
-                    again = self._search_by_differences(block[lost], n_neighbors)
+                    beyond = beyond[lost] - _rounding_errors(centred[lost], beyond[lost])
+                    again = self._search_by_differences(
+                        block[lost], candidates[lost], beyond, n_neighbors
+                    )
                     squares[lost], found[lost] = again
             yield rows, squares, found
 
-    def _search_by_differences(self, X: np.ndarray, n_neighbors: int) -> tuple:
-        """Return what `_nearest` finds for rows of X, from the differences of all cells."""
+    def _search_by_differences(
+        self, X: np.ndarray, candidates: np.ndarray, beyond: np.ndarray, n_neighbors: int
+    ) -> tuple:
+        """Return what `_nearest` finds for rows of X, from the differences of cells.
+
+        No reference but the candidates of a row has a squared distance below `beyond`.
+        """
+        squares = np.empty(candidates.shape)
+        n_rows = max(LARGEST_BLOCK // (candidates.shape[1] * X.shape[1]), 1)
+        for rows in gen_batches(len(X), n_rows):
+            gaps = self.references_[candidates[rows]] - X[rows, None]
+            squares[rows] = np.square(gaps, out=gaps).sum(axis=2)
+        squares, found = _smallest(squares, n_neighbors)
+        found = np.take_along_axis(candidates, found, axis=1)
+        unsure = squares[:, -1] > np.maximum(beyond, 0)
+        if candidates.shape[1] < len(self.references_) and unsure.any():
+            squares[unsure], found[unsure] = self._search_all(X[unsure], n_neighbors)
+        return squares, found
+
+    def _search_all(self, X: np.ndarray, n_neighbors: int) -> tuple:
+        """Return what `_nearest` finds for rows of X, from the differences to all references."""
         squares = np.empty((len(X), n_neighbors))
         found = np.empty((len(X), n_neighbors), dtype=np.intp)
         for rows in gen_batches(len(X), max(LARGEST_BLOCK // len(self.references_), 1)):
             every = cdist(X[rows], self.references_, "sqeuclidean")
-            nearest = np.argpartition(every, n_neighbors - 1, axis=1)[:, :n_neighbors]
-            order = np.argsort(np.take_along_axis(every, nearest, axis=1), axis=1)
-            found[rows] = np.take_along_axis(nearest, order, axis=1)
-            squares[rows] = np.take_along_axis(every, found[rows], axis=1)
+            squares[rows], found[rows] = _smallest(every, n_neighbors)
         return squares, found
 
     def _contributions(self, X: np.ndarray, found: np.ndarray) -> np.ndarray:
@@ -454,14 +481,26 @@ def _scores_of(squares: np.ndarray, counted: Any = True) -> np.ndarray:
 
 
 def _are_lost_in_rounding(squares: np.ndarray, X: np.ndarray) -> np.ndarray:
-    """Return for which rows of X a brute-force search may be off by as much as a tie.
+    """Return for which rows of X a brute-force search may be off by as much as a tie."""
+    return _rounding_errors(X) > 0.25 * TIE * squares.mean(axis=1)
+
+
+def _rounding_errors(X: np.ndarray, squares: Any = 0.0) -> np.ndarray:
+    """Return how far squared distances from the rows of X may be off in a brute-force search.
 
     It takes a squared distance from |x|^2 - 2 x.r + |r|^2, with |r| <= |x| + |x - r|, whose
     rounding errors are those of these squares, however small their difference is.
     """
     squared_norms = np.einsum("ij,ij->i", X, X)
-    error = 4 * X.shape[1] * np.finfo(np.float64).eps * squared_norms
-    return error > 0.25 * TIE * squares.mean(axis=1)
+    return 4 * X.shape[1] * np.finfo(np.float64).eps * (squared_norms + squares)
+
+
+def _smallest(values: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the n smallest values of each row, in order, and their places."""
+    places = np.argpartition(values, n - 1, axis=1)[:, :n]
+    order = np.argsort(np.take_along_axis(values, places, axis=1), axis=1)
+    places = np.take_along_axis(places, order, axis=1)
+    return np.take_along_axis(values, places, axis=1), places
 
 
 def _fence(distances: np.ndarray, max_skewness: float) -> float:

@@ -53,6 +53,12 @@ def squared_distances(X, references, n_neighbors):
     return distances[:, :n_neighbors].mean(axis=1)
 
 
+def squared_differences(X, references, n_neighbors):
+    """Mean of the smallest squared distances, from the differences of all cells."""
+    squares = np.square(X[:, None] - references).sum(axis=2)
+    return np.sort(squares, axis=1)[:, :n_neighbors].mean(axis=1)
+
+
 @pytest.mark.parametrize("novelty", [False, True])
 def test_a_score_is_minus_the_mean_squared_distance_of_the_nearest_reconstructions(
     make, X, X_new, novelty
@@ -303,6 +309,28 @@ def test_an_offset_does_not_call_for_the_slow_search(monkeypatch, novelty):
     detector = AutoencoderOutlierDetector(PCA(10), novelty=novelty).fit(X)
     np.testing.assert_array_equal(detector.location_, np.sort(detector.references_, axis=0)[199])
     detector.score_samples(X)
+
+
+def test_the_nearest_of_a_reference_are_told_without_all_others(monkeypatch):
+    X = np.random.RandomState(0).standard_normal((200, 20))
+    X_new = np.concatenate([X, X + 1e-9])
+    detector = AutoencoderOutlierDetector(FunctionTransformer(), novelty=True).fit(X)
+    monkeypatch.setattr("sk_autoencoder._outlier.cdist", lambda *_: pytest.fail("all others"))
+    expected = np.repeat([0, -20e-18], len(X))
+    np.testing.assert_allclose(detector.score_samples(X_new), expected, rtol=1e-5, atol=1e-30)
+
+
+@pytest.mark.parametrize("spread", [0, 1e-12, 1e-9, 1e-6])
+@pytest.mark.parametrize("n_neighbors", [1, 3, 30])
+def test_the_nearest_of_many_near_copies_are_found(n_neighbors, spread):
+    rng = np.random.RandomState(0)
+    X = 1e3 + rng.standard_normal((4, 20)).repeat(50, axis=0)
+    X += spread * rng.standard_normal(X.shape)
+    detector = AutoencoderOutlierDetector(
+        FunctionTransformer(), novelty=True, n_neighbors=min(n_neighbors, len(np.unique(X, axis=0)))
+    ).fit(X)
+    expected = squared_differences(X, detector.references_, detector.n_neighbors_)
+    np.testing.assert_allclose(-detector.score_samples(X), expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("n_features", [2, 20])
