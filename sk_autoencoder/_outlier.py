@@ -36,12 +36,14 @@ LEAST_NEIGHBORS = 5
 # Quantiles of the distances that the fence is drawn from, and the share that it aims to leave
 # beyond it: `benchmarks.false_alarms` shows what comes of them.
 QUANTILES = (0.15, 0.5, 0.85)
-FALSE_ALARMS = 1 / 100
+FALSE_ALARMS = 0.75 / 100
 
-# The most skewness that is taken for that of clean rows, of one feature and of more: outliers
-# among the highest distances raise it, and with it the fence.
-MAX_SKEWNESS = 0.2
-MAX_SKEWNESS_OF_ONE_FEATURE = 1.1
+# The most skewness that is taken for that of clean rows, over the root of the number of features,
+# with which the skewness of normal rows' distances falls. Outliers among the training rows raise
+# it, and with it the fence, so that less is taken where there may be some; of one feature clean
+# rows are too skewed for that.
+MAX_SKEWNESS = 1.1
+MAX_SKEWNESS_WITH_OUTLIERS = 0.35
 
 # Of a score. Rounding alone parts scores that differ by less.
 TIE = 1e-9
@@ -104,11 +106,13 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         Share of outliers among the training rows, in (0, 0.5], which sets the threshold.
         "auto" finds it from the 15th, 50th and 85th percentiles of the training rows'
         distances, the roots of minus their scores: it fits Tukey's g distribution to them,
-        a normal one that is skewed, and sets the threshold where that leaves 1 % beyond,
-        as in [4]_. Of clean rows some 1 to 4 % are then called outliers, in 1 to 50
-        dimensions; of new ones more where a network has learnt from few rows of many
-        features. Where about a tenth of the training rows or more are outliers, give their
-        share instead. Rows with equal scores are on the same side of the threshold.
+        a normal one that is skewed, and sets the threshold where that leaves 0.75 %
+        beyond, as in [4]_. Of clean rows 1 to 3 % are then called outliers on average over
+        kinds of tables, in 1 to 50 dimensions: fewer where rows lie in clusters, up to 6 %
+        where they lie along a line or have heavy tails; of new rows more where a network has
+        learnt from few rows of many features. Where about a tenth of the training rows or
+        more are outliers, give their share instead. Rows with equal scores are on the same
+        side of the threshold.
 
     random_state : int, RandomState instance or None, default=None
         Determines the training rows that are kept, and the autoencoder where its own
@@ -448,9 +452,10 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
     def _threshold(self, scores: np.ndarray) -> float:
         """Return the score below which a row is an outlier."""
         if self.contamination == "auto":
-            is_alone = self.n_features_in_ == 1
-            most = MAX_SKEWNESS_OF_ONE_FEATURE if is_alone else MAX_SKEWNESS
-            wanted = -np.square(_fence(np.sqrt(-scores), most))
+            is_clean = self.novelty or self.n_features_in_ == 1
+            most = MAX_SKEWNESS if is_clean else MAX_SKEWNESS_WITH_OUTLIERS
+            fence = _fence(np.sqrt(-scores), most / np.sqrt(self.n_features_in_))
+            wanted = -np.square(fence)
         else:
             wanted = np.percentile(scores, 100 * self.contamination)
         return _between_ties(np.sort(scores), float(wanted))
