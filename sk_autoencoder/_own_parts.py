@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -135,9 +136,23 @@ def check_net_params(estimator, optimizer: Callable) -> None:
         elif part in ("iterator_train", "iterator_valid"):
             # Rows come as whole slices, for which a DataLoader has no use.
             _check_known(name, param, {"batch_size"}, part)
-        elif part != "callbacks":
+        elif part == "callbacks":
+            _check_callback_param(name, param.partition("__")[0], estimator.callbacks or ())
+        else:
             parts = {"callbacks", "iterator_train", "iterator_valid", "module", "optimizer"}
             _check_known(name, part, parts, type(estimator).__name__, "__")
+
+
+def _check_callback_param(name: str, called: str, callbacks: Iterable) -> None:
+    """Refuse a parameter of a callback that is not there, or that the fit needs as it is."""
+    known = {"epoch_timer", "print_log"}
+    for item in callbacks:
+        is_named = isinstance(item, (tuple, list)) and len(item) == 2
+        kind = item if inspect.isclass(item) else type(item)
+        known.add(str(item[0]) if is_named else kind.__name__)
+    # skorch counts those that have no name of their own.
+    if re.sub(r"_\d+$", "", called) not in known:
+        _check_known(name, called, known, "callbacks", "__")
 
 
 def _check_module_param(name: str, param: str, module) -> None:

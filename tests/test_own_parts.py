@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import PCA
-from skorch.callbacks import Freezer
+from skorch.callbacks import EpochTimer, Freezer, PrintLog
 from torch import nn
 
 from sk_autoencoder import AutoencoderTransformer
@@ -104,6 +104,24 @@ def test_trying_a_loss_leaves_a_fit_as_it_is(quick, X):
 def test_a_corruption_that_is_a_class_is_refused(quick, X):
     with pytest.raises(TypeError, match="corruption=Dropout is a class"):
         quick(corruption=nn.Dropout).fit(X)
+
+
+@pytest.mark.parametrize(
+    "name", ["callbacks__lok__sink", "callbacks__lok", "callbacks__best_epoch"]
+)
+def test_a_parameter_of_a_callback_that_is_not_there_is_refused(quick, X, name):
+    callbacks = [("log", PrintLog(sink=lambda _: None)), EpochTimer(), EpochTimer()]
+    message = "callbacks takes no '(lok|best_epoch)__'.*It takes EpochTimer__, epoch_timer__, log__"
+    with pytest.raises(ValueError, match=message):
+        quick(callbacks=callbacks, net_params={name: None}).fit(X)
+
+
+def test_parameters_of_callbacks_reach_these(quick, X):
+    lines = []
+    callbacks = [("log", PrintLog()), EpochTimer(), EpochTimer]
+    params = {"callbacks__log__sink": lines.append, "callbacks__EpochTimer_2": None}
+    quick(callbacks=callbacks, net_params={"callbacks__epoch_timer": None, **params}).fit(X)
+    assert lines
 
 
 @pytest.mark.parametrize("function", [lambda rows: rows, nn.Dropout(0.5), lambda a, b, c: a])
