@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from sk_autoencoder._arrays import as_numpy
 from sk_autoencoder._batches import at_most
 from sk_autoencoder._copies import find_copies
+from sk_autoencoder._sizes import check_cells
 from sk_autoencoder._threads import enough_threads
 from sk_autoencoder._transformer import AutoencoderTransformer
 from sk_autoencoder._validation import (
@@ -224,7 +225,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         """
         with unchanged_on_error(self):
             original = X
-            X = validate_data(self, as_numpy(X), dtype=DTYPES, ensure_min_samples=2)
+            X = self._validate(X, reset=True)
             rng = check_random_source(self.random_state)
             self.autoencoder_ = self._fresh_autoencoder(X, rng)
             rows = original if self._takes_names() else X
@@ -251,7 +252,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             units of X, float64. Higher is more normal.
         """
         check_is_fitted(self)
-        X = validate_data(self, as_numpy(X), dtype=DTYPES, reset=False)
+        X = self._validate(X, reset=False)
         return self._scores(X)
 
     def decision_function(self, X):
@@ -300,11 +301,19 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             of a row is minus its `score_samples`, up to rounding.
         """
         check_is_fitted(self)
-        X = validate_data(self, as_numpy(X), dtype=DTYPES, reset=False)
+        X = self._validate(X, reset=False)
         contributions = np.empty(X.shape)
         for rows, _, found in self._nearest(X, self.n_neighbors_):
             contributions[rows] = self._contributions(X[rows], found)
         return contributions
+
+    def _validate(self, X, *, reset: bool) -> np.ndarray:
+        """Return rows of X as float32 or float64, where distances of them are numbers."""
+        n_rows = 2 if reset else 1
+        X = validate_data(self, as_numpy(X), dtype=DTYPES, reset=reset, ensure_min_samples=n_rows)
+        # Distances are computed in float64 of float32, too.
+        check_cells(X.astype(np.float64, copy=False), reset=reset)
+        return X
 
     def _fresh_autoencoder(self, X: np.ndarray, rng) -> Any:
         """Give an unfitted copy of the autoencoder, or the one that is taken by default."""

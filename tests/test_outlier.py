@@ -651,6 +651,29 @@ def test_gaps_are_refused(make, X):
         make().fit(X)
 
 
+@pytest.mark.parametrize("method", ["predict", "decision_function", "score_samples", "explain"])
+@pytest.mark.parametrize("size", [1e160, 1e308])
+def test_cells_too_large_for_their_squares_are_refused(X, size, method):
+    detector = AutoencoderOutlierDetector(FunctionTransformer())
+    far = np.concatenate([X, np.full((1, X.shape[1]), size)])
+    with pytest.raises(ValueError, match=r"has a size of 1e\+.*Scale X down"):
+        getattr(detector.fit(X), method)(far)
+    with pytest.raises(ValueError, match=r"has a size of 1e\+.*Scale X down"):
+        detector.fit(far)
+
+
+def test_cells_too_small_for_their_squares_are_refused(X):
+    with pytest.raises(ValueError, match=r"has a size of .*e-170.*Scale X up"):
+        AutoencoderOutlierDetector(FunctionTransformer()).fit(1e-170 * X)
+
+
+def test_float32_is_squared_in_float64(X):
+    far = np.concatenate([X, np.full((1, X.shape[1]), 1e37)]).astype(np.float32)
+    detector = AutoencoderOutlierDetector(FunctionTransformer(), random_state=0).fit(far)
+    assert detector.predict(far)[-1] == -1
+    assert np.isfinite(detector.explain(far)).all()
+
+
 def test_sparse_rows_are_refused(make, X):
     with pytest.raises(TypeError, match=r"Sparse data was passed.*dense"):
         make().fit(sparse.csr_array(X))
