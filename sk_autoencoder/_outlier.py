@@ -39,12 +39,13 @@ LEAST_NEIGHBORS = 5
 QUANTILES = (0.15, 0.5, 0.85)
 FALSE_ALARMS = 0.75 / 100
 
-# The most skewness that is taken for that of clean rows, over the root of the number of features,
-# with which the skewness of normal rows' distances falls. Outliers among the training rows raise
-# it, and with it the fence, so that less is taken where there may be some; of one feature clean
-# rows are too skewed for that.
+# The most skewness that is taken for that of clean rows of one feature, and the power of the number
+# of features with which it falls, as distances of more features are less skewed. Outliers among the
+# training rows raise the skewness, and with it the fence, so that less is taken where there may be
+# some; of one feature clean rows are too skewed for that.
 MAX_SKEWNESS = 1.1
-MAX_SKEWNESS_WITH_OUTLIERS = 0.35
+MAX_SKEWNESS_WITH_OUTLIERS = 0.325
+SKEWNESS_POWER = -0.4
 
 # Of a score. Rounding alone parts scores that differ by less.
 TIE = 1e-9
@@ -463,7 +464,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         if self.contamination == "auto":
             is_clean = self.novelty or self.n_features_in_ == 1
             most = MAX_SKEWNESS if is_clean else MAX_SKEWNESS_WITH_OUTLIERS
-            fence = _fence(np.sqrt(-scores), most / np.sqrt(self.n_features_in_))
+            most *= self.n_features_in_**SKEWNESS_POWER
+            fence = _fence(np.sqrt(-scores), most)
             wanted = -np.square(fence)
         else:
             wanted = np.percentile(scores, 100 * self.contamination)

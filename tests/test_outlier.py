@@ -166,7 +166,7 @@ def test_the_threshold_is_the_fence_of_the_distances(make, X, novelty):
     detector = make(novelty=novelty).fit(X)
     distances = np.sqrt(-detector._scores_of_training(X, np.arange(len(X))))
     lower, middle, upper = np.percentile(distances, [15, 50, 85])
-    most = (1.1 if novelty else 0.35) / np.sqrt(X.shape[1])
+    most = (1.1 if novelty else 0.325) * X.shape[1] ** -0.4
     g = min(np.log((upper - middle) / (middle - lower)) / norm.ppf(0.85), most)
     beyond, at_upper = np.exp(g * norm.ppf([1 - 0.75 / 100, 0.85])) - 1
     fence = middle + (upper - middle) * beyond / at_upper
