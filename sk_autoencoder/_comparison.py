@@ -25,6 +25,7 @@ from sklearn.utils.validation import check_array
 from sk_autoencoder._batches import BLOCK_ROWS
 from sk_autoencoder._copies import find_copies
 from sk_autoencoder._principal_axes import explained_variance
+from sk_autoencoder._sizes import check_cells
 from sk_autoencoder._split import small_units
 from sk_autoencoder._transformer import AutoencoderTransformer
 from sk_autoencoder._validation import DTYPES, check_random_source
@@ -175,6 +176,7 @@ def run_comparison(
     rows = check_array(
         X, dtype=DTYPES, ensure_all_finite="allow-nan", ensure_min_samples=3, input_name="X"
     )
+    check_cells(rows, reset=not standardize)  # scaled, small cells are small no more
     incomplete = bool(np.isnan(rows).any())
     if not hasattr(X, "columns"):
         X = rows  # a DataFrame is kept, so that the models know its names

@@ -86,7 +86,8 @@ class AutoencoderNet(NeuralNet):
         given = {"parameters", *self.get_params_for_optimizer("optimizer", [])[1]}
         with making("optimizer", self.optimizer, given):
             super().initialize_optimizer(*args, **kwargs)
-        check_made_optimizer(self.optimizer_, self.optimizer)
+        parameters = [parameter for _, parameter in self.get_all_learnable_params()]
+        check_made_optimizer(self.optimizer_, self.optimizer, parameters)
         return self
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
@@ -211,6 +212,7 @@ class AutoencoderNet(NeuralNet):
         if not training:
             loss = self.loss(rows, watched=watched)
         else:
+            self._check_trainable()
             self._show_average(False)
             loss = self._train_watched(iterator, step_fn) if watched else self._train(iterator)
             loss = rows.in_units_of_X(loss)
@@ -222,6 +224,15 @@ class AutoencoderNet(NeuralNet):
                 "activation; if it goes on from another fit, pass rows in the units of that."
             )
         self._record(f"{prefix}_loss", loss)
+
+    def _check_trainable(self) -> None:
+        """Refuse to train for an epoch in which callbacks have frozen all parameters."""
+        if not any(p.requires_grad for _, p in self.get_all_learnable_params()):
+            raise ValueError(
+                f"Callbacks have frozen all parameters of the network in epoch "
+                f"{self.history[-1, 'epoch']}, so that nothing can be trained. Leave some to "
+                "train, such as with Freezer('*encoder*')."
+            )
 
     def _show_average(self, shown: bool) -> None:
         """Put averaged weights into the module to be judged and kept, or the others to train on."""

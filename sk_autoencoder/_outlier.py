@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from sk_autoencoder._arrays import as_numpy
 from sk_autoencoder._batches import at_most
 from sk_autoencoder._copies import find_copies
+from sk_autoencoder._sizes import check_cells
 from sk_autoencoder._threads import enough_threads
 from sk_autoencoder._transformer import AutoencoderTransformer
 from sk_autoencoder._validation import (
@@ -36,18 +37,25 @@ LEAST_NEIGHBORS = 5
 # Quantiles of the distances that the fence is drawn from, and the share that it aims to leave
 # beyond it: `benchmarks.false_alarms` shows what comes of them.
 QUANTILES = (0.15, 0.5, 0.85)
-FALSE_ALARMS = 1 / 100
+FALSE_ALARMS = 0.75 / 100
 
-# The most skewness that is taken for that of clean rows, of one feature and of more: outliers
-# among the highest distances raise it, and with it the fence.
-MAX_SKEWNESS = 0.2
-MAX_SKEWNESS_OF_ONE_FEATURE = 1.1
+# The most skewness that is taken for that of clean rows of one feature, and the power of the number
+# of features with which it falls, as distances of more features are less skewed. Outliers among the
+# training rows raise the skewness, and with it the fence, so that less is taken where there may be
+# some; of one feature clean rows are too skewed for that.
+MAX_SKEWNESS = 1.1
+MAX_SKEWNESS_WITH_OUTLIERS = 0.325
+SKEWNESS_POWER = -0.4
 
 # Of a score. Rounding alone parts scores that differ by less.
 TIE = 1e-9
 
 # Of features, as scikit-learn's "auto" has it: a tree takes longer with more.
 MAX_TREE_FEATURES = 15
+
+# References that a brute-force search finds beyond those asked for: where rounding hides which of
+# them are nearest, the differences of their cells tell.
+SPARE_NEIGHBORS = 8
 
 # Of distances, or of differences of cells, that are held at a time.
 LARGEST_BLOCK = 2**20
@@ -100,11 +108,13 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         Share of outliers among the training rows, in (0, 0.5], which sets the threshold.
         "auto" finds it from the 15th, 50th and 85th percentiles of the training rows'
         distances, the roots of minus their scores: it fits Tukey's g distribution to them,
-        a normal one that is skewed, and sets the threshold where that leaves 1 % beyond,
-        as in [4]_. Of clean rows some 1 to 4 % are then called outliers, in 1 to 50
-        dimensions; of new ones more where a network has learnt from few rows of many
-        features. Where about a tenth of the training rows or more are outliers, give their
-        share instead. Rows with equal scores are on the same side of the threshold.
+        a normal one that is skewed, and sets the threshold where that leaves 0.75 %
+        beyond, as in [4]_. Of clean rows 1 to 3 % are then called outliers on average over
+        kinds of tables, in 1 to 50 dimensions: fewer where rows lie in clusters, up to 6 %
+        where they lie along a line or have heavy tails; of new rows more where a network has
+        learnt from few rows of many features. Where about a tenth of the training rows or
+        more are outliers, give their share instead. Rows with equal scores are on the same
+        side of the threshold.
 
     random_state : int, RandomState instance or None, default=None
         Determines the training rows that are kept, and the autoencoder where its own
@@ -216,7 +226,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         """
         with unchanged_on_error(self):
             original = X
-            X = validate_data(self, as_numpy(X), dtype=DTYPES, ensure_min_samples=2)
+            X = self._validate(X, reset=True)
             rng = check_random_source(self.random_state)
             self.autoencoder_ = self._fresh_autoencoder(X, rng)
             rows = original if self._takes_names() else X
@@ -243,7 +253,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             units of X, float64. Higher is more normal.
         """
         check_is_fitted(self)
-        X = validate_data(self, as_numpy(X), dtype=DTYPES, reset=False)
+        X = self._validate(X, reset=False)
         return self._scores(X)
 
     def decision_function(self, X):
@@ -292,11 +302,19 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             of a row is minus its `score_samples`, up to rounding.
         """
         check_is_fitted(self)
-        X = validate_data(self, as_numpy(X), dtype=DTYPES, reset=False)
+        X = self._validate(X, reset=False)
         contributions = np.empty(X.shape)
         for rows, _, found in self._nearest(X, self.n_neighbors_):
             contributions[rows] = self._contributions(X[rows], found)
         return contributions
+
+    def _validate(self, X, *, reset: bool) -> np.ndarray:
+        """Return rows of X as float32 or float64, where distances of them are numbers."""
+        n_rows = 2 if reset else 1
+        X = validate_data(self, as_numpy(X), dtype=DTYPES, reset=reset, ensure_min_samples=n_rows)
+        # Distances are computed in float64 of float32, too.
+        check_cells(X.astype(np.float64, copy=False), reset=reset)
+        return X
 
     def _fresh_autoencoder(self, X: np.ndarray, rng) -> Any:
         """Give an unfitted copy of the autoencoder, or the one that is taken by default."""
@@ -382,31 +400,54 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         Yields these rows, as a slice, and the squared distances and indices of their
         references, of shape (n_rows, n_neighbors), the nearest first.
         """
-        n_rows = max(LARGEST_BLOCK // max(n_neighbors, X.shape[1]), 1)
+        is_brute = self.neighbors_.algorithm == "brute"
+        n_found = n_neighbors + SPARE_NEIGHBORS if is_brute else n_neighbors
+        n_found = min(n_found, len(self.references_))
+        n_rows = max(LARGEST_BLOCK // max(n_found, X.shape[1]), 1)
         for rows in gen_batches(len(X), n_rows):
             # In the dtype of the references, for which scikit-learn has a quick search.
             block = X[rows].astype(np.float64, copy=False)
             centred = block - self.location_
             with enough_threads(len(X) * self.references_.size):
-                distances, found = self.neighbors_.kneighbors(centred, n_neighbors)
-            squares = np.square(distances)
-            if self.neighbors_.algorithm == "brute":
+                distances, found = self.neighbors_.kneighbors(centred, n_found)
+            candidates, beyond = found, np.square(distances[:, -1])
+            squares, found = np.square(distances[:, :n_neighbors]), found[:, :n_neighbors]
+            if is_brute:
                 lost = _are_lost_in_rounding(squares, centred)
                 if lost.any():
-                    again = self._search_by_differences(block[lost], n_neighbors)
+                    beyond = beyond[lost] - _rounding_errors(centred[lost], beyond[lost])
+                    again = self._search_by_differences(
+                        block[lost], candidates[lost], beyond, n_neighbors
+                    )
                     squares[lost], found[lost] = again
             yield rows, squares, found
 
-    def _search_by_differences(self, X: np.ndarray, n_neighbors: int) -> tuple:
-        """Return what `_nearest` finds for rows of X, from the differences of all cells."""
+    def _search_by_differences(
+        self, X: np.ndarray, candidates: np.ndarray, beyond: np.ndarray, n_neighbors: int
+    ) -> tuple:
+        """Return what `_nearest` finds for rows of X, from the differences of cells.
+
+        No reference but the candidates of a row has a squared distance below `beyond`.
+        """
+        squares = np.empty(candidates.shape)
+        n_rows = max(LARGEST_BLOCK // (candidates.shape[1] * X.shape[1]), 1)
+        for rows in gen_batches(len(X), n_rows):
+            gaps = self.references_[candidates[rows]] - X[rows, None]
+            squares[rows] = np.square(gaps, out=gaps).sum(axis=2)
+        squares, found = _smallest(squares, n_neighbors)
+        found = np.take_along_axis(candidates, found, axis=1)
+        unsure = squares[:, -1] > np.maximum(beyond, 0)
+        if candidates.shape[1] < len(self.references_) and unsure.any():
+            squares[unsure], found[unsure] = self._search_all(X[unsure], n_neighbors)
+        return squares, found
+
+    def _search_all(self, X: np.ndarray, n_neighbors: int) -> tuple:
+        """Return what `_nearest` finds for rows of X, from the differences to all references."""
         squares = np.empty((len(X), n_neighbors))
         found = np.empty((len(X), n_neighbors), dtype=np.intp)
         for rows in gen_batches(len(X), max(LARGEST_BLOCK // len(self.references_), 1)):
             every = cdist(X[rows], self.references_, "sqeuclidean")
-            nearest = np.argpartition(every, n_neighbors - 1, axis=1)[:, :n_neighbors]
-            order = np.argsort(np.take_along_axis(every, nearest, axis=1), axis=1)
-            found[rows] = np.take_along_axis(nearest, order, axis=1)
-            squares[rows] = np.take_along_axis(every, found[rows], axis=1)
+            squares[rows], found[rows] = _smallest(every, n_neighbors)
         return squares, found
 
     def _contributions(self, X: np.ndarray, found: np.ndarray) -> np.ndarray:
@@ -421,9 +462,11 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
     def _threshold(self, scores: np.ndarray) -> float:
         """Return the score below which a row is an outlier."""
         if self.contamination == "auto":
-            is_alone = self.n_features_in_ == 1
-            most = MAX_SKEWNESS_OF_ONE_FEATURE if is_alone else MAX_SKEWNESS
-            wanted = -np.square(_fence(np.sqrt(-scores), most))
+            is_clean = self.novelty or self.n_features_in_ == 1
+            most = MAX_SKEWNESS if is_clean else MAX_SKEWNESS_WITH_OUTLIERS
+            most *= self.n_features_in_**SKEWNESS_POWER
+            fence = _fence(np.sqrt(-scores), most)
+            wanted = -np.square(fence)
         else:
             wanted = np.percentile(scores, 100 * self.contamination)
         return _between_ties(np.sort(scores), float(wanted))
@@ -454,14 +497,26 @@ def _scores_of(squares: np.ndarray, counted: Any = True) -> np.ndarray:
 
 
 def _are_lost_in_rounding(squares: np.ndarray, X: np.ndarray) -> np.ndarray:
-    """Return for which rows of X a brute-force search may be off by as much as a tie.
+    """Return for which rows of X a brute-force search may be off by as much as a tie."""
+    return _rounding_errors(X) > 0.25 * TIE * squares.mean(axis=1)
+
+
+def _rounding_errors(X: np.ndarray, squares: Any = 0.0) -> np.ndarray:
+    """Return how far squared distances from the rows of X may be off in a brute-force search.
 
     It takes a squared distance from |x|^2 - 2 x.r + |r|^2, with |r| <= |x| + |x - r|, whose
     rounding errors are those of these squares, however small their difference is.
     """
     squared_norms = np.einsum("ij,ij->i", X, X)
-    error = 4 * X.shape[1] * np.finfo(np.float64).eps * squared_norms
-    return error > 0.25 * TIE * squares.mean(axis=1)
+    return 4 * X.shape[1] * np.finfo(np.float64).eps * (squared_norms + squares)
+
+
+def _smallest(values: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the n smallest values of each row, in order, and their places."""
+    places = np.argpartition(values, n - 1, axis=1)[:, :n]
+    order = np.argsort(np.take_along_axis(values, places, axis=1), axis=1)
+    places = np.take_along_axis(places, order, axis=1)
+    return np.take_along_axis(values, places, axis=1), places
 
 
 def _fence(distances: np.ndarray, max_skewness: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -39,6 +40,15 @@ RESERVED_NET_PARAMS = frozenset(
 )
 NET_PARAMS = frozenset(inspect.signature(NeuralNet.__init__).parameters) - {"self", "kwargs"}
 
+# What functions of the user's are called with, and one that takes it.
+FUNCTIONS = {
+    "loss": ("the reconstruction and X", "torch.nn.MSELoss(reduction='none')"),
+    "corruption": (
+        "rows and a torch.Generator",
+        "lambda rows, generator: rows + torch.randn(rows.shape, generator=generator)",
+    ),
+}
+
 
 def name_of(thing) -> str:
     """Return the name of a class, of a function, or of the class of an object."""
@@ -52,6 +62,11 @@ def refuse_estimators(estimator) -> None:
         if value is estimator:
             raise TypeError(f"{param} is the {name} itself. Pass one of the values that it takes.")
     module = estimator.module
+    if isinstance(module, nn.Module) and any(p.is_meta for p in module.parameters()):
+        raise ValueError(
+            f"module={type(module).__name__} is on the device 'meta', where parameters have no "
+            "values. Make it on another device."
+        )
     kind = module if inspect.isclass(module) else type(module)
     if issubclass(kind, (BaseEstimator, NeuralNet)):
         raise TypeError(
@@ -61,15 +76,33 @@ def refuse_estimators(estimator) -> None:
         )
 
 
-def refuse_classes(estimator) -> None:
-    """Refuse classes where a function is called with rows."""
-    for param, hint in (("loss", "MSELoss(reduction='none')"), ("corruption", "Dropout(0.5)")):
-        value = getattr(estimator, param)
-        if inspect.isclass(value):
+def check_functions(estimator) -> None:
+    """Refuse what cannot be called as a loss or a corruption is: classes, and other arguments."""
+    for param, (arguments, example) in FUNCTIONS.items():
+        function = getattr(estimator, param)
+        if inspect.isclass(function):
             raise TypeError(
-                f"{param}={value.__qualname__} is a class, but a function of rows is expected. "
-                f"Pass an instance of it that can be called, as {hint} is one of a class of torch."
+                f"{param}={function.__qualname__} is a class, but a function of rows is expected. "
+                f"Pass an instance of it that can be called with {arguments}, such as {example}."
             )
+        if callable(function) and (fault := _cannot_be_called(function)):
+            raise TypeError(
+                f"{param}={name_of(function)} is called with {arguments}, which it does not take: "
+                f"{fault}. Pass a function of these two, such as {example}."
+            )
+
+
+def _cannot_be_called(function: Callable) -> str | None:
+    """Return why a function does not take two arguments; None where it does, or may."""
+    try:
+        signature = inspect.signature(getattr(function, "forward", function))
+    except (TypeError, ValueError):  # some builtins have none
+        return None
+    try:
+        signature.bind(None, None)
+    except TypeError as error:
+        return str(error)
+    return None
 
 
 def parameters_of(maker: Callable) -> Mapping[str, inspect.Parameter] | None:
@@ -103,9 +136,23 @@ def check_net_params(estimator, optimizer: Callable) -> None:
         elif part in ("iterator_train", "iterator_valid"):
             # Rows come as whole slices, for which a DataLoader has no use.
             _check_known(name, param, {"batch_size"}, part)
-        elif part != "callbacks":
+        elif part == "callbacks":
+            _check_callback_param(name, param.partition("__")[0], estimator.callbacks or ())
+        else:
             parts = {"callbacks", "iterator_train", "iterator_valid", "module", "optimizer"}
             _check_known(name, part, parts, type(estimator).__name__, "__")
+
+
+def _check_callback_param(name: str, called: str, callbacks: Iterable) -> None:
+    """Refuse a parameter of a callback that is not there, or that the fit needs as it is."""
+    known = {"epoch_timer", "print_log"}
+    for item in callbacks:
+        is_named = isinstance(item, (tuple, list)) and len(item) == 2
+        kind = item if inspect.isclass(item) else type(item)
+        known.add(str(item[0]) if is_named else kind.__name__)
+    # skorch counts those that have no name of their own.
+    if re.sub(r"_\d+$", "", called) not in known:
+        _check_known(name, called, known, "callbacks", "__")
 
 
 def _check_module_param(name: str, param: str, module) -> None:
@@ -162,13 +209,19 @@ def making(param: str, maker: Callable, given: Iterable[str]) -> Iterator[None]:
         ) from error
 
 
-def check_made_optimizer(optimizer, maker: Callable) -> None:
-    """Refuse what is no optimizer, or steps otherwise than from gradients."""
+def check_made_optimizer(optimizer, maker: Callable, parameters: Iterable) -> None:
+    """Refuse what is no optimizer, trains nothing, or steps otherwise than from gradients."""
     name = name_of(maker)
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise TypeError(
             f"optimizer={name} gave {type(optimizer).__name__}, but a torch.optim.Optimizer is "
             "expected. Pass a class of torch.optim, or return an instance of one."
+        )
+    trained = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    if trained.isdisjoint(map(id, parameters)):
+        raise ValueError(
+            f"optimizer={name} has none of the parameters of the network, so that nothing would be "
+            "trained. Give it those that it is called with, or some of them."
         )
     closure = inspect.signature(optimizer.step).parameters.get("closure")
     if closure is not None and closure.default is inspect.Parameter.empty:
@@ -192,8 +245,9 @@ def check_made_module(module, maker) -> None:
                 f"module={type(module).__name__} has no method {method!r}. A module needs encode, "
                 "from rows of X to codes, and decode, from codes to rows of X."
             )
-    if next(module.parameters(), None) is None:
+    if not any(p.requires_grad for p in module.parameters()):
         raise ValueError(
-            f"module={type(module).__name__} has no parameters, so that nothing can be trained. "
-            "Build it of layers that have some."
+            f"module={type(module).__name__} has no parameters that require a gradient, so that "
+            "nothing can be trained. Build it of layers that have some, or call "
+            "requires_grad_(True)."
         )

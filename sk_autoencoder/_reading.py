@@ -147,13 +147,13 @@ def _read_npy(path: Path):
     import numpy as np
 
     with path.open("rb") as file:
-        _check_npy_size(file, path.stat().st_size)
+        _check_npy_header(file, path.stat().st_size)
         file.seek(0)
         return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def _check_npy_size(file, n_bytes: int) -> None:
-    """Refuse a header that tells of more cells than the file holds, before room is made for them.
+def _check_npy_header(file, n_bytes: int) -> None:
+    """Refuse objects, and more cells than the file holds before room is made for them.
 
     Versions of the format above 2.0 are for names of fields, which no matrix has.
     """
@@ -168,9 +168,14 @@ def _check_npy_size(file, n_bytes: int) -> None:
     if read_header is None:
         return
     shape, _, dtype = read_header(file)
+    if dtype.hasobject:
+        raise ValueError(
+            "its array holds Python objects, which are not read, since that can run code. Save an "
+            "array of float, such as X.astype(float)"
+        )
     there = n_bytes - file.tell()
     told = math.prod(shape) * dtype.itemsize
-    if told > there and not dtype.hasobject:
+    if told > there:
         raise ValueError(
             f"its header tells of an array of shape {shape}, which takes {told} bytes, but only "
             f"{there} follow. The file is damaged; save it again"

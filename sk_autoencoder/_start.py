@@ -24,10 +24,10 @@ from sk_autoencoder._nested import Prefixes, validated_sizes
 from sk_autoencoder._net import AutoencoderNet
 from sk_autoencoder._objective import LEAST_MEAN, Criterion, find_objective
 from sk_autoencoder._own_parts import (
+    check_functions,
     check_net_params,
     check_optimizer,
     parameters_of,
-    refuse_classes,
 )
 from sk_autoencoder._penalties import penalties_of
 from sk_autoencoder._principal_axes import PrincipalAxes
@@ -295,7 +295,7 @@ def _as_text(value) -> str:
 def check_parts(estimator) -> None:
     """Refuse parts of the user's that cannot work, before anything is computed."""
     resolve_device(estimator.device)
-    refuse_classes(estimator)
+    check_functions(estimator)
     check_optimizer(_optimizer(estimator))
     check_net_params(estimator, _optimizer(estimator))
     check_callbacks(estimator.callbacks)

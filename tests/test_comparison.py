@@ -268,3 +268,23 @@ def test_a_column_without_a_known_cell_is_refused_by_the_autoencoder(X_missing, 
     X_missing[:, 3] = np.nan
     with pytest.raises(ValueError, match="X has no value in column 3"):
         compare_with_pca(X_missing, (2,), estimator=estimator, random_state=0)
+
+
+@pytest.mark.parametrize("standardize", [False, True])
+@pytest.mark.parametrize("size", [1e150, 1e308])
+@pytest.mark.parametrize("missing", [False, True])
+def test_cells_too_large_to_be_squared_are_refused_before_pca_meets_them(
+    X, estimator, size, missing, standardize
+):
+    X = X.copy()
+    X[3, 1], X[7, 1] = size, -size
+    if missing:
+        X[5, 2] = np.nan
+    with pytest.raises(ValueError, match="The largest cell of X has a size of 1e"):
+        run(X, (2,), estimator, standardize=standardize)
+
+
+def test_cells_too_small_to_be_squared_are_refused_unless_they_are_scaled(X, estimator):
+    with pytest.raises(ValueError, match="Scale X up"):
+        run(1e-145 * X, (2,), estimator)
+    assert run(1e-145 * X, (2,), estimator, standardize=True).results

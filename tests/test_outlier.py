@@ -21,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
 
+from benchmarks import false_alarms
 from sk_autoencoder import AutoencoderOutlierDetector, AutoencoderTransformer
 from sk_autoencoder._outlier import TIE, _fence
 
@@ -51,6 +52,12 @@ def squared_distances(X, references, n_neighbors):
     """Mean of the smallest squared distances, from all of them."""
     distances = np.sort(pairwise_distances(X, references, metric="sqeuclidean"), axis=1)
     return distances[:, :n_neighbors].mean(axis=1)
+
+
+def squared_differences(X, references, n_neighbors):
+    """Mean of the smallest squared distances, from the differences of all cells."""
+    squares = np.square(X[:, None] - references).sum(axis=2)
+    return np.sort(squares, axis=1)[:, :n_neighbors].mean(axis=1)
 
 
 @pytest.mark.parametrize("novelty", [False, True])
@@ -150,7 +157,7 @@ def test_the_fence_is_a_quantile_of_the_g_distribution(skewness):
         return 3 + 0.5 * (np.expm1(skewness * z) / skewness if skewness else z)
 
     distances = distance(norm.ppf(np.linspace(0, 1, 10_001)[1:-1]))
-    assert _fence(distances, 1.0) == pytest.approx(distance(norm.ppf(1 - 1 / 100)), rel=1e-3)
+    assert _fence(distances, 1.0) == pytest.approx(distance(norm.ppf(1 - 0.75 / 100)), rel=1e-3)
     assert (_fence(distances, 0.2) < _fence(distances, 1.0)) == (skewness > 0.2)
 
 
@@ -159,8 +166,9 @@ def test_the_threshold_is_the_fence_of_the_distances(make, X, novelty):
     detector = make(novelty=novelty).fit(X)
     distances = np.sqrt(-detector._scores_of_training(X, np.arange(len(X))))
     lower, middle, upper = np.percentile(distances, [15, 50, 85])
-    g = min(np.log((upper - middle) / (middle - lower)) / norm.ppf(0.85), 0.2)
-    beyond, at_upper = np.exp(g * norm.ppf([1 - 1 / 100, 0.85])) - 1
+    most = (1.1 if novelty else 0.325) * X.shape[1] ** -0.4
+    g = min(np.log((upper - middle) / (middle - lower)) / norm.ppf(0.85), most)
+    beyond, at_upper = np.exp(g * norm.ppf([1 - 0.75 / 100, 0.85])) - 1
     fence = middle + (upper - middle) * beyond / at_upper
     assert detector.offset_ == pytest.approx(-(fence**2))
 
@@ -174,6 +182,17 @@ def test_few_clean_rows_are_called_outliers_whatever_their_dimension(n_features,
         detector = AutoencoderOutlierDetector(FunctionTransformer(), novelty=novelty)
         shares.append(np.mean(detector.fit(X[:1000]).predict(X[1000:]) == -1))
     assert 0.005 < np.mean(shares) < 0.045
+
+
+@pytest.mark.parametrize("n_features", [1, 2, 3, 5, 10, 20, 50])
+def test_of_clean_rows_of_many_kinds_one_to_three_percent_are_called_outliers(n_features):
+    shares = [
+        false_alarms.measure(make, 300, n_features, seed, network=False)
+        for make in (*false_alarms.CHOSEN_ON, *false_alarms.OTHERS)
+        for seed in range(3)
+    ]
+    for rows in ("fitted", "new, novelty"):
+        assert 0.01 < np.mean([share[rows] for share in shares]) < 0.03
 
 
 @pytest.mark.parametrize("n_features", [1, 2, 5, 20, 50])
@@ -303,6 +322,28 @@ def test_an_offset_does_not_call_for_the_slow_search(monkeypatch, novelty):
     detector = AutoencoderOutlierDetector(PCA(10), novelty=novelty).fit(X)
     np.testing.assert_array_equal(detector.location_, np.sort(detector.references_, axis=0)[199])
     detector.score_samples(X)
+
+
+def test_the_nearest_of_a_reference_are_told_without_all_others(monkeypatch):
+    X = np.random.RandomState(0).standard_normal((200, 20))
+    X_new = np.concatenate([X, X + 1e-9])
+    detector = AutoencoderOutlierDetector(FunctionTransformer(), novelty=True).fit(X)
+    monkeypatch.setattr("sk_autoencoder._outlier.cdist", lambda *_: pytest.fail("all others"))
+    expected = np.repeat([0, -20e-18], len(X))
+    np.testing.assert_allclose(detector.score_samples(X_new), expected, rtol=1e-5, atol=1e-30)
+
+
+@pytest.mark.parametrize("spread", [0, 1e-12, 1e-9, 1e-6])
+@pytest.mark.parametrize("n_neighbors", [1, 3, 30])
+def test_the_nearest_of_many_near_copies_are_found(n_neighbors, spread):
+    rng = np.random.RandomState(0)
+    X = 1e3 + rng.standard_normal((4, 20)).repeat(50, axis=0)
+    X += spread * rng.standard_normal(X.shape)
+    detector = AutoencoderOutlierDetector(
+        FunctionTransformer(), novelty=True, n_neighbors=min(n_neighbors, len(np.unique(X, axis=0)))
+    ).fit(X)
+    expected = squared_differences(X, detector.references_, detector.n_neighbors_)
+    np.testing.assert_allclose(-detector.score_samples(X), expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("n_features", [2, 20])
@@ -608,6 +649,29 @@ def test_gaps_are_refused(make, X):
     X[0, 0] = np.nan
     with pytest.raises(ValueError, match="Input X contains NaN"):
         make().fit(X)
+
+
+@pytest.mark.parametrize("method", ["predict", "decision_function", "score_samples", "explain"])
+@pytest.mark.parametrize("size", [1e160, 1e308])
+def test_cells_too_large_for_their_squares_are_refused(X, size, method):
+    detector = AutoencoderOutlierDetector(FunctionTransformer())
+    far = np.concatenate([X, np.full((1, X.shape[1]), size)])
+    with pytest.raises(ValueError, match=r"has a size of 1e\+.*Scale X down"):
+        getattr(detector.fit(X), method)(far)
+    with pytest.raises(ValueError, match=r"has a size of 1e\+.*Scale X down"):
+        detector.fit(far)
+
+
+def test_cells_too_small_for_their_squares_are_refused(X):
+    with pytest.raises(ValueError, match=r"has a size of .*e-170.*Scale X up"):
+        AutoencoderOutlierDetector(FunctionTransformer()).fit(1e-170 * X)
+
+
+def test_float32_is_squared_in_float64(X):
+    far = np.concatenate([X, np.full((1, X.shape[1]), 1e37)]).astype(np.float32)
+    detector = AutoencoderOutlierDetector(FunctionTransformer(), random_state=0).fit(far)
+    assert detector.predict(far)[-1] == -1
+    assert np.isfinite(detector.explain(far)).all()
 
 
 def test_sparse_rows_are_refused(make, X):

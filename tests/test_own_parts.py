@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import PCA
+from skorch.callbacks import EpochTimer, Freezer, PrintLog
 from torch import nn
 
 from sk_autoencoder import AutoencoderTransformer
+from sk_autoencoder._own_parts import FUNCTIONS
 
 
 class Linear(nn.Module):
@@ -35,6 +37,11 @@ OPTIMIZERS = {
     "another class": (NoOptimizer, TypeError, "NoOptimizer gave NoOptimizer, but a torch.optim"),
     "no rate": (lambda parameters: None, TypeError, r"takes no 'lr'.*Let it take that"),
     "a builtin": (int, TypeError, r"optimizer=int cannot be made: .*It was called with lr, param"),
+    "other parameters": (
+        lambda parameters, lr: torch.optim.SGD(nn.Linear(2, 2).parameters(), lr=lr),
+        ValueError,
+        "has none of the parameters of the network.*Give it those that it is called with",
+    ),
     "closures": (torch.optim.LBFGS, ValueError, r"LBFGS needs a closure.*such as 'adamw'"),
 }
 
@@ -97,6 +104,41 @@ def test_trying_a_loss_leaves_a_fit_as_it_is(quick, X):
 def test_a_corruption_that_is_a_class_is_refused(quick, X):
     with pytest.raises(TypeError, match="corruption=Dropout is a class"):
         quick(corruption=nn.Dropout).fit(X)
+
+
+@pytest.mark.parametrize(
+    "name", ["callbacks__lok__sink", "callbacks__lok", "callbacks__best_epoch"]
+)
+def test_a_parameter_of_a_callback_that_is_not_there_is_refused(quick, X, name):
+    callbacks = [("log", PrintLog(sink=lambda _: None)), EpochTimer(), EpochTimer()]
+    message = "callbacks takes no '(lok|best_epoch)__'.*It takes EpochTimer__, epoch_timer__, log__"
+    with pytest.raises(ValueError, match=message):
+        quick(callbacks=callbacks, net_params={name: None}).fit(X)
+
+
+def test_parameters_of_callbacks_reach_these(quick, X):
+    lines = []
+    callbacks = [("log", PrintLog()), EpochTimer(), EpochTimer]
+    params = {"callbacks__log__sink": lines.append, "callbacks__EpochTimer_2": None}
+    quick(callbacks=callbacks, net_params={"callbacks__epoch_timer": None, **params}).fit(X)
+    assert lines
+
+
+@pytest.mark.parametrize("function", [lambda rows: rows, nn.Dropout(0.5), lambda a, b, c: a])
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("corruption", "rows and a torch.Generator"), ("loss", "the reconstruction and X")],
+)
+def test_a_function_of_other_arguments_is_refused(quick, X, function, name, arguments):
+    message = f"{name}=.* is called with {arguments}, which it does not take: .*such as "
+    with pytest.raises(TypeError, match=message):
+        quick(**{name: function}).fit(X)
+
+
+def test_functions_that_errors_name_can_be_passed(quick, X):
+    for name, (_, example) in FUNCTIONS.items():
+        autoencoder = quick(**{name: eval(example, {"torch": torch})})
+        assert np.isfinite(autoencoder.fit(X).reconstruct(X)).all()
 
 
 NET_PARAMS = {
@@ -166,6 +208,21 @@ def test_an_estimator_as_a_parameter_of_itself_is_refused(quick, X, name):
 def test_a_module_without_parameters_is_refused(quick, X):
     with pytest.raises(ValueError, match="module=Slices has no parameters"):
         quick(module=Slices).fit(X)
+
+
+def test_a_module_of_frozen_parameters_is_refused(quick, X):
+    with pytest.raises(ValueError, match=r"Linear has no parameters that require.*requires_grad_"):
+        quick(module=Linear().requires_grad_(False)).fit(X)
+
+
+def test_a_module_without_values_is_refused(quick, X):
+    with pytest.raises(ValueError, match="module=Linear is on the device 'meta'"):
+        quick(module=Linear().to("meta")).fit(X)
+
+
+def test_callbacks_that_freeze_all_parameters_are_refused(quick, X):
+    with pytest.raises(ValueError, match=r"frozen all parameters of the network in epoch 1"):
+        quick(callbacks=[Freezer("*")]).fit(X)
 
 
 DEVICES = ["mps", "meta", "cuda:99", "xpu", "hpu", "nonsense", "", "CPU"]

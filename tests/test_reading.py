@@ -157,7 +157,7 @@ class Trap:
 
 def test_pickled_npy_is_not_loaded(tmp_path):
     np.save(tmp_path / "table.npy", np.array([[Trap()]], dtype=object), allow_pickle=True)
-    with pytest.raises(ValueError, match="cannot be read: Object arrays cannot be loaded when"):
+    with pytest.raises(ValueError, match=r"Python objects, which are not read.*astype\(float\)"):
         read(tmp_path / "table.npy")
     (tmp_path / "table.npy").write_bytes(pickle.dumps(Trap()))
     with pytest.raises(ValueError, match="cannot be read: "):
