@@ -9,6 +9,8 @@ from sklearn.utils import gen_batches
 
 # Cells that are hashed at a time: they stay near the processor.
 BLOCK_CELLS = 2**16
+# Columns in which most rows already differ from all others.
+FEW_COLUMNS = 16
 
 
 def find_copies(X) -> np.ndarray | None:
@@ -18,7 +20,7 @@ def find_copies(X) -> np.ndarray | None:
     apart by hashes of 64 bits. Where those of different rows agree, which is less likely than
     a fault of the memory, these rows are taken for copies.
     """
-    numbers, distinct = pd.factorize(hash_rows(X))
+    numbers, distinct = pd.factorize(_tell_apart(X, np.arange(X.shape[0])))
     return None if len(distinct) == len(numbers) else numbers
 
 
@@ -34,11 +36,26 @@ def count_distinct(copies: np.ndarray | None, index: np.ndarray) -> int:
 
 def merge_copies(X, index: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the first of each of the distinct rows among `index`, and their summed weights."""
-    numbers, distinct = pd.factorize(hash_rows(X, index))
+    numbers, distinct = pd.factorize(_tell_apart(X, index))
     if len(distinct) == len(index):
         return index, weight
     _, first = np.unique(numbers, return_index=True)
     return index[first], np.bincount(numbers, weights=weight)
+
+
+def _tell_apart(X, index: np.ndarray) -> np.ndarray:
+    """Return a number for each of the rows `index` of X that copies of it alone share, uint64.
+
+    All cells are hashed only of rows that have the same cells as another in a few columns.
+    """
+    if sparse.issparse(X) or X.shape[1] <= FEW_COLUMNS:
+        return hash_rows(X, index)
+    columns = np.linspace(0, X.shape[1] - 1, FEW_COLUMNS, dtype=int)
+    hashes = hash_rows(X[:, columns], index)
+    numbers, _ = pd.factorize(hashes)
+    alike = np.bincount(numbers)[numbers] > 1
+    hashes[alike] = hash_rows(X, index[alike])
+    return hashes
 
 
 def hash_rows(X, index: np.ndarray | None = None) -> np.ndarray:

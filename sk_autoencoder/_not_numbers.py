@@ -97,7 +97,8 @@ CONTAINERS: list[tuple[Callable[[Any], bool], str, str]] = [
 @contextmanager
 def named_cells(X) -> Iterator[None]:
     """Refuse X that is no matrix of numbers, and name in errors of the block the cells to blame."""
-    for is_one, name, remedy in CONTAINERS:
+    # A table of pandas is none of them, and slow to tell so.
+    for is_one, name, remedy in () if isinstance(X, pd.DataFrame) else CONTAINERS:
         if is_one(X):
             raise TypeError(
                 f"X is {name} ({type(X).__name__}), but a matrix of numbers of shape (n_samples, "
@@ -128,7 +129,10 @@ def _holds_times(X) -> bool:
     dtypes = getattr(X, "dtypes", None)
     if dtypes is None:
         dtypes = [getattr(X, "dtype", None)]
-    return isinstance(dtypes, Iterable) and any(map(_is_of_times, dtypes))
+    if not isinstance(dtypes, Iterable):
+        return False
+    # Columns share most of these objects, each of which is asked once.
+    return any(map(_is_of_times, {id(dtype): dtype for dtype in dtypes}.values()))
 
 
 def _is_of_times(dtype) -> bool:

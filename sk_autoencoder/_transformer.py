@@ -23,7 +23,6 @@ from sklearn.base import (
 )
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from sk_autoencoder import (
     _components,
@@ -53,6 +52,7 @@ from sk_autoencoder._threads import enough_threads
 from sk_autoencoder._validation import (
     check_codes,
     check_data,
+    check_fitted,
     check_n_components,
     check_random_source,
     check_unchanged,
@@ -809,7 +809,7 @@ class AutoencoderTransformer(
             for a DataFrame it is one, with the feature names of the training data and, in
             pandas, the index of the codes.
         """
-        check_is_fitted(self)
+        check_fitted(self)
         check_same_library(self, X, "inverse_transform")
         codes = check_codes(self, X)
         with self._threads(len(codes)):
@@ -874,7 +874,7 @@ class AutoencoderTransformer(
         scores : ndarray of shape (n_samples,)
             Higher is more normal, float64: in the squared units of X, or the bound in nats.
         """
-        check_is_fitted(self)
+        check_fitted(self)
         check_same_library(self, X, "score_samples")
         if not self.variational:
             return -self.reconstruction_error(X)
@@ -913,7 +913,7 @@ class AutoencoderTransformer(
         .. [1] Schwarz (1978). Estimating the dimension of a model. Annals of Statistics 6(2),
            461-464.
         """
-        check_is_fitted(self)
+        check_fitted(self)
         n_samples = _sampling.check_n_samples(n_samples)
         dtype = np.float32 if self._coordinates.dtype == torch.float32 else np.float64
         # A mixture of scikit-learn does less with dispatch than without.
@@ -942,7 +942,7 @@ class AutoencoderTransformer(
             One minus the summed squared error of the reconstruction over that of `mean_`:
             1 is perfect, 0 no better than the mean of the training data.
         """
-        check_is_fitted(self)
+        check_fitted(self)
         check_same_library(self, X, "score")
         data = check_data(self, X, None, sample_weight, reset=False)
         network = self._network(data.X.dtype, gaps=data.gaps, whiten=False)
@@ -957,7 +957,7 @@ class AutoencoderTransformer(
         whitening, at the code of `mean_`: what a small change of the component does to each
         feature. With no epochs these are PCA's components.
         """
-        check_is_fitted(self)
+        check_fitted(self)
         with gradients_enabled(), self._threads(self._width):
             network = self._network(np.float64, whiten=False)
             components = network.local_linear_map(self._axes.mean)
@@ -1020,7 +1020,7 @@ class AutoencoderTransformer(
 
     def _check_rows(self, X, method):
         """Give checked rows for a method of a fitted transformer, and whether they have gaps."""
-        check_is_fitted(self)
+        check_fitted(self)
         check_same_library(self, X, method)
         return check_X(self, X, reset=False)
 

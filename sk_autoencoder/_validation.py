@@ -25,6 +25,7 @@ from sklearn.utils.validation import (
     _check_sample_weight,
     _num_samples,
     check_array,
+    check_is_fitted,
 )
 
 from sk_autoencoder._arrays import as_numpy, like
@@ -83,6 +84,15 @@ def validate_data(estimator, X, **params):
         return validation.validate_data(estimator, X, **params)
 
 
+def check_fitted(estimator) -> None:
+    """Refuse a transformer that is not fitted; at once, since codes of a single row are asked for.
+
+    What scikit-learn asks of an estimator takes a tenth of the time of these.
+    """
+    if "net_" not in vars(estimator):
+        check_is_fitted(estimator)
+
+
 def check_X(estimator, X, *, reset: bool) -> tuple[Any, bool]:
     """Rows of X as float32 or float64, an array or a CSR matrix, and whether they have gaps.
 
@@ -131,10 +141,13 @@ def _is_finite_matrix(X, width: int) -> bool:
 
 
 def _has_finite_sum(X: np.ndarray) -> bool:
-    """Whether the sum of all cells is finite: then so is each, while the converse is not true."""
+    """Whether the sum of all cells is finite: then so is each, while the converse is not true.
+
+    Of few cells each is looked at, in less time than a call of torch takes.
+    """
+    if X.size <= CELLS_A_THREAD:
+        return bool(np.isfinite(X).all())
     if X.flags.c_contiguous and X.flags.writeable:
-        if X.size <= CELLS_A_THREAD:
-            return bool(torch.from_numpy(X).sum().isfinite())
         with enough_threads(PRODUCTS_A_CELL * X.size):
             return bool(torch.from_numpy(X).sum().isfinite())
     with np.errstate(invalid="ignore", over="ignore"):
