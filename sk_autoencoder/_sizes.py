@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from scipy import sparse
 
+from sk_autoencoder._threads import enough_threads_to_read
+
 # Of cells of X and of their deviation: float64 holds squares of these, summed over many rows.
 # Of float32 only the numbers themselves have to be held, since squares are summed in float64.
 SIZES = {torch.float64: (1e-140, 1e140), torch.float32: (1e-30, 1e30)}
@@ -97,7 +99,8 @@ def _remedy(too_large: bool) -> str:
 def _range(values: np.ndarray) -> tuple[float, float]:
     """Return the least and the greatest known value, NaN where none is known."""
     if values.flags.c_contiguous and values.flags.writeable:
-        low, high = (value.item() for value in torch.from_numpy(values).aminmax())
+        with enough_threads_to_read(values):
+            low, high = (value.item() for value in torch.from_numpy(values).aminmax())
         if not np.isnan(low):
             return low, high
     return np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)

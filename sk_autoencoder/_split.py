@@ -94,7 +94,7 @@ def split_rows(estimator, data: Data, rng) -> tuple[np.ndarray, np.ndarray | Non
         classes = None if classes is None else classes[small]
         _, drawn = train_test_split(small, test_size=n_valid, random_state=rng, stratify=classes)
     valid = rows[np.isin(units, drawn)]
-    train = np.setdiff1d(everything, valid)
+    train = np.setdiff1d(rows, valid)
     valid = _new_or_all(estimator, _without_copies_of(data, valid, train), valid)
     if len(valid) == 0 or _are_copied(estimator, data, train):
         return everything, None

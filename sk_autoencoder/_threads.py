@@ -9,11 +9,16 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import torch
 from threadpoolctl import ThreadpoolController
 
 # Multiplications below which a second thread costs more than it gives.
 THREADED_PRODUCTS = 2**25
+
+# Each cell is multiplied on the way into the code and on the way back, once or more: rows that a
+# single thread encodes are not read by more.
+PRODUCTS_A_CELL = 2
 
 PROCESS = os.getpid()
 
@@ -27,6 +32,11 @@ def enough_threads(n_products: float) -> AbstractContextManager[None]:
     if n_products >= THREADED_PRODUCTS and not in_forked_child():
         return nullcontext()
     return OneThread()
+
+
+def enough_threads_to_read(X: np.ndarray) -> AbstractContextManager[None]:
+    """Leave a look at few cells to one thread, as `enough_threads` does what comes after it."""
+    return enough_threads(PRODUCTS_A_CELL * X.size)
 
 
 class OneThread:

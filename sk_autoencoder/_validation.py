@@ -33,12 +33,9 @@ from sk_autoencoder._not_numbers import named_cells
 from sk_autoencoder._objective import find_objective
 from sk_autoencoder._own_callbacks import check_callback
 from sk_autoencoder._sizes import check_cells
-from sk_autoencoder._threads import enough_threads
+from sk_autoencoder._threads import enough_threads_to_read
 
 DTYPES = [np.float64, np.float32]
-# Each cell is multiplied on the way into the code and on the way back, once or more: rows that a
-# single thread encodes are not read by more.
-PRODUCTS_A_CELL = 2
 # Torch gives a thread at least so many (at::internal::GRAIN_SIZE).
 CELLS_A_THREAD = 2**15
 KNOWN_BLOCK_CELLS = 2**20
@@ -148,7 +145,7 @@ def _has_finite_sum(X: np.ndarray) -> bool:
     if X.size <= CELLS_A_THREAD:
         return bool(np.isfinite(X).all())
     if X.flags.c_contiguous and X.flags.writeable:
-        with enough_threads(PRODUCTS_A_CELL * X.size):
+        with enough_threads_to_read(X):
             return bool(torch.from_numpy(X).sum().isfinite())
     with np.errstate(invalid="ignore", over="ignore"):
         return bool(np.isfinite(X.sum()))

@@ -42,7 +42,7 @@ def test_another_device_is_refused_when_training_goes_on(quick, X):
 
 
 def test_a_device_that_is_not_there_is_named(quick, X):
-    with pytest.raises(ValueError, match=r"device=device\(type='cuda', index=99\) is not there"):
+    with pytest.raises(ValueError, match=r"device='cuda:99' is not there"):
         quick(device=torch.device("cuda:99")).fit(X)
 
 
