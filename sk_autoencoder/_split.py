@@ -73,6 +73,8 @@ def _new_or_all(estimator, new: np.ndarray, rows: np.ndarray) -> np.ndarray:
 def split_rows(estimator, data: Data, rng) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the indices of the training rows and of the validation rows, if there are any.
 
+    Rows without a known cell are neither, unless all rows are to train on.
+
     Rows of a group, or without groups the exact copies of a row, stay on one side; what is
     drawn are groups. Of supervised classes both sides have the same shares. A start at PCA
     needs more distinct training rows than components: with fewer, PCA reconstructs them
@@ -94,7 +96,7 @@ def split_rows(estimator, data: Data, rng) -> tuple[np.ndarray, np.ndarray | Non
         classes = None if classes is None else classes[small]
         _, drawn = train_test_split(small, test_size=n_valid, random_state=rng, stratify=classes)
     valid = rows[np.isin(units, drawn)]
-    train = np.setdiff1d(everything, valid)
+    train = np.setdiff1d(rows, valid)
     valid = _new_or_all(estimator, _without_copies_of(data, valid, train), valid)
     if len(valid) == 0 or _are_copied(estimator, data, train):
         return everything, None
