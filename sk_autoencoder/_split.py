@@ -73,6 +73,8 @@ def _new_or_all(estimator, new: np.ndarray, rows: np.ndarray) -> np.ndarray:
 def split_rows(estimator, data: Data, rng) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the indices of the training rows and of the validation rows, if there are any.
 
+    Rows without a known cell are neither, unless all rows are to train on.
+
     Rows of a group, or without groups the exact copies of a row, stay on one side; what is
     drawn are groups. Of supervised classes both sides have the same shares. A start at PCA
     needs more distinct training rows than components: with fewer, PCA reconstructs them
