@@ -9,6 +9,7 @@ from numbers import Real
 from typing import Any
 
 NAN = float("nan")
+MINUS = "\u2212"  # which typesetters and statistical offices write for a hyphen
 
 # What pandas takes for missing, and the "?" of many public tables.
 MISSING = (
@@ -41,6 +42,7 @@ def _parse(text: str, decimal: str) -> float | None:
     """Return a text without space around it as a number, NaN or None."""
     if text in MISSING:
         return NAN
+    text = text.replace(MINUS, "-")
     plain, grouped, marks = _patterns(decimal)
     if grouped.fullmatch(text):
         text = marks.sub("", text)

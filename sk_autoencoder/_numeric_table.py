@@ -9,7 +9,7 @@ from itertools import count
 import numpy as np
 import pandas as pd
 
-from sk_autoencoder._cells import number
+from sk_autoencoder._cells import is_number, number
 
 MAX_NAMED = 5  # columns that an error or a note names
 MAX_CELL = 40  # characters of a cell that an error shows
@@ -38,7 +38,7 @@ def numeric_table(
         raise ValueError(f"is empty: it has {X.shape[0]} rows and {X.shape[1]} columns")
     X, odd = _to_numbers(X, decimal)
     notes, left_out = [], []
-    if odd and _names_rows(X, odd[0]):
+    if odd and _names_rows(X, odd[0], decimal):
         notes.append(f"column {name_of(X, 0)} is taken for the names of the rows, no feature")
         left_out.append(odd.pop(0).place)
     if odd and not drop_non_numeric:
@@ -126,9 +126,10 @@ def _parsed(column: pd.Series, decimal: str) -> tuple[np.ndarray, int | None]:
     return values, wrong
 
 
-def _names_rows(X: pd.DataFrame, odd: Odd) -> bool:
+def _names_rows(X: pd.DataFrame, odd: Odd, decimal: str) -> bool:
     """Whether the first column has no number and a name for each of some rows."""
     first = X.iloc[:, 0]
+    other = "," if decimal == "." else "."  # a number with that is none, but was meant for one
     return (
         odd.place == 0
         and not odd.has_numbers
@@ -137,6 +138,7 @@ def _names_rows(X: pd.DataFrame, odd: Odd) -> bool:
         and not isinstance(first.dtype, pd.CategoricalDtype)
         and first.map(str).is_unique
         and not first.map(str).str.contains(AMOUNT).any()
+        and not any(is_number(str(cell), other) for cell in first)
     )
 
 

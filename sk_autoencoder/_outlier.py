@@ -34,17 +34,18 @@ EPOCHS = 10
 SHARE_OF_NEIGHBORS = 0.1
 LEAST_NEIGHBORS = 5
 
-# Quantiles of the distances that the fence is drawn from, and the share that it aims to leave
-# beyond it: `benchmarks.false_alarms` shows what comes of them.
+# Quantiles of the distances that the fence is drawn from, the upper one below those of outliers
+# where there may be some, and the share that it aims to leave beyond it: `benchmarks.false_alarms`
+# shows what comes of them.
 QUANTILES = (0.15, 0.5, 0.85)
+QUANTILES_OF_CLEAN = (0.05, 0.5, 0.95)
 FALSE_ALARMS = 0.75 / 100
 
-# The most skewness that is taken for that of clean rows of one feature, and the power of the number
-# of features with which it falls, as distances of more features are less skewed. Outliers among the
-# training rows raise the skewness, and with it the fence, so that less is taken where there may be
-# some; of one feature clean rows are too skewed for that.
-MAX_SKEWNESS = 1.1
-MAX_SKEWNESS_WITH_OUTLIERS = 0.325
+# The most skewness that is taken for that of clean rows, times a power of the number of features
+# with which it falls, as distances of more features are less skewed. Outliers among the highest
+# distances raise it, and with it the fence; of one feature clean rows are too skewed for less.
+MAX_SKEWNESS = 0.325
+MAX_SKEWNESS_OF_ONE_FEATURE = 1.1
 SKEWNESS_POWER = -0.4
 
 # Of a score. Rounding alone parts scores that differ by less.
@@ -106,15 +107,15 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
 
     contamination : "auto" or float, default="auto"
         Share of outliers among the training rows, in (0, 0.5], which sets the threshold.
-        "auto" finds it from the 15th, 50th and 85th percentiles of the training rows'
-        distances, the roots of minus their scores: it fits Tukey's g distribution to them,
-        a normal one that is skewed, and sets the threshold where that leaves 0.75 %
-        beyond, as in [4]_. Of clean rows 1 to 3 % are then called outliers on average over
-        kinds of tables, in 1 to 50 dimensions: fewer where rows lie in clusters, up to 6 %
-        where they lie along a line or have heavy tails; of new rows more where a network has
-        learnt from few rows of many features. Where about a tenth of the training rows or
-        more are outliers, give their share instead. Rows with equal scores are on the same
-        side of the threshold.
+        "auto" finds it from the 15th, 50th and 85th percentiles (5th, 50th and 95th with
+        `novelty`) of the training rows' distances, the roots of minus their scores: it fits
+        Tukey's g distribution to them, a normal one that is skewed, and sets the threshold
+        where that leaves 0.75 % beyond, as in [4]_. Of clean rows 1 to 3 % are then called
+        outliers on average over kinds of tables, in 1 to 50 dimensions: fewer where rows lie
+        in clusters, up to 6 % where they lie along a line or have heavy tails; of new rows
+        more where a network has learnt from few rows of many features. Where about a tenth
+        of the training rows or more are outliers, give their share instead. Rows with equal
+        scores are on the same side of the threshold.
 
     random_state : int, RandomState instance or None, default=None
         Determines the training rows that are kept, and the autoencoder where its own
@@ -462,10 +463,11 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
     def _threshold(self, scores: np.ndarray) -> float:
         """Return the score below which a row is an outlier."""
         if self.contamination == "auto":
-            is_clean = self.novelty or self.n_features_in_ == 1
-            most = MAX_SKEWNESS if is_clean else MAX_SKEWNESS_WITH_OUTLIERS
+            is_alone = self.n_features_in_ == 1
+            most = MAX_SKEWNESS_OF_ONE_FEATURE if is_alone else MAX_SKEWNESS
             most *= self.n_features_in_**SKEWNESS_POWER
-            fence = _fence(np.sqrt(-scores), most)
+            quantiles = QUANTILES_OF_CLEAN if self.novelty else QUANTILES
+            fence = _fence(np.sqrt(-scores), quantiles, most)
             wanted = -np.square(fence)
         else:
             wanted = np.percentile(scores, 100 * self.contamination)
@@ -519,14 +521,14 @@ def _smallest(values: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     return np.take_along_axis(values, places, axis=1), places
 
 
-def _fence(distances: np.ndarray, max_skewness: float) -> float:
+def _fence(distances: np.ndarray, shares: tuple[float, ...], max_skewness: float) -> float:
     """Return the distance that clean rows seldom exceed: a quantile of Tukey's g distribution.
 
     It has the median and the upper quantile of the distances, and a skewness g that follows
     from the lower one, exp(g z) being the ratio of their distances from the median.
     """
-    lower, middle, upper = np.quantile(distances, QUANTILES)
-    z, z_upper = ndtri(1 - FALSE_ALARMS), ndtri(QUANTILES[-1])
+    lower, middle, upper = np.quantile(distances, shares)
+    z, z_upper = ndtri(1 - FALSE_ALARMS), ndtri(shares[-1])
     if upper == middle:
         return upper
     if lower == middle:

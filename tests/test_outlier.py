@@ -23,7 +23,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from benchmarks import false_alarms
 from sk_autoencoder import AutoencoderOutlierDetector, AutoencoderTransformer
-from sk_autoencoder._outlier import TIE, _fence
+from sk_autoencoder._outlier import QUANTILES, QUANTILES_OF_CLEAN, TIE, _fence
 
 DOC = ClassDoc(AutoencoderOutlierDetector)
 SIGNATURE = inspect.signature(AutoencoderOutlierDetector).parameters
@@ -157,18 +157,21 @@ def test_the_fence_is_a_quantile_of_the_g_distribution(skewness):
         return 3 + 0.5 * (np.expm1(skewness * z) / skewness if skewness else z)
 
     distances = distance(norm.ppf(np.linspace(0, 1, 10_001)[1:-1]))
-    assert _fence(distances, 1.0) == pytest.approx(distance(norm.ppf(1 - 0.75 / 100)), rel=1e-3)
-    assert (_fence(distances, 0.2) < _fence(distances, 1.0)) == (skewness > 0.2)
+    for shares in (QUANTILES, QUANTILES_OF_CLEAN):
+        fence = _fence(distances, shares, 1.0)
+        assert fence == pytest.approx(distance(norm.ppf(1 - 0.75 / 100)), rel=1e-3)
+        assert (_fence(distances, shares, 0.2) < fence) == (skewness > 0.2)
 
 
 @pytest.mark.parametrize("novelty", [False, True])
 def test_the_threshold_is_the_fence_of_the_distances(make, X, novelty):
     detector = make(novelty=novelty).fit(X)
     distances = np.sqrt(-detector._scores_of_training(X, np.arange(len(X))))
-    lower, middle, upper = np.percentile(distances, [15, 50, 85])
-    most = (1.1 if novelty else 0.325) * X.shape[1] ** -0.4
-    g = min(np.log((upper - middle) / (middle - lower)) / norm.ppf(0.85), most)
-    beyond, at_upper = np.exp(g * norm.ppf([1 - 0.75 / 100, 0.85])) - 1
+    share = 0.95 if novelty else 0.85
+    lower, middle, upper = np.quantile(distances, [1 - share, 0.5, share])
+    most = 0.325 * X.shape[1] ** -0.4
+    g = min(np.log((upper - middle) / (middle - lower)) / norm.ppf(share), most)
+    beyond, at_upper = np.exp(g * norm.ppf([1 - 0.75 / 100, share])) - 1
     fence = middle + (upper - middle) * beyond / at_upper
     assert detector.offset_ == pytest.approx(-(fence**2))
 

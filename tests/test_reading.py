@@ -200,6 +200,8 @@ def test_a_missing_cell_in_the_first_row_of_numbers_is_found(csv, first):
         ("a;b\n1 234,5;2\n3\u202f111,5;4\n", [[1234.5, 2], [3111.5, 4]], ["--sep ';' --dec"]),
         ("a;b\n1'234.5;2\n3'111.2;4\n", [[1234.5, 2], [3111.2, 4]], ["--sep ';'"]),
         ('a,b\n"1,234",2\n"3,111,222.5",4\n', [[1234, 2], [3111222.5, 4]], []),
+        ("a,b\n\u22121.5,2\n\u22123e\u22122,4\n", [[-1.5, 2], [-0.03, 4]], []),
+        ("a;b\n\u22121,5;2\n3,5;4\n", [[-1.5, 2], [3.5, 4]], ["--sep ';' --decimal ','"]),
         ('a,b\n"1,5",2\n"3,5",4\n', [[1.5, 2], [3.5, 4]], ["--decimal ','"]),
         ("a\tb\n1,5\t2\n3\t4\n", [[1.5, 2], [3, 4]], ["--decimal ','"]),
         ("a|b\n1|2\n3|4\n", [[1, 2], [3, 4]], ["--sep '|'"]),
@@ -417,6 +419,8 @@ def test_decimal_and_mixed_objects_are_numbers(tmp_path):
         ("id,x\n5,1\nn.a.,2\n", "'n.a.' in row 1"),
         ("rate,x\n5 %,1\n6 %,2\n", "'5 %' in row 0"),
         ("price,x\n$5,1\n$6,2\n", r"'\$5' in row 0"),
+        ("a;x\n0,5;1.5\n1,5;2.5\n2,5;3.5\n", "'0,5' in row 0"),
+        ("a;x;y\n0.5;1,5;1,5\n1.5;2,5;2,5\n2.5;3,5;1,5\n", "'0.5' in row 0"),
     ],
 )
 def test_a_first_column_that_is_no_index(csv, text, cell):
