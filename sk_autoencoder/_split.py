@@ -71,8 +71,12 @@ def split_rows(estimator, data: Data, rng) -> tuple[np.ndarray, np.ndarray | Non
         classes = strata(estimator, known, units, min(n_valid, len(small) - n_valid))
         classes = None if classes is None else classes[small]
         _, drawn = train_test_split(small, test_size=n_valid, random_state=rng, stratify=classes)
-    valid = rows[np.isin(units, drawn)]
-    train = np.setdiff1d(everything, valid)
+    # Masks, since to sort many rows takes as long as a part of their training.
+    is_drawn, trains = np.zeros(n_units, dtype=bool), np.ones(len(data), dtype=bool)
+    is_drawn[drawn] = True
+    valid = rows[is_drawn[units]]
+    trains[valid] = False
+    train = everything[trains]
     valid = _without_copies_of(data, valid, train)
     if len(valid) == 0 or _are_copied(estimator, data, train):
         return everything, None
@@ -123,8 +127,8 @@ def _count_validation(estimator, n_units: int, *, grouped: bool) -> int:
 
 def small_units(units: np.ndarray) -> np.ndarray:
     """Return the groups that leave at least as many rows as they have."""
-    found, sizes = np.unique(units, return_counts=True)
-    return found[sizes <= MAX_SHARE_OF_GROUP * len(units)]
+    sizes = np.bincount(units)
+    return np.flatnonzero((sizes > 0) & (sizes <= MAX_SHARE_OF_GROUP * len(units)))
 
 
 def _without_copies_of(data: Data, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
