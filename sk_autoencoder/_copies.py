@@ -10,7 +10,7 @@ from sklearn.utils import gen_batches
 # Cells that are hashed at a time: they stay near the processor.
 BLOCK_CELLS = 2**16
 # Columns in which most rows already differ from all others.
-FEW_COLUMNS = 16
+FEW_COLUMNS = 8
 
 
 def find_copies(X) -> np.ndarray | None:
@@ -44,18 +44,18 @@ def merge_copies(X, index: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, 
 
 
 def _tell_apart(X, index: np.ndarray) -> np.ndarray:
-    """Return a number for each of the rows `index` of X that copies of it alone share, uint64.
+    """Return a number for each of the rows `index` of X that copies of it alone share.
 
     All cells are hashed only of rows that have the same cells as another in a few columns.
     """
     if sparse.issparse(X) or X.shape[1] <= FEW_COLUMNS:
         return hash_rows(X, index)
     columns = np.linspace(0, X.shape[1] - 1, FEW_COLUMNS, dtype=int)
-    hashes = hash_rows(X[:, columns], index)
-    numbers, _ = pd.factorize(hashes)
+    numbers, _ = pd.factorize(hash_rows(X[:, columns], index))
     alike = np.bincount(numbers)[numbers] > 1
-    hashes[alike] = hash_rows(X, index[alike])
-    return hashes
+    if alike.any():
+        numbers[alike] = len(numbers) + pd.factorize(hash_rows(X, index[alike]))[0]
+    return numbers
 
 
 def hash_rows(X, index: np.ndarray | None = None) -> np.ndarray:

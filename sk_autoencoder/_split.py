@@ -95,8 +95,11 @@ def split_rows(estimator, data: Data, rng) -> tuple[np.ndarray, np.ndarray | Non
         classes = strata(estimator, known, units, min(n_valid, len(small) - n_valid))
         classes = None if classes is None else classes[small]
         _, drawn = train_test_split(small, test_size=n_valid, random_state=rng, stratify=classes)
-    valid = rows[np.isin(units, drawn)]
-    train = np.setdiff1d(rows, valid)
+    is_drawn = np.zeros(n_units, dtype=bool)
+    is_drawn[drawn] = True
+    # By a mask, since to sort many rows takes as long as a part of their training.
+    judges = is_drawn[units]
+    train, valid = rows[~judges], rows[judges]
     valid = _new_or_all(estimator, _without_copies_of(data, valid, train), valid)
     if len(valid) == 0 or _are_copied(estimator, data, train):
         return everything, None
@@ -152,8 +155,8 @@ def _count_validation(estimator, n_units: int, *, grouped: bool) -> int:
 
 def small_units(units: np.ndarray) -> np.ndarray:
     """Return the groups that leave at least as many rows as they have."""
-    found, sizes = np.unique(units, return_counts=True)
-    return found[sizes <= MAX_SHARE_OF_GROUP * len(units)]
+    sizes = np.bincount(units)
+    return np.flatnonzero((sizes > 0) & (sizes <= MAX_SHARE_OF_GROUP * len(units)))
 
 
 def _without_copies_of(data: Data, rows: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ import pytest
 from gaps import with_gaps
 from scipy import sparse
 
-from sk_autoencoder._copies import hash_rows, merge_copies
+from sk_autoencoder._copies import find_copies, hash_rows, merge_copies
 from sk_autoencoder._gaps import effective_number
 
 SHAPES = {"narrow": (120, 6), "wide": (60, 80)}
@@ -72,6 +72,19 @@ def test_distinct_rows_stay_as_they_are():
     index = np.arange(100)
     kept, _ = merge_copies(X, index, np.ones(100))
     assert kept is index
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_rows_of_a_wide_table_that_differ_in_one_cell_alone_are_no_copies(missing):
+    X = np.zeros((101, 100))
+    X[range(100), range(100)] = 1.0
+    if missing:
+        X[:, ::3] = np.nan
+    rows = np.vstack([X, -X, X[40:60]])  # among them 0.0 and -0.0
+    numbers = find_copies(rows)
+    cells = np.nan_to_num(rows, nan=2.0)
+    same = (cells[:, None] == cells).all(axis=2)
+    np.testing.assert_array_equal(numbers[:, None] == numbers, same)
 
 
 @pytest.mark.parametrize("kind", [sparse.csr_array, sparse.csr_matrix, np.asfortranarray])
