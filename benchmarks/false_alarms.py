@@ -8,10 +8,10 @@ percent, with `contamination="auto"`. "found" is the share of planted outliers t
 where one row in twenty is one, and lies in a random direction, by four standard deviations
 further from the mean than a normal row.
 
-The quantiles that the threshold is made of were chosen on the kinds of the first table; the share
-that it leaves beyond and the most skewness that it allows with those of the second in view too. The
-exit code is 1 where the mean over all kinds and sizes is not from 1 to 3 % for some number of
-features, of the rows fitted, and with novelty of new ones.
+The quantiles of `novelty=False` were chosen on the kinds of the first table; those of
+`novelty=True`, the share left beyond and the most skewness allowed with the kinds of the second in
+view too. The exit code is 1 where the mean over all kinds and sizes is not from 1 to 3 % for some
+number of features, of the rows fitted, and with novelty of new ones.
 """
 
 from __future__ import annotations
