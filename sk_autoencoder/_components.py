@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import reduce
 from itertools import islice
 
 import numpy as np
@@ -63,11 +65,14 @@ def moments(network: Network, data: Data) -> Moments:
     weight = torch.ones(len(data), dtype=torch.float64)
     if data.weight is not None:
         weight = torch.from_numpy(data.weight)
-    parts = [
-        _moments(torch.from_numpy(network.encode(data.X[rows])).double(), weight[rows])
-        for rows in gen_batches(len(data), rows_a_block(data.X.shape[1]))
-    ]
-    return sum(parts[1:], start=parts[0])
+    # Each part is added at once: one that is kept would pin the memory of its block beside it.
+    return reduce(
+        operator.add,
+        (
+            _moments(torch.from_numpy(network.encode(data.X[rows])).double(), weight[rows])
+            for rows in gen_batches(len(data), rows_a_block(data.X.shape[1]))
+        ),
+    )
 
 
 def _moments(z: torch.Tensor, weight: torch.Tensor) -> Moments:

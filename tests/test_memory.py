@@ -45,13 +45,13 @@ def wide(quick):
 
 @pytest.mark.parametrize("params", [{}, {"linear_shortcut": False, "early_stopping": False}])
 def test_a_fit_makes_no_copy_of_its_rows(wide, monkeypatch, params):
-    X = np.random.default_rng(0).standard_normal((80_000, 200), dtype=np.float32)
+    X = np.random.default_rng(0).standard_normal((160_000, 200), dtype=np.float32)
     monkeypatch.setattr(_batches, "KEPT_BYTES", 2**20)
     assert added_by(lambda: wide.set_params(**params).fit(X)) < X.nbytes / 2**20 / 2
 
 
 def test_rows_mapped_from_a_file_are_not_read_in_whole(wide, monkeypatch, tmp_path):
-    X = np.random.default_rng(0).standard_normal((80_000, 200), dtype=np.float32)
+    X = np.random.default_rng(0).standard_normal((160_000, 200), dtype=np.float32)
     np.save(tmp_path / "X.npy", X)
     n_bytes = X.nbytes
     del X
