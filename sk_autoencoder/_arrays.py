@@ -33,6 +33,14 @@ def as_numpy(X, name: str = "X"):
     return move_to(X, xp=np, device="cpu")
 
 
+def can_be_shared(X: np.ndarray) -> bool:
+    """Whether torch can share the memory of an array.
+
+    A single row of reversed ones has a negative stride, and is contiguous all the same.
+    """
+    return X.flags.c_contiguous and X.flags.writeable and min(X.strides, default=0) >= 0
+
+
 def is_dispatched(X) -> bool:
     """Whether scikit-learn dispatches, and X is an array of another library than NumPy."""
     if isinstance(X, np.ndarray) or not get_config()["array_api_dispatch"]:

@@ -9,6 +9,7 @@ import torch
 from scipy import sparse
 from torch import nn
 
+from sk_autoencoder._arrays import can_be_shared
 from sk_autoencoder._principal_axes import PrincipalAxes
 from sk_autoencoder._sizes import check_deviation
 
@@ -175,7 +176,7 @@ def _squared_distance(block, mean: torch.Tensor) -> torch.Tensor:
 
 def as_tensor(block: np.ndarray, device: torch.device) -> torch.Tensor:
     """Rows as a tensor that shares their memory where torch can take it."""
-    if not (block.flags.c_contiguous and block.flags.writeable):
+    if not can_be_shared(block):
         block = block.copy(order="C")
     x = torch.from_numpy(block)
     on_cuda = device.type == "cuda"

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
+from sk_autoencoder._arrays import can_be_shared
 from sk_autoencoder._threads import enough_threads_to_read
 
 # Of cells of X and of their deviation: float64 holds squares of these, summed over many rows.
@@ -98,7 +99,7 @@ def _remedy(too_large: bool) -> str:
 
 def _range(values: np.ndarray) -> tuple[float, float]:
     """Return the least and the greatest known value, NaN where none is known."""
-    if values.flags.c_contiguous and values.flags.writeable:
+    if can_be_shared(values):
         with enough_threads_to_read(values):
             low, high = (value.item() for value in torch.from_numpy(values).aminmax())
         if not np.isnan(low):

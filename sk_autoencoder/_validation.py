@@ -28,7 +28,7 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from sk_autoencoder._arrays import as_numpy, like
+from sk_autoencoder._arrays import as_numpy, can_be_shared, like
 from sk_autoencoder._not_numbers import named_cells
 from sk_autoencoder._objective import find_objective
 from sk_autoencoder._own_callbacks import check_callback
@@ -144,7 +144,7 @@ def _has_finite_sum(X: np.ndarray) -> bool:
     """
     if X.size <= CELLS_A_THREAD:
         return bool(np.isfinite(X).all())
-    if X.flags.c_contiguous and X.flags.writeable:
+    if can_be_shared(X):
         with enough_threads_to_read(X):
             return bool(torch.from_numpy(X).sum().isfinite())
     with np.errstate(invalid="ignore", over="ignore"):
@@ -180,6 +180,7 @@ def check_data(estimator, X, y, sample_weight, groups=None, *, reset: bool) -> D
         dtype=np.float64,
         ensure_non_negative=True,
         ensure_same_device=False,
+        copy=True,  # torch shares the memory of some arrays alone
     )
     counted = weight > 0
     if counted.sum() < 2 and reset:

@@ -112,3 +112,39 @@ def test_blocks_of_few_rows_give_what_one_block_gives(smooth, X, monkeypatch):
     monkeypatch.setattr("sk_autoencoder._centred_rows.BLOCK_BYTES", 8 * 6 * 7)
     np.testing.assert_allclose(whole.reconstruction_error(X), errors, rtol=1e-10)
     np.testing.assert_allclose(smooth().fit(X).transform(X), whole.transform(X), atol=1e-5)
+
+
+# NumPy calls these contiguous, although they have a negative stride.
+BACKWARDS = {
+    "one row": lambda X: X[::-1][-1:],
+    "one column": lambda X: X[:, ::-1][:, -1:].copy()[::-1],
+    "one cell": lambda X: X[::-1, ::-1][-1:, -1:],
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("container", BACKWARDS.values(), ids=BACKWARDS)
+def test_rows_that_are_backwards_and_contiguous_are_read(quick, X, container, dtype):
+    rows = container(X.astype(dtype))
+    autoencoder = quick(1).fit(X[:, : rows.shape[1]].astype(dtype))
+    codes = autoencoder.transform(rows)
+    np.testing.assert_array_equal(codes, autoencoder.transform(rows.copy()))
+    np.testing.assert_array_equal(
+        autoencoder.inverse_transform(codes[::-1]),
+        autoencoder.inverse_transform(codes[::-1].copy()),
+    )
+    assert np.isfinite(autoencoder.score(rows))
+    autoencoder.partial_fit(rows)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "score"])
+def test_weights_that_are_backwards_are_read(quick, X, method):
+    weight = np.arange(1.0, 121)
+    autoencoder = quick(max_epochs=0).fit(X)
+    given = getattr(autoencoder, method)(X, sample_weight=weight[::-1])
+    expected = getattr(quick(max_epochs=0).fit(X), method)(X, sample_weight=weight[::-1].copy())
+    if method == "score":
+        assert given == expected
+    else:
+        np.testing.assert_array_equal(given.transform(X), expected.transform(X))
+    autoencoder.partial_fit(X[:1], sample_weight=weight[::-1][-1:])
