@@ -198,6 +198,18 @@ def test_a_refusal_is_no_finding():
         check(Case(params={"n_components": 9}))
 
 
+def test_a_fit_that_goes_on_from_constant_rows_may_diverge():
+    estimator = AutoencoderTransformer(1).fit(np.ones((4, 2)))
+    later = 1e12 * np.random.RandomState(0).standard_normal((2, 2))
+    with pytest.raises(ValueError, match=r"^The fit diverged in epoch 1:") as error:
+        estimator.partial_fit(later)
+    case = Case(calls=("fit", "partial_fit a few rows"))
+    with pytest.raises(Refused):
+        play._judge(error.value, "partial_fit a few rows", case)
+    with pytest.raises(Finding):
+        play._judge(error.value, "fit", case)
+
+
 def test_a_finding_is_made_small(monkeypatch):
     _break(monkeypatch, "partial_fit", _warns)
     table = Table("counts", 30, 8, 3, 1.0, "float32", "polars", 0.1, 5)

@@ -42,6 +42,8 @@ REFUSALS = (
 )
 # Of a module that is given X as it is, whatever its size, a fit may diverge.
 DIVERGENCE = r"^The fit diverged"
+# So may the first epoch of a fit that goes on from constant rows, which have no units to train in.
+DIVERGENCE_AFTER_CONSTANT_ROWS = r"^The fit diverged in epoch 1:"
 
 # By file and text; the first two are told, the third is of scikit-learn's own PCA of constant rows.
 WARNINGS = (
@@ -120,6 +122,8 @@ def _judge(error: Exception, name: str, case: Case) -> None:
     """Raise `Refused` for a clear error of the package's checks, a `Finding` for any other."""
     text = str(error)
     patterns = REFUSALS + ((DIVERGENCE,) if _may_diverge(case) else ())
+    if name in case.calls[1:]:
+        patterns += (DIVERGENCE_AFTER_CONSTANT_ROWS,)
     is_told = any(re.search(pattern, text) for pattern in patterns)
     is_check = isinstance(error, (ValueError, TypeError)) and _is_raised_on_purpose(error)
     if is_check and is_told:
