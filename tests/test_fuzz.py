@@ -198,6 +198,12 @@ def test_a_refusal_is_no_finding():
         check(Case(params={"n_components": 9}))
 
 
+def test_constant_rows_are_rounded_in_units_of_one():
+    table = Table("curved", 4, 5, -6, dtype="int64", seed=122)
+    assert not table.values().any()
+    check(Case(table, {"tied_weights": True}, ("fit with weights",)))
+
+
 def test_a_fit_that_goes_on_from_constant_rows_may_diverge():
     estimator = AutoencoderTransformer(1).fit(np.ones((4, 2)))
     later = 1e12 * np.random.RandomState(0).standard_normal((2, 2))

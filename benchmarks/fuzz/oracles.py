@@ -88,6 +88,8 @@ def _allowed(case: Case, estimator, values, back) -> float:
     """Give the rounding that two ways to the same rows of X may differ by, in its units."""
     known = np.nan_to_num(values)
     sizes = [np.abs(part).max() for part in (known, back, estimator.mean_, known - estimator.mean_)]
+    if np.ptp(known, axis=0).max() == 0:
+        sizes.append(1.0)  # the unit of rows that are constant, and so have none of their own
     roundings = ROUNDINGS_WHERE_MISSING if case.table.missing else ROUNDINGS
     return roundings * float(np.finfo(back.dtype).eps) * max(sizes)
 
