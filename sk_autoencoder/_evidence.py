@@ -71,8 +71,8 @@ class Gains:
         mean, n_rows = self.of_each.mean(), len(self.of_each)
         if self.groups is None:
             return _in_units_of(self.of_each.std(ddof=1) / math.sqrt(n_rows), mean)
-        _, groups = np.unique(self.groups, return_inverse=True)
-        n_groups = self.n_independent
+        found, groups = np.unique(self.groups, return_inverse=True)
+        n_groups = len(found)
         sums = np.bincount(groups, self.of_each - mean)
         error = math.sqrt(n_groups / (n_groups - 1) * np.square(sums).sum()) / n_rows
         t = _in_units_of(error, mean)
