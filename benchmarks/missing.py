@@ -25,7 +25,7 @@ from sklearn.pipeline import make_pipeline
 
 from benchmarks.quality import load, sizes_of_tables
 from sk_autoencoder import AutoencoderTransformer
-from sk_autoencoder._gaps import fit_axes
+from sk_autoencoder._pca.imputation import fit_axes
 
 SHARES = (0.1, 0.3)
 

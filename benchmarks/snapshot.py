@@ -1,4 +1,4 @@
-"""What some forty configurations compute, kept in a file: did a rebuild change a bit of it?
+"""What some forty configurations compute, kept in a file, to compare bit by bit.
 
     python -m benchmarks.snapshot write before.npz
     python -m benchmarks.snapshot compare before.npz
@@ -41,9 +41,11 @@ class Own(nn.Module):
         self.out = nn.Linear(width, n_inputs)
 
     def encode(self, x):
+        """Return codes."""
         return self.into(x)
 
     def decode(self, z):
+        """Return rows."""
         return self.out(z)
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sk_autoencoder import __version__
-from sk_autoencoder._reading import EMBEDDED, SUFFIXES, Data, Options, find_data, read_data
-from sk_autoencoder._stopping import Stopped, stop_on_signals
-from sk_autoencoder._writing import MODELS, PICTURES, TABLES, find_output, write
+from sk_autoencoder._cli.reading import EMBEDDED, SUFFIXES, Data, Options, find_data, read_data
+from sk_autoencoder._cli.stopping import Stopped, stop_on_signals
+from sk_autoencoder._cli.writing import MODELS, PICTURES, TABLES, find_output, write
 
 # Imports of what takes seconds to load stand in functions: --help and errors come at once.
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def _run(args: argparse.Namespace, data: Data) -> Comparison:
 def _find_outputs(args: argparse.Namespace, source: str | Path) -> Outputs:
     """Check before the long fit that all files can be written after it."""
     if args.output is not None:
-        from sk_autoencoder._displays._axes import check_matplotlib
+        from sk_autoencoder._displays.axes import check_matplotlib
 
         check_matplotlib("--output")
     outputs = Outputs(
@@ -186,7 +186,7 @@ def _write(outputs: Outputs, comparison: Comparison, data: Data) -> list[Path]:
 
         write(outputs.model, lambda file: joblib.dump(comparison.largest_autoencoder(), file))
     if outputs.picture is not None:
-        from sk_autoencoder._report import draw_report
+        from sk_autoencoder._cli.report import draw_report
 
         figure = draw_report(comparison, f"PCA and autoencoder on {data.name}", data.image_shape)
         suffix = outputs.picture.suffix[1:].lower()
@@ -208,7 +208,7 @@ def _notes(data: Data, standardized: bool) -> list[str]:
     notes = list(data.notes)
     if data.image_shape is not None:  # complete, and all pixels
         return notes
-    from sk_autoencoder._numeric_table import count_missing, dominant_column
+    from sk_autoencoder._cli.numeric_table import count_missing, dominant_column
 
     if n_missing := count_missing(data.X):
         notes.append(

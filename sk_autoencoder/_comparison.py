@@ -18,16 +18,22 @@ from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import _safe_indexing, gen_batches
-from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions, validate_params
+from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_array
 
-from sk_autoencoder._batches import BLOCK_ROWS
-from sk_autoencoder._copies import find_copies
-from sk_autoencoder._principal_axes import explained_variance
-from sk_autoencoder._sizes import check_cells
-from sk_autoencoder._split import small_units
+from sk_autoencoder._pca.principal_axes import explained_variance
+from sk_autoencoder._sklearn_compat import (
+    Interval,
+    RealNotInt,
+    StrOptions,
+    safe_indexing,
+    validate_params,
+)
+from sk_autoencoder._training.batches import BLOCK_ROWS
+from sk_autoencoder._training.split import small_units
 from sk_autoencoder._transformer import AutoencoderTransformer
+from sk_autoencoder._utils.copies import find_copies
+from sk_autoencoder._utils.sizes import check_cells
 from sk_autoencoder._validation import DTYPES, check_random_source
 
 AUTO_SIZES = (2, 4, 8)
@@ -217,7 +223,7 @@ def _split(X, rows: np.ndarray, test_size: float | int, source) -> tuple[Any, An
         return train, test
     _, held_out = train_test_split(distinct, test_size=n_test, random_state=source)
     is_test = np.isin(copies, held_out)
-    return tuple(_safe_indexing(X, np.flatnonzero(part)) for part in (~is_test, is_test))
+    return tuple(safe_indexing(X, np.flatnonzero(part)) for part in (~is_test, is_test))
 
 
 class _Judge:

@@ -9,18 +9,25 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.spatial.distance import cdist
 from scipy.special import ndtri
-from sklearn.base import BaseEstimator, OutlierMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils import _safe_indexing, gen_batches
-from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
+from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from sk_autoencoder._arrays import as_numpy
-from sk_autoencoder._batches import at_most
-from sk_autoencoder._copies import find_copies
-from sk_autoencoder._sizes import check_cells
-from sk_autoencoder._threads import enough_threads
+from sk_autoencoder._sklearn_compat import (
+    HasMethods,
+    Interval,
+    RealNotInt,
+    StrOptions,
+    fit_context,
+    safe_indexing,
+)
+from sk_autoencoder._training.batches import at_most
 from sk_autoencoder._transformer import AutoencoderTransformer
+from sk_autoencoder._utils.arrays import as_numpy
+from sk_autoencoder._utils.copies import find_copies
+from sk_autoencoder._utils.sizes import check_cells
+from sk_autoencoder._utils.threads import enough_threads
 from sk_autoencoder._validation import (
     DTYPES,
     check_random_source,
@@ -209,7 +216,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         self.random_state = random_state
 
     # The autoencoder checks its own parameters.
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None):
         """Train the autoencoder, keep reconstructions, and set the threshold.
 
@@ -233,7 +240,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             rows = original if self._takes_names() else X
             _fit_transformer(self.autoencoder_, rows)
             kept = at_most(self.max_samples, self._candidates(X), rng)
-            self.references_ = _reconstruct(self.autoencoder_, _safe_indexing(rows, kept))
+            self.references_ = _reconstruct(self.autoencoder_, safe_indexing(rows, kept))
             self.n_neighbors_ = self._count_neighbors(len(kept))
             self._index_references()
             self.offset_ = self._threshold(self._scores_of_training(X, kept))

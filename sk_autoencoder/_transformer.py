@@ -14,41 +14,46 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import torch
-from sklearn._config import config_context
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    _fit_context,
-)
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 
-from sk_autoencoder import (
-    _components,
-    _evidence,
-    _sampling,
-    _start,
-    _supervised,
-    _training,
-    _variational,
-)
-from sk_autoencoder._absent import Absent
-from sk_autoencoder._arrays import as_numpy, check_same_library, is_dispatched, like, like_attribute
 from sk_autoencoder._combinations import check_combinations, gives_wide_codes_meaning
-from sk_autoencoder._coordinates import torch_dtype
-from sk_autoencoder._corruption import CORRUPTIONS
-from sk_autoencoder._hidden_cells import hidden_again, noise_or_hidden_cells
-from sk_autoencoder._inference import Network
-from sk_autoencoder._layers import ACTIVATIONS, NORMALIZATIONS
-from sk_autoencoder._objective import OBJECTIVES
-from sk_autoencoder._own_parts import refuse_estimators
-from sk_autoencoder._penalties import SPARSITIES
-from sk_autoencoder._precision import PRECISIONS
-from sk_autoencoder._principal_axes import explained_variance
-from sk_autoencoder._schedule import LR_SCHEDULES
-from sk_autoencoder._split import Part, rows_to_confirm, split
-from sk_autoencoder._threads import enough_threads
+from sk_autoencoder._model import bound as _variational
+from sk_autoencoder._model import components as _components
+from sk_autoencoder._model import sampling as _sampling
+from sk_autoencoder._model.fitted import Network
+from sk_autoencoder._nn.frames import torch_dtype
+from sk_autoencoder._nn.layers import ACTIVATIONS, NORMALIZATIONS
+from sk_autoencoder._nn.losses import OBJECTIVES
+from sk_autoencoder._nn.penalties import SPARSITIES
+from sk_autoencoder._nn.whitening import Whitening, rounding_variances
+from sk_autoencoder._pca.principal_axes import explained_variance
+from sk_autoencoder._sklearn_compat import (
+    Interval,
+    RealNotInt,
+    StrOptions,
+    config_context,
+    fit_context,
+)
+from sk_autoencoder._training import procedure as _training
+from sk_autoencoder._training import selection as _evidence
+from sk_autoencoder._training import setup as _start
+from sk_autoencoder._training import supervision as _supervised
+from sk_autoencoder._training._steps.precision import PRECISIONS
+from sk_autoencoder._training._steps.schedule import LR_SCHEDULES
+from sk_autoencoder._training.corruption import CORRUPTIONS
+from sk_autoencoder._training.masking import hidden_again, noise_or_hidden_cells
+from sk_autoencoder._training.own_parts import refuse_estimators
+from sk_autoencoder._training.split import Part, rows_to_confirm, split
+from sk_autoencoder._utils.absent import Absent
+from sk_autoencoder._utils.arrays import (
+    as_numpy,
+    check_same_library,
+    is_dispatched,
+    like,
+    like_attribute,
+)
+from sk_autoencoder._utils.threads import enough_threads
 from sk_autoencoder._validation import (
     check_codes,
     check_data,
@@ -64,7 +69,6 @@ from sk_autoencoder._validation import (
     like_output,
     unchanged_on_error,
 )
-from sk_autoencoder._whitening import Whitening, rounding_variances
 
 # The fitted attributes that are arrays.
 ARRAYS = ("mean_", "explained_variance_", "explained_variance_ratio_")
@@ -620,7 +624,7 @@ class AutoencoderTransformer(
         self.random_state = random_state
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
         X,
@@ -732,7 +736,7 @@ class AutoencoderTransformer(
             print(self._why_pca(course, valid))
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
         """Train for one more epoch, on these rows alone.
 

@@ -13,27 +13,27 @@ import pandas as pd
 import torch
 from scipy import sparse
 from sklearn.utils import (
-    _safe_indexing,
     assert_all_finite,
     check_consistent_length,
     column_or_1d,
     gen_batches,
     validation,
 )
-from sklearn.utils._set_output import ADAPTERS_MANAGER, _get_output_config
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    _num_samples,
-    check_array,
-    check_is_fitted,
-)
+from sklearn.utils.validation import check_array, check_is_fitted
 
-from sk_autoencoder._arrays import as_numpy, can_be_shared, like
-from sk_autoencoder._not_numbers import named_cells
-from sk_autoencoder._objective import find_objective
-from sk_autoencoder._own_callbacks import check_callback
-from sk_autoencoder._sizes import check_cells
-from sk_autoencoder._threads import enough_threads_to_read
+from sk_autoencoder._nn.losses import find_objective
+from sk_autoencoder._sklearn_compat import (
+    ADAPTERS_MANAGER,
+    check_sample_weight,
+    get_output_config,
+    num_samples,
+    safe_indexing,
+)
+from sk_autoencoder._training.own_callbacks import check_callback
+from sk_autoencoder._utils.arrays import as_numpy, can_be_shared, like
+from sk_autoencoder._utils.named_cells import named_cells
+from sk_autoencoder._utils.sizes import check_cells
+from sk_autoencoder._utils.threads import enough_threads_to_read
 
 DTYPES = [np.float64, np.float32]
 # Torch gives a thread at least so many (at::internal::GRAIN_SIZE).
@@ -174,7 +174,7 @@ def check_data(estimator, X, y, sample_weight, groups=None, *, reset: bool) -> D
     groups = None if groups is None else _check_groups(groups, X)
     if sample_weight is None:
         return Data(X, y, None, gaps, groups=groups)
-    weight = _check_sample_weight(
+    weight = check_sample_weight(
         as_numpy(sample_weight, "sample_weight"),
         X,
         dtype=np.float64,
@@ -190,7 +190,7 @@ def check_data(estimator, X, y, sample_weight, groups=None, *, reset: bool) -> D
         )
     if not counted.all():
         X, weight = X[counted], weight[counted]
-        y = _safe_indexing(y, np.flatnonzero(counted)) if _has_rows(y, len(counted)) else X
+        y = safe_indexing(y, np.flatnonzero(counted)) if _has_rows(y, len(counted)) else X
         groups = None if groups is None else pd.factorize(groups[counted])[0]
     weight = None if np.ptp(weight) == 0 else weight
     return Data(X, y, weight, _has_gaps(X), groups=groups)
@@ -245,7 +245,7 @@ def check_validation_data(estimator, data: Data, X, y, sample_weight, groups) ->
 def _has_rows(y, n_samples: int) -> bool:
     """Whether y, which may be anything, has as many rows."""
     try:
-        return not isinstance(y, str) and _num_samples(y) == n_samples
+        return not isinstance(y, str) and num_samples(y) == n_samples
     except TypeError:
         return False
 
@@ -357,7 +357,7 @@ def check_random_source(random_state) -> np.random.RandomState:
 
 def like_input(estimator, codes: np.ndarray, X):
     """Codes in the library of X, or as they are where `set_output` asks for a container."""
-    if type(X) is np.ndarray or _get_output_config("transform", estimator)["dense"] != "default":
+    if type(X) is np.ndarray or get_output_config("transform", estimator)["dense"] != "default":
         return codes
     return like(codes, X)
 
@@ -367,7 +367,7 @@ def like_output(estimator, X: np.ndarray, original):
 
     Without one, in the library of the original.
     """
-    container = _get_output_config("transform", estimator)["dense"]
+    container = get_output_config("transform", estimator)["dense"]
     if container == "default":
         return like(X, original)
     names = getattr(estimator, "feature_names_in_", None)

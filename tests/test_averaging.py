@@ -8,8 +8,14 @@ import torch
 from skorch.callbacks import Callback
 from torch import nn
 
-from sk_autoencoder._averaging import EVERY, HORIZON, WARM_UP, WeightAverage
-from sk_autoencoder._evidence import ENOUGH_ROWS, Gains, Kept, better_than_chance, is_unsettled
+from sk_autoencoder._training._steps.averaging import EVERY, HORIZON, WARM_UP, WeightAverage
+from sk_autoencoder._training.selection import (
+    ENOUGH_ROWS,
+    Gains,
+    Kept,
+    better_than_chance,
+    is_unsettled,
+)
 
 ALL_ROWS = {"early_stopping": False, "lr_schedule": "constant", "max_epochs": 3}
 
@@ -297,7 +303,7 @@ def test_few_validation_rows_are_asked_with_others_by_the_strict_rule(quick, X, 
         asked.append((len(gains.of_each), few))
         return False
 
-    monkeypatch.setattr("sk_autoencoder._evidence.better_than_chance", strict)
+    monkeypatch.setattr("sk_autoencoder._training.selection.better_than_chance", strict)
     autoencoder = quick().fit(X)
     assert asked == [(80, True)]
     assert autoencoder.best_epoch_ == 0
@@ -311,7 +317,7 @@ def test_enough_validation_rows_are_asked_alone_by_the_lax_rule(quick, X, monkey
         asked.append((len(gains.of_each), few))
         return True
 
-    monkeypatch.setattr("sk_autoencoder._evidence.better_than_chance", lax)
+    monkeypatch.setattr("sk_autoencoder._training.selection.better_than_chance", lax)
     noise = 0.05 * np.random.RandomState(0).standard_normal((360, 6))
     assert quick().fit(np.vstack([X] * 3) + noise).best_epoch_ > 0
     assert asked == [(ENOUGH_ROWS, False)]

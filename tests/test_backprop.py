@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 from sk_autoencoder import AutoencoderTransformer
-from sk_autoencoder._adam import quick_step
-from sk_autoencoder._backprop import Backprop, is_plain
-from sk_autoencoder._layers import ACTIVATIONS
-from sk_autoencoder._module import StackedAutoencoder
-from sk_autoencoder._objective import Criterion, Target
+from sk_autoencoder._nn.layers import ACTIVATIONS
+from sk_autoencoder._nn.losses import Criterion, Target
+from sk_autoencoder._nn.stack import StackedAutoencoder
+from sk_autoencoder._training._steps.adam import quick_step
+from sk_autoencoder._training._steps.backprop import Backprop, is_plain
 
 
 def stack(**params):
@@ -108,8 +108,8 @@ def test_a_fit_learns_what_autograd_would_let_it_learn(monkeypatch, X):
         return model.fit(X)
 
     plain = fit()
-    monkeypatch.setattr("sk_autoencoder._net.is_plain", lambda module: False)
-    monkeypatch.setattr("sk_autoencoder._net.quick_step", lambda optimizer: optimizer.step)
+    monkeypatch.setattr("sk_autoencoder._training.net.is_plain", lambda module: False)
+    monkeypatch.setattr("sk_autoencoder._training.net.quick_step", lambda optimizer: optimizer.step)
     slow = fit()
     assert plain.best_epoch_ == slow.best_epoch_ > 0
     np.testing.assert_allclose(plain.transform(X), slow.transform(X), atol=1e-5)

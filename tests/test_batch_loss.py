@@ -5,7 +5,7 @@ import pytest
 import torch
 from skorch.callbacks import Callback
 
-from sk_autoencoder import _start
+from sk_autoencoder._training import setup as _start
 
 
 def squares_of_codes(module, batch):

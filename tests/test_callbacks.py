@@ -297,7 +297,7 @@ def rows_of(kind, X):
 def test_a_scoring_function_is_called_after_each_epoch(
     quick, X, kind, use_caching, kept_bytes, monkeypatch
 ):
-    monkeypatch.setattr("sk_autoencoder._batches.KEPT_BYTES", kept_bytes)
+    monkeypatch.setattr("sk_autoencoder._training.batches.KEPT_BYTES", kept_bytes)
     scoring = EpochScoring(
         lambda net, rows, y: net.loss(rows), name="again", use_caching=use_caching
     )
@@ -351,7 +351,7 @@ REFUSED = {
 def test_a_callback_that_cannot_work_is_refused_before_anything_is_computed(
     quick, X, callback, reason, early_stopping, monkeypatch
 ):
-    monkeypatch.setattr("sk_autoencoder._start.find_axes", None)
+    monkeypatch.setattr("sk_autoencoder._training.setup.find_axes", None)
     for method in ("fit", "partial_fit"):
         with pytest.raises(ValueError, match=reason):
             getattr(quick(callbacks=[callback], early_stopping=early_stopping), method)(X)

@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 from torch import nn
 
 from sk_autoencoder import AutoencoderTransformer
-from sk_autoencoder._whitening import Whitening
+from sk_autoencoder._nn.whitening import Whitening
 
 VARIANTS = {
     "defaults": {},
@@ -230,7 +230,9 @@ def test_without_epochs_components_are_those_of_pca(quick, shape, dtype):
 
 def test_a_network_that_is_not_told_from_pca_has_its_components(monkeypatch):
     X = table(600, 12)
-    monkeypatch.setattr("sk_autoencoder._evidence.better_than_chance", lambda gains: False)
+    monkeypatch.setattr(
+        "sk_autoencoder._training.selection.better_than_chance", lambda gains: False
+    )
     autoencoder = AutoencoderTransformer(3, max_epochs=5, random_state=0).fit(X)
     assert autoencoder.n_iter_ > 0
     assert autoencoder.best_epoch_ == 0

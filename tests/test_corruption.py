@@ -13,13 +13,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
-from sk_autoencoder import (
-    AutoencoderOutlierDetector,
-    AutoencoderTransformer,
-    _hidden_cells,
-    _training,
-)
-from sk_autoencoder._corruption import CORRUPTIONS, CorruptedRows
+from sk_autoencoder import AutoencoderOutlierDetector, AutoencoderTransformer
+from sk_autoencoder._training import masking as _hidden_cells
+from sk_autoencoder._training import procedure as _training
+from sk_autoencoder._training.corruption import CORRUPTIONS, CorruptedRows
 from sk_autoencoder._validation import Data
 
 SHARES = [name for name, corruption in CORRUPTIONS.items() if corruption.is_share]
@@ -227,7 +224,7 @@ def test_rows_with_gaps_are_filled_before_they_are_corrupted(quick, X, name):
 def test_rows_that_are_not_kept_are_corrupted_alike(smooth, X, monkeypatch):
     params = {"corruption": "salt_and_pepper", "early_stopping": False}
     kept = smooth(**params).fit_transform(X)
-    monkeypatch.setattr("sk_autoencoder._batches.KEPT_BYTES", 0)
+    monkeypatch.setattr("sk_autoencoder._training.batches.KEPT_BYTES", 0)
     np.testing.assert_allclose(smooth(**params).fit_transform(X), kept, atol=1e-5)
 
 

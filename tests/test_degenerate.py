@@ -6,9 +6,9 @@ import torch
 from gaps import with_gaps
 from scipy import sparse
 
-from sk_autoencoder._gaps import fit_axes
-from sk_autoencoder._principal_axes import PrincipalAxes
-from sk_autoencoder._whitening import Whitening
+from sk_autoencoder._nn.whitening import Whitening
+from sk_autoencoder._pca.imputation import fit_axes
+from sk_autoencoder._pca.principal_axes import PrincipalAxes
 
 SHAPES = {"narrow": (30, 4), "few rows": (20, 60), "wide": (2100, 2200)}
 

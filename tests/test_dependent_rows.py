@@ -11,11 +11,12 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sk_autoencoder import AutoencoderTransformer, _evidence, compare_with_pca
+from sk_autoencoder import AutoencoderTransformer, compare_with_pca
 from sk_autoencoder._comparison import run_comparison
-from sk_autoencoder._copies import count_distinct, find_copies
-from sk_autoencoder._evidence import ENOUGH_ROWS, Gains, better_than_chance
-from sk_autoencoder._split import rows_to_confirm, split_rows
+from sk_autoencoder._training import selection as _evidence
+from sk_autoencoder._training.selection import ENOUGH_ROWS, Gains, better_than_chance
+from sk_autoencoder._training.split import rows_to_confirm, split_rows
+from sk_autoencoder._utils.copies import count_distinct, find_copies
 from sk_autoencoder._validation import Data
 
 
@@ -202,7 +203,7 @@ def test_copies_with_classes_are_split_in_the_shares_of_the_classes(X):
         return seen[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sk_autoencoder._split.split_rows", spy)
+        patch.setattr("sk_autoencoder._training.split.split_rows", spy)
         autoencoder.fit(X, y)
     for rows in seen[0]:
         assert np.mean(y[rows] == "rare") == pytest.approx(0.25, abs=0.02)

@@ -5,8 +5,8 @@ import pytest
 from gaps import with_gaps
 from scipy import sparse
 
-from sk_autoencoder._copies import find_copies, hash_rows, merge_copies
-from sk_autoencoder._gaps import effective_number
+from sk_autoencoder._pca.imputation import effective_number
+from sk_autoencoder._utils.copies import find_copies, hash_rows, merge_copies
 
 SHAPES = {"narrow": (120, 6), "wide": (60, 80)}
 

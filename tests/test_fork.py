@@ -108,7 +108,7 @@ def test_a_new_thread_computes_alone_too():
     script = """
 import threading
 import torch
-from sk_autoencoder._threads import enough_threads
+from sk_autoencoder._utils.threads import enough_threads
 
 seen = []
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
-from sk_autoencoder._gaps import fit_axes
-from sk_autoencoder._principal_axes import PrincipalAxes
+from sk_autoencoder._pca.imputation import fit_axes
+from sk_autoencoder._pca.principal_axes import PrincipalAxes
 
 
 def low_rank(n_samples=400, n_features=12, rank=2, noise=0.0, seed=0):

@@ -8,9 +8,11 @@ from sklearn.datasets import make_s_curve
 from sklearn.model_selection import train_test_split
 from skorch.callbacks import Callback
 
-from sk_autoencoder import AutoencoderTransformer, _hidden_cells, _training
-from sk_autoencoder._corruption import Noise
-from sk_autoencoder._hidden_cells import MOST_EMPHASIS, HiddenCells, hidden_cells
+from sk_autoencoder import AutoencoderTransformer
+from sk_autoencoder._training import masking as _hidden_cells
+from sk_autoencoder._training import procedure as _training
+from sk_autoencoder._training.corruption import Noise
+from sk_autoencoder._training.masking import MOST_EMPHASIS, HiddenCells, hidden_cells
 from sk_autoencoder._validation import Data
 
 

@@ -224,7 +224,7 @@ def test_a_warm_start_from_pca_that_gains_by_chance_is_pca(quick, X, monkeypatch
     assert autoencoder.best_epoch_ == 0
     codes = autoencoder.transform(X)
     monkeypatch.setattr(
-        "sk_autoencoder._evidence.better_than_chance", lambda gains, few=False: False
+        "sk_autoencoder._training.selection.better_than_chance", lambda gains, few=False: False
     )
     autoencoder.set_params(lr=0.02, max_epochs=20).fit(X)
     assert autoencoder.history_["valid_loss"].min() < autoencoder.history_["valid_loss"][0]

@@ -100,7 +100,7 @@ def test_a_memory_map_is_read_and_not_changed(smooth, X, tmp_path, dtype, mode):
 
 def test_rows_that_are_not_kept_in_memory_train_alike(smooth, X, monkeypatch):
     kept = smooth().fit(X)
-    monkeypatch.setattr("sk_autoencoder._batches.KEPT_BYTES", 0)
+    monkeypatch.setattr("sk_autoencoder._training.batches.KEPT_BYTES", 0)
     read = smooth().fit(X)
     np.testing.assert_allclose(read.transform(X), kept.transform(X), atol=1e-5)
 
@@ -108,8 +108,8 @@ def test_rows_that_are_not_kept_in_memory_train_alike(smooth, X, monkeypatch):
 def test_blocks_of_few_rows_give_what_one_block_gives(smooth, X, monkeypatch):
     whole = smooth().fit(X)
     errors = whole.reconstruction_error(X)
-    monkeypatch.setattr("sk_autoencoder._batches.BLOCK_ROWS", 7)
-    monkeypatch.setattr("sk_autoencoder._centred_rows.BLOCK_BYTES", 8 * 6 * 7)
+    monkeypatch.setattr("sk_autoencoder._training.batches.BLOCK_ROWS", 7)
+    monkeypatch.setattr("sk_autoencoder._pca.centred_rows.BLOCK_BYTES", 8 * 6 * 7)
     np.testing.assert_allclose(whole.reconstruction_error(X), errors, rtol=1e-10)
     np.testing.assert_allclose(smooth().fit(X).transform(X), whole.transform(X), atol=1e-5)
 

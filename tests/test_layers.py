@@ -9,8 +9,8 @@ import torch
 from sklearn.decomposition import PCA
 from torch import nn
 
-from sk_autoencoder._layers import ACTIVATIONS, NORMALIZATIONS, Dropout, TiedLinear, blocks
-from sk_autoencoder._module import StackedAutoencoder
+from sk_autoencoder._nn.layers import ACTIVATIONS, NORMALIZATIONS, Dropout, TiedLinear, blocks
+from sk_autoencoder._nn.stack import StackedAutoencoder
 
 OPTIONS = {
     "dropout": {"dropout": 0.3},

@@ -18,8 +18,9 @@ import pytest
 from sklearn import datasets as sklearn_datasets
 
 import sk_autoencoder
-from sk_autoencoder import _comparison, _report, datasets
+from sk_autoencoder import _comparison, datasets
 from sk_autoencoder.__main__ import main
+from sk_autoencoder._cli import report as _report
 
 FAST = ("--max-epochs", "1", "--n-components", "1", "2")
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from sk_autoencoder._layers import ACTIVATIONS
-from sk_autoencoder._module import StackedAutoencoder, auto_hidden_layer_sizes
+from sk_autoencoder._nn.layers import ACTIVATIONS
+from sk_autoencoder._nn.stack import StackedAutoencoder, auto_hidden_layer_sizes
 
 
 def weights_of(module):

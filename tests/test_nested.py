@@ -9,8 +9,9 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 
-from sk_autoencoder import AutoencoderTransformer, _evidence
-from sk_autoencoder._nested import Prefixes, validated_sizes
+from sk_autoencoder import AutoencoderTransformer
+from sk_autoencoder._nn.bottlenecks import Prefixes, validated_sizes
+from sk_autoencoder._training import selection as _evidence
 
 K = 8
 

@@ -20,7 +20,7 @@ from sklearn.metrics import (
 from sklearn.model_selection import GridSearchCV
 from torch.nn import functional
 
-from sk_autoencoder._objective import OBJECTIVES, Criterion, Target, find_objective
+from sk_autoencoder._nn.losses import OBJECTIVES, Criterion, Target, find_objective
 
 ON_ALL_NUMBERS = ("squared_error", "absolute_error", "huber")
 # Of a mean that a loss with an output activation can take.
@@ -131,7 +131,7 @@ def test_history_and_the_kept_loss_are_means_over_the_cells_in_units_of_x(quick,
 def test_the_best_validation_loss_is_that_of_the_weights_kept(quick, data, X, loss, monkeypatch):
     X = of(data, X, loss)
     seen = []
-    split = "sk_autoencoder._split.train_test_split"
+    split = "sk_autoencoder._training.split.train_test_split"
 
     def spy(rows, **kwargs):
         seen.append((rows[::3], rows[1::3]))

@@ -8,7 +8,7 @@ from skorch.callbacks import EpochTimer, Freezer, PrintLog
 from torch import nn
 
 from sk_autoencoder import AutoencoderTransformer
-from sk_autoencoder._own_parts import FUNCTIONS
+from sk_autoencoder._training.own_parts import FUNCTIONS
 
 
 class Linear(nn.Module):
@@ -234,7 +234,7 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_computed(
 ):
     if device == "mps" and torch.backends.mps.is_available():
         device = "mps:9"
-    monkeypatch.setattr("sk_autoencoder._start.find_axes", None)
+    monkeypatch.setattr("sk_autoencoder._training.setup.find_axes", None)
     expected = rf"device='{device}' is not there: [^\n]{{,300}}. Use 'auto', or .*: 'cpu'"
     with pytest.raises(ValueError, match=expected):
         quick(device=device).fit(X)
@@ -248,6 +248,6 @@ def test_a_device_that_is_not_there_is_refused_before_anything_is_computed(
 def test_what_can_be_told_from_the_parameters_is_told_before_anything_is_computed(
     quick, X, params, monkeypatch
 ):
-    monkeypatch.setattr("sk_autoencoder._start.find_axes", None)
+    monkeypatch.setattr("sk_autoencoder._training.setup.find_axes", None)
     with pytest.raises((TypeError, ValueError), match=next(iter(params))):
         quick(**params).fit(X)

@@ -12,9 +12,9 @@ from sklearn.model_selection import GridSearchCV
 from torch import nn
 
 from sk_autoencoder import AutoencoderTransformer
-from sk_autoencoder._net import Pass
-from sk_autoencoder._objective import Target
-from sk_autoencoder._penalties import L1, PENALTIES, Contraction, Correlation, KullbackLeibler
+from sk_autoencoder._nn.losses import Target
+from sk_autoencoder._nn.penalties import L1, PENALTIES, Contraction, Correlation, KullbackLeibler
+from sk_autoencoder._training.net import Pass
 
 
 class Encoder(nn.Module):
@@ -256,7 +256,7 @@ def test_the_kept_score_is_that_of_the_reconstruction_alone(quick, X, monkeypatc
     def split(rows, **kwargs):
         return rows[::2], rows[1::2]
 
-    monkeypatch.setattr("sk_autoencoder._split.train_test_split", split)
+    monkeypatch.setattr("sk_autoencoder._training.split.train_test_split", split)
     autoencoder = quick(3, sparsity_penalty=1.0, refit=False).fit(X)
     assert autoencoder.validation_score_ == pytest.approx(autoencoder.score(X[1::2]), rel=1e-5)
     unit = X[::2].var(axis=0).mean()

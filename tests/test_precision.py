@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from sk_autoencoder import AutoencoderTransformer
-from sk_autoencoder._precision import choose_precision
+from sk_autoencoder._training._steps.precision import choose_precision
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -55,7 +55,7 @@ def test_auto_leaves_a_small_net_as_it_is(quick, X):
 def test_auto_takes_bfloat16_for_large_nets_on_processors_that_have_it(monkeypatch):
     for has_it, expected in [(True, "bfloat16"), (False, "float32")]:
         monkeypatch.setattr(
-            "sk_autoencoder._precision._multiplies_bfloat16", lambda has=has_it: has
+            "sk_autoencoder._training._steps.precision._multiplies_bfloat16", lambda has=has_it: has
         )
         assert choose_precision("auto", CPU, left=0.1, n_products=2**26) == expected
     assert choose_precision("auto", torch.device("meta"), 0.1, 2**26) == "float32"
@@ -68,7 +68,9 @@ def test_auto_takes_tf32_on_gpus_without_bfloat16(monkeypatch):
 
 
 def test_auto_keeps_all_digits_where_pca_leaves_little_or_the_net_is_small(monkeypatch):
-    monkeypatch.setattr("sk_autoencoder._precision._multiplies_bfloat16", lambda: True)
+    monkeypatch.setattr(
+        "sk_autoencoder._training._steps.precision._multiplies_bfloat16", lambda: True
+    )
     assert choose_precision("auto", CPU, left=0.001, n_products=2**26) == "float32"
     assert choose_precision("auto", CPU, left=0.1, n_products=2**20) == "float32"
 

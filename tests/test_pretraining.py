@@ -8,9 +8,9 @@ import torch
 from scipy import sparse
 from sklearn.datasets import load_digits
 
-from sk_autoencoder import _pretraining
-from sk_autoencoder._batches import Rows
-from sk_autoencoder._layers import blocks
+from sk_autoencoder._nn.layers import blocks
+from sk_autoencoder._training import pretraining as _pretraining
+from sk_autoencoder._training.batches import Rows
 
 STACK = {"linear_shortcut": False, "early_stopping": False, "pretrain": "layerwise"}
 
@@ -108,7 +108,7 @@ def test_weights_count_in_pretraining(quick, X, monkeypatch):
 
 def test_a_fit_that_goes_on_is_not_pretrained_again(quick, X, monkeypatch):
     autoencoder = quick(**STACK).partial_fit(X)
-    monkeypatch.setattr("sk_autoencoder._training.pretrain_layerwise", None)
+    monkeypatch.setattr("sk_autoencoder._training.procedure.pretrain_layerwise", None)
     autoencoder.partial_fit(X)
     with pytest.raises(TypeError):
         quick(**STACK).partial_fit(X)

@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 from sklearn.decomposition import PCA
 
-from sk_autoencoder._principal_axes import PrincipalAxes
+from sk_autoencoder._pca.principal_axes import PrincipalAxes
 
 # A solver is chosen by the shape, where `solver` lowers the bound of the exact ones.
 SHAPES = {"covariance": (60, 8), "row products": (9, 30), "iterations": (60, 30)}
@@ -15,7 +15,7 @@ SHAPES = {"covariance": (60, 8), "row products": (9, 30), "iterations": (60, 30)
 
 @pytest.fixture(params=SHAPES)
 def solver(request, monkeypatch):
-    monkeypatch.setattr("sk_autoencoder._principal_axes.LARGEST_EXACT", 10)
+    monkeypatch.setattr("sk_autoencoder._pca.principal_axes.LARGEST_EXACT", 10)
     return request.param
 
 
@@ -24,14 +24,14 @@ def container(request, monkeypatch):
     if request.param == "dense":
         return np.asarray
     densest = 1.0 if request.param == "sparse" else 0.0
-    monkeypatch.setattr("sk_autoencoder._centred_rows.DENSEST_SPARSE", densest)
+    monkeypatch.setattr("sk_autoencoder._pca.centred_rows.DENSEST_SPARSE", densest)
     return sparse.csr_array
 
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr("sk_autoencoder._centred_rows.BLOCK_BYTES", 500)
-    monkeypatch.setattr("sk_autoencoder._principal_axes.WIDE_BLOCK_BYTES", 2000)
+    monkeypatch.setattr("sk_autoencoder._pca.centred_rows.BLOCK_BYTES", 500)
+    monkeypatch.setattr("sk_autoencoder._pca.principal_axes.WIDE_BLOCK_BYTES", 2000)
 
 
 def table(shape, seed=0):
@@ -123,7 +123,7 @@ def test_no_weight_at_all_is_refused(container):
 def test_sparse_rows_give_what_dense_ones_give(
     solver, small_blocks, monkeypatch, dtype, kind, densest
 ):
-    monkeypatch.setattr("sk_autoencoder._centred_rows.DENSEST_SPARSE", densest)
+    monkeypatch.setattr("sk_autoencoder._pca.centred_rows.DENSEST_SPARSE", densest)
     X, X_new = table(SHAPES[solver]).astype(dtype), table(SHAPES[solver], seed=1).astype(dtype)
     X[:, 2] += 5  # a column that is stored in full
     weight = np.random.RandomState(1).uniform(size=len(X))
@@ -157,7 +157,7 @@ def test_a_large_offset_costs_no_digits(solver, container, small_blocks):
 
 
 def test_sparse_rows_with_one_large_column_lose_no_digits(solver, small_blocks, monkeypatch):
-    monkeypatch.setattr("sk_autoencoder._centred_rows.DENSEST_SPARSE", 1.0)
+    monkeypatch.setattr("sk_autoencoder._pca.centred_rows.DENSEST_SPARSE", 1.0)
     X = table(SHAPES[solver])
     X[:, 1] = 2.0**24 + np.random.RandomState(1).standard_normal(len(X)).round(2)
     assert_same_axes(fit(sparse.csr_array(X)), fit(X), tolerance=1e-8)
@@ -180,9 +180,9 @@ def test_axes_are_orthonormal_where_the_rows_have_fewer_directions(solver, conta
 
 @pytest.mark.parametrize("n_features", [50, 400])
 def test_sparse_rows_are_never_dense_at_once(monkeypatch, n_features):
-    monkeypatch.setattr("sk_autoencoder._principal_axes.LARGEST_EXACT", 100)
-    monkeypatch.setattr("sk_autoencoder._centred_rows.BLOCK_BYTES", 2**15)
-    monkeypatch.setattr("sk_autoencoder._principal_axes.WIDE_BLOCK_BYTES", 2**16)
+    monkeypatch.setattr("sk_autoencoder._pca.principal_axes.LARGEST_EXACT", 100)
+    monkeypatch.setattr("sk_autoencoder._pca.centred_rows.BLOCK_BYTES", 2**15)
+    monkeypatch.setattr("sk_autoencoder._pca.principal_axes.WIDE_BLOCK_BYTES", 2**16)
     sizes = []
 
     def counted(self, *args, **kwargs):
@@ -207,8 +207,8 @@ def test_memory_for_sparse_rows_is_far_below_that_of_a_dense_copy(n_samples):
 
 @pytest.mark.parametrize("shape", [(20_000, 100), (200, 10_000), (4000, 2500)])
 def test_a_memory_map_is_never_copied_whole(tmp_path, monkeypatch, shape):
-    monkeypatch.setattr("sk_autoencoder._centred_rows.BLOCK_BYTES", 2**19)
-    monkeypatch.setattr("sk_autoencoder._principal_axes.WIDE_BLOCK_BYTES", 2**21)
+    monkeypatch.setattr("sk_autoencoder._pca.centred_rows.BLOCK_BYTES", 2**19)
+    monkeypatch.setattr("sk_autoencoder._pca.principal_axes.WIDE_BLOCK_BYTES", 2**21)
     np.save(tmp_path / "X.npy", np.random.RandomState(0).standard_normal(shape).astype(np.float32))
     X = np.load(tmp_path / "X.npy", mmap_mode="r")
     assert peak_bytes(X) < X.nbytes

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sk_autoencoder._numeric_table import dominant_column
-from sk_autoencoder._reading import Options, find_data, read_data
+from sk_autoencoder._cli.numeric_table import dominant_column
+from sk_autoencoder._cli.reading import Options, find_data, read_data
 
 nan = np.nan
 
@@ -482,7 +482,7 @@ def test_a_header_of_more_cells_than_there_are(tmp_path, version, shape):
 LIMITED = """
 import sys, time
 import pandas
-from sk_autoencoder._reading import find_data, read_data
+from sk_autoencoder._cli.reading import find_data, read_data
 began = time.perf_counter()
 try:
     read_data(find_data(sys.argv[1]))

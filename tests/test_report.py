@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from drawing import drawn_apart, plt, texts
 
+from sk_autoencoder._cli.report import draw_report
 from sk_autoencoder._comparison import reconstruct, run_comparison
-from sk_autoencoder._report import draw_report
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_info
 from torch import nn
 
 from sk_autoencoder import AutoencoderTransformer
-from sk_autoencoder._threads import enough_threads
+from sk_autoencoder._utils.threads import enough_threads
 
 
 class WithDropout(nn.Module):

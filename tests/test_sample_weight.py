@@ -12,8 +12,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from sk_autoencoder._split import Part
-from sk_autoencoder._training import gains_of
+from sk_autoencoder._training.procedure import gains_of
+from sk_autoencoder._training.split import Part
 from sk_autoencoder._validation import Data
 
 LOSSES = ["squared_error", "absolute_error", "binary_crossentropy", "poisson"]
@@ -156,7 +156,7 @@ def test_validation_losses_are_weighted_means(quick, X, monkeypatch):
     weight = np.random.RandomState(1).uniform(0.1, 3, len(X))
     rows = np.arange(120)
     split = rows[::2], rows[1::2]
-    monkeypatch.setattr("sk_autoencoder._split.train_test_split", lambda *a, **k: split)
+    monkeypatch.setattr("sk_autoencoder._training.split.train_test_split", lambda *a, **k: split)
     params = {"lr": 1e-12, "max_epochs": 2, "refit": False}
     autoencoder = quick(**params).fit(X, sample_weight=weight)
     pca = quick(max_epochs=0, early_stopping=False).fit(X[::2], sample_weight=weight[::2])

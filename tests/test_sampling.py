@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import pairwise_distances_argmin_min
 
-from sk_autoencoder import _sampling
+from sk_autoencoder._model import sampling as _sampling
 
 
 def two_clouds(n_samples=200, seed=0):

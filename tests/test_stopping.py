@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from sk_autoencoder._stopping import SIGNALS, Stopped, stop_later, stop_on_signals
+from sk_autoencoder._cli.stopping import SIGNALS, Stopped, stop_later, stop_on_signals
 
 
 @pytest.fixture(autouse=True)

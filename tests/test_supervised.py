@@ -13,8 +13,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import get_tags
 from skorch.callbacks import Callback
 
-from sk_autoencoder import AutoencoderTransformer, _supervised
-from sk_autoencoder._split import split_rows
+from sk_autoencoder import AutoencoderTransformer
+from sk_autoencoder._training import supervision as _supervised
+from sk_autoencoder._training.split import split_rows
 from sk_autoencoder._validation import Data
 
 

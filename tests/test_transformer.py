@@ -51,7 +51,7 @@ def test_codes_of_no_epochs_are_those_of_pca(quick, shape):
 
 
 def test_a_table_too_large_for_an_exact_solution_keeps_the_directions_it_has(quick, monkeypatch):
-    monkeypatch.setattr("sk_autoencoder._principal_axes.LARGEST_EXACT", 250)
+    monkeypatch.setattr("sk_autoencoder._pca.principal_axes.LARGEST_EXACT", 250)
     X = table((270, 300), noise=0)
     autoencoder = quick(12, max_epochs=0).fit(X)
     np.testing.assert_allclose(autoencoder.reconstruct(X), X, atol=1e-10)

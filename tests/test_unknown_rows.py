@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sk_autoencoder._split import split_rows
+from sk_autoencoder._training.split import split_rows
 from sk_autoencoder._validation import Data, rows_with_known_cells
 
 VARIANTS = {

@@ -7,7 +7,8 @@ from scipy import sparse, stats
 from sklearn.datasets import load_digits
 from skorch.callbacks import Callback
 
-from sk_autoencoder import AutoencoderTransformer, _variational
+from sk_autoencoder import AutoencoderTransformer
+from sk_autoencoder._model import bound as _variational
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from sk_autoencoder._writing import TABLES, find_output, write
+from sk_autoencoder._cli.writing import TABLES, find_output, write
 
 
 def test_none_stays_none():

@@ -1,0 +1,1 @@
+"""The network in torch alone: layers, frames, losses, bottlenecks, penalties."""

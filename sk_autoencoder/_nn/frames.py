@@ -1,0 +1,206 @@
+"""The frame in which the network is trained: an affine map of X that it undoes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import nn
+
+from sk_autoencoder._pca.principal_axes import PrincipalAxes
+from sk_autoencoder._utils.arrays import can_be_shared
+from sk_autoencoder._utils.sizes import check_deviation
+
+
+class Coordinates(nn.Module):
+    """Centre the rows of X, scale them by one number and, if asked, rotate them.
+
+    One scale for all features and an orthonormal rotation leave the squared error what it
+    was, up to the factor `unit`. Where the rotation keeps fewer axes than X has features,
+    what lies outside of them is lost, as the tail of PCA is.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (n_features,)
+        The origin, float64.
+    scale : float
+        The length in X of one unit of the coordinates.
+    components : ndarray of shape (n_axes, n_features) or None
+        Orthonormal rows, the axes; None leaves the features as they are.
+    mean_square : float
+        Mean square of the coordinates of the training rows, the size of a normal value.
+    dtype : torch.dtype, default=torch.float64
+        Floating dtype of the rows to come, and so of the rotation.
+    ceiling : float, default=None
+        Above it what `inverse` gives grows as a logarithm, so that its exponential grows as a
+        straight line, of the same slope there. None bends nothing.
+
+    Attributes
+    ----------
+    fill : callable
+        Closes the gaps of a few rows.
+    """
+
+    mean: torch.Tensor
+    components: torch.Tensor | None
+    _origin: torch.Tensor
+    _remainder: torch.Tensor | None
+    _shift: torch.Tensor
+    fill: Callable[[np.ndarray], np.ndarray]
+
+    def __init__(
+        self,
+        mean,
+        scale,
+        components=None,
+        *,
+        mean_square=1.0,
+        dtype=torch.float64,
+        ceiling=None,
+    ):
+        super().__init__()
+        check_deviation(scale, dtype)
+        self.ceiling = ceiling
+        self.scale = scale
+        self.mean_square = mean_square
+        self.dtype = dtype
+        self.n_features = len(mean)
+        self.n_axes = self.n_features if components is None else len(components)
+        self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float64).clone())
+        # In two parts that sum to it, so that rows of 32 bits lose no digits to a large offset
+        # although nothing is computed in 64: the first difference is exact near the mean.
+        self.register_buffer("_origin", self.mean.to(dtype))
+        remainder = (self.mean - self._origin.double()).to(dtype)
+        matters = remainder.abs().max() > torch.finfo(dtype).eps * scale
+        self.register_buffer("_remainder", remainder if matters else None)
+        self.register_buffer("_shift", (-self.mean / scale).to(dtype))
+        if components is not None:
+            components = torch.as_tensor(components).to(dtype, copy=True)
+        self.register_buffer("components", components)
+        self.fill = _as_it_is
+
+    @property
+    def unit(self) -> float:
+        """Mean squared error in X, for one of 1 in the coordinates."""
+        return self.scale**2 * self.n_axes / self.n_features
+
+    def read(self, block) -> torch.Tensor:
+        """Coordinates of rows of X as the caller has them: with gaps, or sparse."""
+        if not sparse.issparse(block):
+            return self(as_tensor(self.fill(block), self.mean.device))
+        if self.components is None:
+            return self(as_tensor(block.toarray(), self.mean.device))
+        # Rotated while still sparse: there are far fewer axes than features.
+        components = self.components.cpu().numpy()
+        rotated = block @ components.T - self.mean.cpu().numpy() @ components.T
+        return as_tensor((rotated / self.scale).astype(block.dtype), self.mean.device)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Coordinates of the rows of X."""
+        if self._remainder is None:
+            t = torch.add(self._shift, x, alpha=1 / self.scale)  # (batch, n_features)
+        else:
+            t = self.centre(x).mul_(1 / self.scale)
+        return t if self.components is None else t @ self.components.T  # (batch, n_axes)
+
+    def centre(self, x: torch.Tensor) -> torch.Tensor:
+        """Rows of X less their mean."""
+        centred = x - self._origin
+        return centred if self._remainder is None else centred.sub_(self._remainder)
+
+    def inverse(self, t: torch.Tensor) -> torch.Tensor:
+        """Rows of X with the coordinates t."""
+        x = self.deviation(t)  # (batch, n_features)
+        x = (x if self._remainder is None else x.add_(self._remainder)).add_(self._origin)
+        if self.ceiling is None or self._lies_below(x, self.ceiling):
+            return x
+        return x.clamp(max=self.ceiling) + (x - self.ceiling).clamp(min=0.0).log1p()
+
+    @staticmethod
+    def _lies_below(x: torch.Tensor, ceiling: float) -> bool:
+        """Whether nothing is to bend, which in each step of a training takes a tenth of it.
+
+        To ask a GPU would take longer, as it is waited for.
+        """
+        return x.device.type == "cpu" and bool((x <= ceiling).all())
+
+    def deviation(self, t: torch.Tensor) -> torch.Tensor:
+        """Give the same without the mean."""
+        if self.components is None:
+            return t * self.scale
+        return (t @ self.components).mul_(self.scale)
+
+    def outside(self, block) -> torch.Tensor:
+        """Squared distance of each row to the axes, of shape (batch,), float64."""
+        if sparse.issparse(block):
+            # By Pythagoras, in float64: the rows themselves are never dense.
+            t = self.read(block.astype(np.float64)).double() * self.scale
+            return (_squared_distance(block, self.mean) - t.square().sum(dim=1)).clamp(min=0.0)
+        x = as_tensor(block, self.mean.device)
+        return (x - self.inverse(self(x))).double().square().sum(dim=1)
+
+    def astype(self, dtype: torch.dtype) -> Coordinates:
+        """Give the same frame for rows of another dtype."""
+        return self._like(dtype, self.ceiling)
+
+    def bent(self, ceiling: float) -> Coordinates:
+        """Return the same frame with a ceiling."""
+        return self._like(self.dtype, ceiling)
+
+    def _like(self, dtype: torch.dtype, ceiling: float | None) -> Coordinates:
+        """Return the same frame for rows of a dtype and with a ceiling, or without."""
+        frame = Coordinates(
+            self.mean,
+            self.scale,
+            self.components,
+            mean_square=self.mean_square,
+            dtype=dtype,
+            ceiling=ceiling,
+        )
+        frame.fill = self.fill
+        return frame
+
+
+def _as_it_is(block: np.ndarray) -> np.ndarray:
+    return block
+
+
+def _squared_distance(block, mean: torch.Tensor) -> torch.Tensor:
+    """Squared distance of sparse rows to the mean, of shape (batch,), float64."""
+    block, origin = block.astype(np.float64), mean.cpu().numpy()
+    distance = block.multiply(block).sum(axis=1) - 2 * (block @ origin) + origin @ origin
+    return as_tensor(np.asarray(distance).reshape(-1), mean.device)
+
+
+def as_tensor(block: np.ndarray, device: torch.device) -> torch.Tensor:
+    """Rows as a tensor that shares their memory where torch can take it."""
+    if not can_be_shared(block):
+        block = block.copy(order="C")
+    x = torch.from_numpy(block)
+    on_cuda = device.type == "cuda"
+    # From pinned memory, so that a GPU is sent rows while it computes.
+    return (x.pin_memory() if on_cuda else x).to(device, non_blocking=on_cuda)
+
+
+def torch_dtype(dtype: np.dtype) -> torch.dtype:
+    """Give torch's name for the dtype of a checked X."""
+    return torch.float32 if dtype == np.float32 else torch.float64
+
+
+def principal(axes: PrincipalAxes, dtype: torch.dtype) -> Coordinates:
+    """Rotate onto the principal axes: a start at PCA is the identity there."""
+    mean_square = axes.n_features / len(axes.components)
+    return Coordinates(axes.mean, axes.scale, axes.components, mean_square=mean_square, dtype=dtype)
+
+
+def standard(axes: PrincipalAxes, dtype: torch.dtype) -> Coordinates:
+    """Centre and scale, for a network that starts from random weights."""
+    return Coordinates(axes.mean, axes.scale, dtype=dtype)
+
+
+def raw(axes: PrincipalAxes, dtype: torch.dtype) -> Coordinates:
+    """Leave X as it is, for a module that knows its own input."""
+    mean_square = axes.total_variance / axes.n_features + float(np.mean(axes.mean**2))
+    return Coordinates(np.zeros(axes.n_features), 1.0, mean_square=mean_square or 1.0, dtype=dtype)

@@ -1,0 +1,330 @@
+"""Rows with gaps: the principal axes of what was observed, and a filling of the rest.
+
+A gap is a NaN. The rows are taken for draws from a normal distribution whose covariance is of
+low rank plus noise, fitted by expectation maximization (Dempster et al., 1977): its mean and
+covariance are those of the rows without gaps, as far as the observed cells tell.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.utils import gen_batches
+
+from sk_autoencoder._pca.principal_axes import PrincipalAxes
+from sk_autoencoder._utils.copies import merge_copies
+
+BLOCK_BYTES = 2**25
+MOST_FACTORS = 64
+MOST_CELLS = 2**22
+MOST_POSTERIORS = 512
+MAX_ITER = 30
+TOL = 1e-3
+
+# Rows that the prior of unrelated features is worth, for each feature.
+PRIOR_ROWS = 2.0
+# Standard deviations beyond which an observed cell tells no more of the others.
+LARGEST_DEVIATION = 6.0
+COMPENSATION_STEPS = 4
+
+
+@dataclass(frozen=True)
+class Filling:
+    """A normal distribution of the rows, which tells gaps from what was observed beside them.
+
+    With z standard normal, a row is `mean + scale * (z @ loadings + noise)`: probabilistic
+    PCA (Tipping and Bishop, 1999) of the scaled features.
+    """
+
+    mean: np.ndarray  # (n_features,)
+    scale: np.ndarray  # (n_features,)
+    loadings: np.ndarray  # (n_factors, n_features)
+    noise: float  # variance
+    deviation: np.ndarray  # (n_features,), the features' standard deviations
+    lowest: np.ndarray  # (n_features,), of the training rows
+    highest: np.ndarray  # (n_features,)
+
+    def fill(self, X: np.ndarray, components: np.ndarray | None = None) -> np.ndarray:
+        """Give X with its gaps filled, each row by itself; a copy, unless there are none.
+
+        A gap gets its conditional expectation, inside the range of the training rows. No
+        observed cell counts for more than `LARGEST_DEVIATION`, since a single extreme one
+        would else carry all gaps of its row away.
+
+        Given orthonormal components, the gaps are filled so that the projection of the row
+        onto them has the conditional expectation there. Projecting the expectation itself
+        adds what the other cells happen to share with the gap, and misses its tail; as in
+        twicing (Tukey, 1977), the difference is added to the filling, a few times.
+        """
+        gaps = np.isnan(X)
+        if not gaps.any():
+            return X
+        filled = X.copy()
+        rows = np.flatnonzero(gaps.any(axis=1))
+        for some in gen_batches(len(rows), self._block_rows):
+            index = rows[some]
+            missing = gaps[index]
+            values = self._fill(X[index] - self.mean, missing, components)
+            filled[index] = np.where(missing, values + self.mean, X[index])
+        return filled
+
+    def _fill(self, centred, missing, components):
+        """Fill the gaps of centred rows."""
+        limit = LARGEST_DEVIATION * self.deviation
+        told = np.clip(np.where(missing, 0.0, centred), -limit, limit)
+        expected = self.expect(told, missing)
+        expected = np.clip(expected, self.lowest - self.mean, self.highest - self.mean)
+        filled = np.where(missing, expected, centred)
+        if components is not None:
+            for _ in range(COMPENSATION_STEPS):
+                projected = filled @ components.T @ components
+                filled = np.where(missing, filled + expected - projected, filled)
+        return filled
+
+    def expect(self, centred: np.ndarray, missing: np.ndarray) -> np.ndarray:
+        """Conditional expectation of all cells without noise; centred rows are 0 in gaps."""
+        told = centred / self.scale @ self.loadings.T / self.noise  # (batch, n_factors)
+        factors = np.linalg.solve(self._precision(missing), told[..., None])[..., 0]
+        return factors @ self.loadings * self.scale
+
+    def _precision(self, missing):
+        """Inverse covariance of each row's factors, given its observed cells."""
+        n_factors = len(self.loadings)
+        upper = np.triu_indices(n_factors)
+        place = np.zeros((n_factors, n_factors), dtype=np.intp)
+        place[upper] = place.T[upper] = np.arange(len(upper[0]))
+        products = self.loadings[upper[0]] * self.loadings[upper[1]] / self.noise
+        packed = (~missing).astype(np.float64) @ products.T  # half of what is symmetric
+        precision = np.take(packed, place.ravel(), axis=1).reshape(
+            len(missing), n_factors, n_factors
+        )
+        precision[:, range(n_factors), range(n_factors)] += 1.0
+        return precision
+
+    def covariance_of_gaps(self, missing: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """Conditional covariance of the gaps, summed over rows."""
+        n_features = len(self.mean)
+        loadings = self.loadings * self.scale
+        total = np.diag(weight @ missing * self.noise * self.scale**2)
+        if n_features > MOST_FACTORS + 1:
+            # The mean of a few rows stands for all, or each would cost a product of the features.
+            some = np.linspace(0, len(missing) - 1, min(len(missing), MOST_POSTERIORS), dtype=int)
+            factors = np.linalg.inv(self._precision(missing[some])).mean(axis=0)
+            together = missing.T.astype(np.float64) @ (weight[:, None] * missing)
+            return total + together * (loadings.T @ factors @ loadings)
+        for rows in gen_batches(len(missing), self._block_rows):
+            factors = np.linalg.inv(self._precision(missing[rows]))
+            roots = np.linalg.cholesky(factors).swapaxes(1, 2) @ loadings
+            roots *= (missing[rows] * np.sqrt(weight[rows, None]))[:, None, :]
+            flat = roots.reshape(-1, n_features)
+            total += flat.T @ flat
+        return total
+
+    @property
+    def _block_rows(self) -> int:
+        widest = max(len(self.loadings) ** 2, len(self.mean))
+        return max(1, BLOCK_BYTES // (8 * widest))
+
+
+def filling_of_axes(
+    axes: PrincipalAxes, X, index: np.ndarray, weight: np.ndarray | None
+) -> Filling:
+    """Give a filling for rows to come, where the rows `index` of X, which were fitted, had no gaps.
+
+    `weight` has a number for each of these rows.
+    """
+    _, weight = merge_copies(X, index, np.ones(len(index)) if weight is None else weight)
+    everywhere = np.full(axes.n_features, np.inf)
+    ones = np.ones(axes.n_features)
+    return _normal(axes, effective_number(weight), ones, -everywhere, everywhere)
+
+
+def fit_axes(
+    X: np.ndarray, index: np.ndarray, n_axes: int, rng, weight: np.ndarray | None = None
+) -> tuple[PrincipalAxes, Filling]:
+    """Find the axes of the rows `index` of X, which may have gaps, and how to fill them.
+
+    `weight` holds a number for each of these rows, 0 for one that is not there. Rows without
+    an observed cell carry nothing. Where nothing is missing and no weight is given, the axes
+    are those of `PrincipalAxes.fit`.
+    """
+    rows = _Rows(X, index, weight)
+    if rows.gaps or weight is not None:
+        mean, covariance = _maximize(rows)
+        axes = PrincipalAxes.of_covariance(mean, covariance, n_axes)
+        axes.components[:, rows.constant] = 0.0  # but for rounding
+        return axes, _filling(rows, axes.mean, covariance)
+    axes = PrincipalAxes.fit(X, index, n_axes, rng)
+    if rows.n_features <= MOST_FACTORS + 1:
+        return axes, _filling(rows, axes.mean, _available(rows)[1])
+    return axes, _filling_from_axes(rows, axes, np.ones(rows.n_features))
+
+
+def effective_number(weight: np.ndarray) -> float:
+    """Return how many rows of equal weight would tell as much (Kish, 1965)."""
+    weight = np.ldexp(weight, -np.frexp(weight.max())[1])  # whose squares are numbers
+    return float(weight.sum() ** 2 / np.square(weight).sum())
+
+
+class _Rows:
+    """Rows of X with at least one observed cell, and what is told of their features.
+
+    A column without any in these rows stays at the middle of its range in X.
+    """
+
+    def __init__(self, X, index, weight):
+        weight = np.ones(len(index)) if weight is None else np.asarray(weight, dtype=np.float64)
+        self.X, self.index, self.weight = X, index, weight
+        self.n_features = X.shape[1]
+        self.gaps = False
+        self.lowest = np.full(self.n_features, np.inf)
+        self.highest = np.full(self.n_features, -np.inf)
+        kept = np.zeros(len(index), dtype=bool)
+        for rows, block, missing in self.blocks():
+            self.gaps |= bool(missing.any())
+            kept[rows] = ~missing.all(axis=1) & (weight[rows] > 0)
+            seen = np.where(missing | ~kept[rows, None], np.nan, block)
+            self.lowest = np.fmin(self.lowest, np.fmin.reduce(seen))
+            self.highest = np.fmax(self.highest, np.fmax.reduce(seen))
+        # A copy tells nothing new, so that a row of weight two and a row twice are the same.
+        self.index, self.weight = merge_copies(X, index[kept], weight[kept])
+        if (empty := np.flatnonzero(self.lowest > self.highest)).size:
+            self._look_elsewhere(empty)
+
+    def _look_elsewhere(self, columns: np.ndarray) -> None:
+        """Take the range of columns from all rows of X, where these have no value of them."""
+        values = self.X[:, columns]
+        if (empty := columns[np.isnan(values).all(axis=0)]).size:
+            raise ValueError(
+                f"X has no value in column {', '.join(map(str, empty))}, and nothing tells how to "
+                "fill it. Drop it, or fill it before."
+            )
+        self.lowest[columns] = np.nanmin(values, axis=0)
+        self.highest[columns] = np.nanmax(values, axis=0)
+
+    def few(self, n_rows: int) -> _Rows:
+        """Give at most so many of the rows, evenly spread."""
+        if n_rows >= len(self.index):
+            return self
+        some = np.linspace(0, len(self.index) - 1, n_rows, dtype=int)
+        rows = copy.copy(self)
+        rows.index, rows.weight = self.index[some], self.weight[some]
+        return rows
+
+    @property
+    def constant(self) -> np.ndarray:
+        """Which features have, up to rounding, one value alone."""
+        largest = np.maximum(np.abs(self.lowest), np.abs(self.highest))
+        return self.highest - self.lowest <= 4 * np.finfo(np.float64).eps * largest
+
+    def blocks(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+        """Rows in float64, a few at a time, with their place and their gaps."""
+        for rows in gen_batches(len(self.index), max(1, BLOCK_BYTES // (8 * self.n_features))):
+            block = self.X[self.index[rows]].astype(np.float64)
+            yield rows, block, np.isnan(block)
+
+
+def _maximize(rows: _Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and covariance of the rows without their gaps, by expectation maximization."""
+    mean, covariance = _available(rows)
+    if not rows.gaps:
+        return mean, covariance
+    few = rows.few(max(MOST_CELLS // rows.n_features, 1))
+    for _ in range(MAX_ITER):
+        before = covariance
+        mean, covariance = _expected(few, _filling(few, mean, covariance))
+        if np.abs(covariance - before).max() <= TOL * np.trace(covariance) / len(covariance):
+            break
+    return (
+        _expected(rows, _filling(few, mean, covariance)) if few is not rows else (mean, covariance)
+    )
+
+
+def _available(rows: _Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and covariance from the cells and pairs of cells that were observed."""
+    total = count = np.zeros(rows.n_features)
+    for some, block, missing in rows.blocks():
+        total = total + rows.weight[some] @ np.where(missing, 0.0, block)
+        count = count + rows.weight[some] @ ~missing
+    middle = rows.lowest / 2 + rows.highest / 2
+    mean = np.divide(total, count, out=middle, where=count > 0)
+    # Once more, so that a large offset costs no digits.
+    total = np.zeros(rows.n_features)
+    for some, block, missing in rows.blocks():
+        total += rows.weight[some] @ np.where(missing, 0.0, block - mean)
+    mean = mean + total / np.where(count > 0, count, 1.0)
+    products = np.zeros((rows.n_features, rows.n_features))
+    pairs = np.zeros_like(products)
+    for some, block, missing in rows.blocks():
+        centred, weight = np.where(missing, 0.0, block - mean), rows.weight[some, None]
+        products += centred.T @ (weight * centred)
+        pairs += (~missing).T.astype(np.float64) @ (weight * ~missing)
+    return mean, products / np.where(pairs > 0.0, pairs, 1.0)
+
+
+def _expected(rows: _Rows, filling: Filling) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and covariance of the rows, with their gaps as a filling expects them to be."""
+    total = np.zeros(rows.n_features)
+    products = np.zeros((rows.n_features, rows.n_features))
+    for some, block, missing in rows.blocks():
+        weight = rows.weight[some]
+        centred = np.where(missing, 0.0, block - filling.mean)
+        for part in gen_batches(len(block), filling._block_rows):
+            expected = filling.expect(centred[part], missing[part])
+            centred[part] = np.where(missing[part], expected, centred[part])
+        total += weight @ centred
+        products += centred.T @ (weight[:, None] * centred)
+        gappy = missing.any(axis=1)
+        if gappy.any():
+            products += filling.covariance_of_gaps(missing[gappy], weight[gappy])
+    # A filling has a unit for each feature, which is nothing that a constant one may vary by.
+    total[rows.constant] = products[rows.constant] = products[:, rows.constant] = 0.0
+    n_rows = rows.weight.sum()
+    shift = total / n_rows
+    covariance = products / n_rows - np.outer(shift, shift)
+    np.fill_diagonal(covariance, np.maximum(np.diag(covariance), 0.0))
+    return filling.mean + shift, covariance
+
+
+def _filling(rows: _Rows, mean: np.ndarray, covariance: np.ndarray) -> Filling:
+    """Fit a filling to a covariance.
+
+    Where there are few features, each is scaled by its deviation: factors for all of them
+    make the loss of PCA no better, and small features tell as much as large ones.
+    """
+    n_features = len(mean)
+    n_factors = min(n_features, MOST_FACTORS)
+    scale = np.ones(n_features)
+    if n_features <= MOST_FACTORS + 1:
+        deviation = np.sqrt(np.diag(covariance))
+        varies = deviation > 4 * np.finfo(np.float64).eps * np.abs(mean)
+        scale = np.where(varies, deviation, 1.0)
+    axes = PrincipalAxes.of_covariance(mean, covariance / scale / scale[:, None], n_factors)
+    return _filling_from_axes(rows, axes, scale)
+
+
+def _filling_from_axes(rows: _Rows, axes: PrincipalAxes, scale: np.ndarray) -> Filling:
+    """Fit a filling to the axes of the scaled features, inside the range of the rows."""
+    return _normal(axes, effective_number(rows.weight), scale, rows.lowest, rows.highest)
+
+
+def _normal(axes: PrincipalAxes, n_rows: float, scale, lowest, highest) -> Filling:
+    """Fit a filling to the axes of the scaled features.
+
+    `PRIOR_ROWS` rows a feature of unrelated features, of the mean variance, are added: a
+    ridge, without which few rows or features that nearly determine each other overfit.
+    """
+    n_features = axes.n_features
+    n_factors = min(len(axes.components), n_features - 1, MOST_FACTORS)
+    prior = PRIOR_ROWS * n_features / (n_rows + PRIOR_ROWS * n_features)
+    typical = axes.total_variance / n_features
+    variances = axes.explained_variance[:n_factors]
+    rest = max(axes.total_variance - variances.sum(), 0.0) / (n_features - n_factors)
+    noise = (1 - prior) * rest + prior * typical
+    strength = np.sqrt((1 - prior) * np.clip(variances - rest, 0.0, None))
+    loadings = strength[:, None] * axes.components[:n_factors]
+    deviation = scale * np.sqrt(np.square(loadings).sum(axis=0) + noise)
+    return Filling(axes.mean, scale, loadings, noise or 1.0, deviation, lowest, highest)

@@ -1,0 +1,1 @@
+"""How a step of the training is made fast."""
