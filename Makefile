@@ -4,10 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-portable lint wheel notebook quality bench clean
+.PHONY: demo quick test test-portable lint wheel notebook quality bench clean
 
 demo: $(READY)
 	$(BIN)/python -m sk_autoencoder compare --output report.png
+
+# Some tests of each part, in less than a minute. The files that hold none are not even read.
+quick: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --quiet -m quick \
+		$$(grep --files-with-matches mark.quick tests/test_*.py)
 
 # One thread a process: two that wait for each other take longer.
 test: $(READY)
@@ -35,6 +40,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m pytest --quiet tests/test_house.py
 
 wheel: $(READY)
 	rm -rf dist
@@ -47,8 +53,8 @@ notebook: $(READY)
 # TABLES is a folder of the .npz files of ADBench.
 quality: $(READY)
 	$(if $(TABLES),,$(error Say where the tables are: make quality TABLES=folder))
-	$(BIN)/python -m benchmarks.fashion_mnist
-	$(BIN)/python -m benchmarks.quality $(TABLES)
+	$(BIN)/python -m benchmarks.quality.fashion_mnist
+	$(BIN)/python -m benchmarks.quality.adbench $(TABLES)
 
 # On an idle machine. The guards run too where the report misses a bar, and either fails it.
 bench: $(READY)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     )
     from sk_autoencoder._outlier import AutoencoderOutlierDetector
     from sk_autoencoder._transformer import AutoencoderTransformer
+    from sk_autoencoder._variational import VariationalAutoencoderTransformer
 
 __all__ = [
     "AutoencoderOutlierDetector",
@@ -27,6 +28,7 @@ __all__ = [
     "ReconstructionCurveDisplay",
     "ReconstructionDisplay",
     "TrainingCurveDisplay",
+    "VariationalAutoencoderTransformer",
     "compare_with_pca",
 ]
 __version__ = "0.1.0"
@@ -40,6 +42,7 @@ _ROOMS = {
     "ReconstructionCurveDisplay": "_displays",
     "ReconstructionDisplay": "_displays",
     "TrainingCurveDisplay": "_displays",
+    "VariationalAutoencoderTransformer": "_variational",
     "compare_with_pca": "_comparison",
 }
 

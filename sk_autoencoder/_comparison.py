@@ -29,12 +29,13 @@ from sk_autoencoder._sklearn_compat import (
     safe_indexing,
     validate_params,
 )
-from sk_autoencoder._training.batches import BLOCK_ROWS
 from sk_autoencoder._training.split import small_units
 from sk_autoencoder._transformer import AutoencoderTransformer
+from sk_autoencoder._utils.blocks import BLOCK_ROWS
 from sk_autoencoder._utils.copies import find_copies
+from sk_autoencoder._utils.random import check_random_source
 from sk_autoencoder._utils.sizes import check_cells
-from sk_autoencoder._validation import DTYPES, check_random_source
+from sk_autoencoder._validation import DTYPES
 
 AUTO_SIZES = (2, 4, 8)
 PCA_NAMES = ("PCA", "imputed PCA")  # of complete rows, and where cells are missing
@@ -63,7 +64,7 @@ class Comparison:
     scaler: StandardScaler | None
 
     def table(self) -> pd.DataFrame:
-        """Give the results as a table, a row each."""
+        """Return the results as a table, a row each."""
         columns = [field.name for field in fields(Result)]
         return pd.DataFrame([vars(result) for result in self.results], columns=columns)
 
@@ -73,7 +74,7 @@ class Comparison:
         return tuple(dict.fromkeys(result.method for result in self.results))
 
     def largest(self, method: str) -> Any:
-        """Give a method's model with the most components."""
+        """Return a method's model with the most components."""
         models = {
             result.n_components: model
             for result, model in zip(self.results, self.models, strict=True)
@@ -82,7 +83,7 @@ class Comparison:
         return models[max(models)]
 
     def largest_autoencoder(self) -> Any:
-        """Give the autoencoder with the most components, behind the scaler where there is one."""
+        """Return the autoencoder with the most components, behind the scaler where there is one."""
         autoencoder = self.largest("autoencoder").set_callbacks()
         return autoencoder if self.scaler is None else make_pipeline(self.scaler, autoencoder)
 
@@ -243,7 +244,7 @@ class _Judge:
         self.variance = self._mean_square(lambda block: self.rows[block] - mean)
 
     def __call__(self, method: str, model) -> tuple[Result, Any]:
-        """Give the result and the fitted model."""
+        """Return the result and the fitted model."""
         model.set_output(transform="default")
         with np.errstate(invalid="ignore"):  # PCA divides by the variance, which may be none
             fit_time, _ = _timed(lambda: model.fit(self.X_train))
@@ -306,7 +307,7 @@ def _fitting_sizes(sizes: Sequence[int], n_train: int, n_features: int) -> list[
 
 
 def _check_sizes(n_components, n_train: int, n_features: int) -> list[int]:
-    """Give the sizes of the code as a list, where both methods can be fitted at each."""
+    """Return the sizes of the code as a list, where both methods can be fitted at each."""
     sizes: list = [n_components] if isinstance(n_components, Integral) else list(n_components)
     for k in sizes:
         if not isinstance(k, Integral) or isinstance(k, bool) or k < 1:
@@ -326,7 +327,7 @@ def _check_sizes(n_components, n_train: int, n_features: int) -> list[int]:
 
 
 def _autoencoder(estimator, n_components: int, random_state) -> AutoencoderTransformer:
-    """Give an unfitted copy of the estimator with a size of the code."""
+    """Return an unfitted copy of the estimator with a size of the code."""
     estimator = AutoencoderTransformer() if estimator is None else clone(estimator)
     if estimator.random_state is None:
         estimator.set_params(random_state=random_state)
@@ -339,7 +340,7 @@ def _load_optimizers() -> None:
 
 
 def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Give the seconds that a call takes, and what it gives."""
+    """Return the seconds that a call takes, and what it gives."""
     began = time.perf_counter()
     output = work()
     return time.perf_counter() - began, output

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.spatial.distance import cdist
-from scipy.special import ndtri
 from sklearn.base import BaseEstimator, OutlierMixin, clone
-from sklearn.neighbors import NearestNeighbors
-from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
+from sk_autoencoder._outliers.references import References
+from sk_autoencoder._outliers.threshold import threshold
 from sk_autoencoder._sklearn_compat import (
     HasMethods,
     Interval,
@@ -22,16 +20,14 @@ from sk_autoencoder._sklearn_compat import (
     fit_context,
     safe_indexing,
 )
-from sk_autoencoder._training.batches import at_most
 from sk_autoencoder._transformer import AutoencoderTransformer
 from sk_autoencoder._utils.arrays import as_numpy
+from sk_autoencoder._utils.blocks import at_most
 from sk_autoencoder._utils.copies import find_copies
+from sk_autoencoder._utils.random import check_random_source
 from sk_autoencoder._utils.sizes import check_cells
-from sk_autoencoder._utils.threads import enough_threads
 from sk_autoencoder._validation import (
     DTYPES,
-    check_random_source,
-    unchanged_on_error,
     validate_data,
 )
 
@@ -39,34 +35,7 @@ from sk_autoencoder._validation import (
 EPOCHS = 10
 
 SHARE_OF_NEIGHBORS = 0.1
-LEAST_NEIGHBORS = 5
-
-# Quantiles of the distances that the fence is drawn from, the upper one below those of outliers
-# where there may be some, and the share that it aims to leave beyond it: `benchmarks.false_alarms`
-# shows what comes of them.
-QUANTILES = (0.15, 0.5, 0.85)
-QUANTILES_OF_CLEAN = (0.05, 0.5, 0.95)
-FALSE_ALARMS = 0.75 / 100
-
-# The most skewness that is taken for that of clean rows, times a power of the number of features
-# with which it falls, as distances of more features are less skewed. Outliers among the highest
-# distances raise it, and with it the fence; of one feature clean rows are too skewed for less.
-MAX_SKEWNESS = 0.325
-MAX_SKEWNESS_OF_ONE_FEATURE = 1.1
-SKEWNESS_POWER = -0.4
-
-# Of a score. Rounding alone parts scores that differ by less.
-TIE = 1e-9
-
-# Of features, as scikit-learn's "auto" has it: a tree takes longer with more.
-MAX_TREE_FEATURES = 15
-
-# References that a brute-force search finds beyond those asked for: where rounding hides which of
-# them are nearest, the differences of their cells tell.
-SPARE_NEIGHBORS = 8
-
-# Of distances, or of differences of cells, that are held at a time.
-LARGEST_BLOCK = 2**20
+MIN_NEIGHBORS = 5
 
 
 class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
@@ -232,19 +201,33 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         self : object
             The fitted detector.
         """
-        with unchanged_on_error(self):
-            original = X
-            X = self._validate(X, reset=True)
-            rng = check_random_source(self.random_state)
-            self.autoencoder_ = self._fresh_autoencoder(X, rng)
-            rows = original if self._takes_names() else X
-            _fit_transformer(self.autoencoder_, rows)
-            kept = at_most(self.max_samples, self._candidates(X), rng)
-            self.references_ = _reconstruct(self.autoencoder_, safe_indexing(rows, kept))
-            self.n_neighbors_ = self._count_neighbors(len(kept))
-            self._index_references()
-            self.offset_ = self._threshold(self._scores_of_training(X, kept))
-        return self
+        header, original = copy.copy(self), X
+        X = _validated(header, X, reset=True)
+        rng = check_random_source(self.random_state)
+        autoencoder = self._fresh_autoencoder(X, rng)
+        names = getattr(header, "feature_names_in_", None)
+        rows = original if names is not None and _takes_names(autoencoder) else X
+        _fit_transformer(autoencoder, rows)
+        kept = at_most(self.max_samples, self._candidates(X), rng)
+        references = _reconstruct(autoencoder, safe_indexing(rows, kept))
+        n_neighbors = self._count_neighbors(len(kept))
+        index = References.of(references, n_neighbors)
+        # Without novelty, training rows are judged by the same rule as in `predict`, so that
+        # `contamination` is the share of them that it calls outliers.
+        is_new = self.novelty and len(kept) > 1
+        scores = index.scores_as_if_new(X, _numbers(X), kept) if is_new else index.scores(X)
+        attributes = {
+            "autoencoder_": autoencoder,
+            "references_": references,
+            "location_": index.location,
+            "neighbors_": index.neighbors,
+            "n_neighbors_": n_neighbors,
+            "offset_": threshold(scores, X.shape[1], self.contamination, novelty=self.novelty),
+            "n_features_in_": X.shape[1],
+        }
+        if names is not None:
+            attributes["feature_names_in_"] = names
+        return self._publish(attributes)
 
     def score_samples(self, X):
         """Say how normal each row of X is: minus its squared distance from the references.
@@ -260,9 +243,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             Minus the mean over the `n_neighbors_` nearest of `references_`, in the squared
             units of X, float64. Higher is more normal.
         """
-        check_is_fitted(self)
-        X = self._validate(X, reset=False)
-        return self._scores(X)
+        references = self._references()
+        return references.scores(_validated(self, X, reset=False))
 
     def decision_function(self, X):
         """Say how far each row of X is from the threshold.
@@ -295,7 +277,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def explain(self, X):
-        """Give what each feature adds to the scores of the rows of X.
+        """Return what each feature adds to the scores of the rows of X.
 
         Parameters
         ----------
@@ -309,23 +291,11 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             `references_`, in the squared units of X, float64. None is negative, and the sum
             of a row is minus its `score_samples`, up to rounding.
         """
-        check_is_fitted(self)
-        X = self._validate(X, reset=False)
-        contributions = np.empty(X.shape)
-        for rows, _, found in self._nearest(X, self.n_neighbors_):
-            contributions[rows] = self._contributions(X[rows], found)
-        return contributions
-
-    def _validate(self, X, *, reset: bool) -> np.ndarray:
-        """Return rows of X as float32 or float64, where distances of them are numbers."""
-        n_rows = 2 if reset else 1
-        X = validate_data(self, as_numpy(X), dtype=DTYPES, reset=reset, ensure_min_samples=n_rows)
-        # Distances are computed in float64 of float32, too.
-        check_cells(X.astype(np.float64, copy=False), reset=reset)
-        return X
+        references = self._references()
+        return references.explain(_validated(self, X, reset=False))
 
     def _fresh_autoencoder(self, X: np.ndarray, rng) -> Any:
-        """Give an unfitted copy of the autoencoder, or the one that is taken by default."""
+        """Return an unfitted copy of the autoencoder, or the one that is taken by default."""
         if self.autoencoder is None:
             width = min(-(-X.shape[1] // 2), len(X))
             autoencoder = AutoencoderTransformer(width, max_epochs=EPOCHS, early_stopping=False)
@@ -340,22 +310,6 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             autoencoder.set_params(**{name: rng.randint(2**31 - 1) for name in unset})
         return autoencoder
 
-    def _takes_names(self) -> bool:
-        """Return whether a part of the autoencoder was fitted before, to columns with names."""
-        return hasattr(self, "feature_names_in_") and hasattr(
-            self.autoencoder_, "feature_names_in_"
-        )
-
-    def _index_references(self) -> None:
-        """Set `location_` and `neighbors_`, from `references_`."""
-        # The lower of two values in the middle: their mean may overflow.
-        self.location_ = np.quantile(self.references_, 0.5, axis=0, method="lower")
-        is_wide = self.references_.shape[1] > MAX_TREE_FEATURES
-        self.neighbors_ = NearestNeighbors(
-            n_neighbors=self.n_neighbors_, algorithm="brute" if is_wide else "kd_tree"
-        )
-        self.neighbors_.fit(self.references_ - self.location_)
-
     def _candidates(self, X: np.ndarray) -> np.ndarray:
         """Return the rows of which the reconstructions may be kept.
 
@@ -364,9 +318,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
         return np.unique(_numbers(X), return_index=True)[1] if self.novelty else np.arange(len(X))
 
     def _count_neighbors(self, n_references: int) -> int:
-        """Give the number of neighbours asked for, where there are as many."""
+        """Return the number of neighbours asked for, where there are as many."""
         if self.n_neighbors == "auto":
-            wanted = 1 if self.novelty else max(SHARE_OF_NEIGHBORS * n_references, LEAST_NEIGHBORS)
+            wanted = 1 if self.novelty else max(SHARE_OF_NEIGHBORS * n_references, MIN_NEIGHBORS)
             return min(int(wanted), n_references)
         if not isinstance(self.n_neighbors, Integral):
             return max(int(self.n_neighbors * n_references), 1)
@@ -378,107 +332,30 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
             )
         return n_neighbors
 
-    def _scores_of_training(self, X: np.ndarray, kept: np.ndarray) -> np.ndarray:
-        """Scores of the training rows, with `novelty` as if each of them were new.
+    def _references(self) -> References:
+        """Return the references of the fit."""
+        check_is_fitted(self)
+        return References(self.references_, self.location_, self.neighbors_)
 
-        Without it they are judged by the same rule as in `predict`, so that `contamination`
-        is the share of them that it calls outliers.
-        """
-        if not self.novelty or len(kept) == 1:
-            return self._scores(X)
-        n_found = min(self.n_neighbors_ + 1, len(kept))
-        scores, numbers = np.empty(len(X)), _numbers(X)
-        for rows, squares, found in self._nearest(X, n_found):
-            own = numbers[kept[found]] == numbers[rows, None]
-            if n_found > self.n_neighbors_:
-                own[~own.any(axis=1), -1] = True  # without its own, a row leaves the farthest
-            scores[rows] = _scores_of(squares, ~own)
-        return scores
+    def _publish(self, attributes: dict[str, Any]) -> AutoencoderOutlierDetector:
+        """Set all fitted attributes at once."""
+        kept = {name: value for name, value in vars(self).items() if not name.endswith("_")}
+        self.__dict__ = kept | attributes
+        return self
 
-    def _scores(self, X: np.ndarray) -> np.ndarray:
-        """Minus the mean squared distance of each row of X from the references nearest to it."""
-        scores = np.empty(len(X))
-        for rows, squares, _ in self._nearest(X, self.n_neighbors_):
-            scores[rows] = _scores_of(squares)
-        return scores
 
-    def _nearest(self, X: np.ndarray, n_neighbors: int) -> Iterator[tuple]:
-        """Find the references nearest to the rows of X, of some rows at a time.
+def _validated(estimator, X, *, reset: bool) -> np.ndarray:
+    """Return rows of X as float32 or float64, where distances of them are numbers."""
+    n_rows = 2 if reset else 1
+    X = validate_data(estimator, as_numpy(X), dtype=DTYPES, reset=reset, ensure_min_samples=n_rows)
+    # Distances are computed in float64 of float32, too.
+    check_cells(X.astype(np.float64, copy=False), reset=reset)
+    return X
 
-        Yields these rows, as a slice, and the squared distances and indices of their
-        references, of shape (n_rows, n_neighbors), the nearest first.
-        """
-        is_brute = self.neighbors_.algorithm == "brute"
-        n_found = n_neighbors + SPARE_NEIGHBORS if is_brute else n_neighbors
-        n_found = min(n_found, len(self.references_))
-        n_rows = max(LARGEST_BLOCK // max(n_found, X.shape[1]), 1)
-        for rows in gen_batches(len(X), n_rows):
-            # In the dtype of the references, for which scikit-learn has a quick search.
-            block = X[rows].astype(np.float64, copy=False)
-            centred = block - self.location_
-            with enough_threads(len(X) * self.references_.size):
-                distances, found = self.neighbors_.kneighbors(centred, n_found)
-            candidates, beyond = found, np.square(distances[:, -1])
-            squares, found = np.square(distances[:, :n_neighbors]), found[:, :n_neighbors]
-            if is_brute:
-                lost = _are_lost_in_rounding(squares, centred)
-                if lost.any():
-                    beyond = beyond[lost] - _rounding_errors(centred[lost], beyond[lost])
-                    again = self._search_by_differences(
-                        block[lost], candidates[lost], beyond, n_neighbors
-                    )
-                    squares[lost], found[lost] = again
-            yield rows, squares, found
 
-    def _search_by_differences(
-        self, X: np.ndarray, candidates: np.ndarray, beyond: np.ndarray, n_neighbors: int
-    ) -> tuple:
-        """Return what `_nearest` finds for rows of X, from the differences of cells.
-
-        No reference but the candidates of a row has a squared distance below `beyond`.
-        """
-        squares = np.empty(candidates.shape)
-        n_rows = max(LARGEST_BLOCK // (candidates.shape[1] * X.shape[1]), 1)
-        for rows in gen_batches(len(X), n_rows):
-            gaps = self.references_[candidates[rows]] - X[rows, None]
-            squares[rows] = np.square(gaps, out=gaps).sum(axis=2)
-        squares, found = _smallest(squares, n_neighbors)
-        found = np.take_along_axis(candidates, found, axis=1)
-        unsure = squares[:, -1] > np.maximum(beyond, 0)
-        if candidates.shape[1] < len(self.references_) and unsure.any():
-            squares[unsure], found[unsure] = self._search_all(X[unsure], n_neighbors)
-        return squares, found
-
-    def _search_all(self, X: np.ndarray, n_neighbors: int) -> tuple:
-        """Return what `_nearest` finds for rows of X, from the differences to all references."""
-        squares = np.empty((len(X), n_neighbors))
-        found = np.empty((len(X), n_neighbors), dtype=np.intp)
-        for rows in gen_batches(len(X), max(LARGEST_BLOCK // len(self.references_), 1)):
-            every = cdist(X[rows], self.references_, "sqeuclidean")
-            squares[rows], found[rows] = _smallest(every, n_neighbors)
-        return squares, found
-
-    def _contributions(self, X: np.ndarray, found: np.ndarray) -> np.ndarray:
-        """Mean squared difference of each cell of X from the references found for its row."""
-        out = np.empty(X.shape)
-        n_rows = max(LARGEST_BLOCK // (found.shape[1] * X.shape[1]), 1)
-        for rows in gen_batches(len(X), n_rows):
-            gaps = self.references_[found[rows]] - X[rows, None]
-            out[rows] = np.square(gaps).mean(axis=1)
-        return out
-
-    def _threshold(self, scores: np.ndarray) -> float:
-        """Return the score below which a row is an outlier."""
-        if self.contamination == "auto":
-            is_alone = self.n_features_in_ == 1
-            most = MAX_SKEWNESS_OF_ONE_FEATURE if is_alone else MAX_SKEWNESS
-            most *= self.n_features_in_**SKEWNESS_POWER
-            quantiles = QUANTILES_OF_CLEAN if self.novelty else QUANTILES
-            fence = _fence(np.sqrt(-scores), quantiles, most)
-            wanted = -np.square(fence)
-        else:
-            wanted = np.percentile(scores, 100 * self.contamination)
-        return _between_ties(np.sort(scores), float(wanted))
+def _takes_names(autoencoder: Any) -> bool:
+    """Return whether a part of the autoencoder was fitted before, to columns with names."""
+    return hasattr(autoencoder, "feature_names_in_")
 
 
 def _numbers(X: np.ndarray) -> np.ndarray:
@@ -498,64 +375,3 @@ def _fit_transformer(transformer: Any, X) -> None:
 def _reconstruct(autoencoder: Any, X) -> np.ndarray:
     """Rows of X on their way through the code and back, float64."""
     return np.asarray(autoencoder.inverse_transform(autoencoder.transform(X)), dtype=np.float64)
-
-
-def _scores_of(squares: np.ndarray, counted: Any = True) -> np.ndarray:
-    """Return minus the mean of each row of squared distances, and 0 where that is 0, not -0."""
-    return 0.0 - squares.mean(axis=1, where=counted)
-
-
-def _are_lost_in_rounding(squares: np.ndarray, X: np.ndarray) -> np.ndarray:
-    """Return for which rows of X a brute-force search may be off by as much as a tie."""
-    return _rounding_errors(X) > 0.25 * TIE * squares.mean(axis=1)
-
-
-def _rounding_errors(X: np.ndarray, squares: Any = 0.0) -> np.ndarray:
-    """Return how far squared distances from the rows of X may be off in a brute-force search.
-
-    It takes a squared distance from |x|^2 - 2 x.r + |r|^2, with |r| <= |x| + |x - r|, whose
-    rounding errors are those of these squares, however small their difference is.
-    """
-    squared_norms = np.einsum("ij,ij->i", X, X)
-    return 4 * X.shape[1] * np.finfo(np.float64).eps * (squared_norms + squares)
-
-
-def _smallest(values: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the n smallest values of each row, in order, and their places."""
-    places = np.argpartition(values, n - 1, axis=1)[:, :n]
-    order = np.argsort(np.take_along_axis(values, places, axis=1), axis=1)
-    places = np.take_along_axis(places, order, axis=1)
-    return np.take_along_axis(values, places, axis=1), places
-
-
-def _fence(distances: np.ndarray, shares: tuple[float, ...], max_skewness: float) -> float:
-    """Return the distance that clean rows seldom exceed: a quantile of Tukey's g distribution.
-
-    It has the median and the upper quantile of the distances, and a skewness g that follows
-    from the lower one, exp(g z) being the ratio of their distances from the median.
-    """
-    lower, middle, upper = np.quantile(distances, shares)
-    z, z_upper = ndtri(1 - FALSE_ALARMS), ndtri(shares[-1])
-    if upper == middle:
-        return upper
-    if lower == middle:
-        g = max_skewness
-    else:
-        g = (np.log(upper - middle) - np.log(middle - lower)) / z_upper
-        g = np.clip(g, -max_skewness, max_skewness)
-    stretch = np.expm1(g * z) / np.expm1(g * z_upper) if g else z / z_upper
-    return middle + (upper - middle) * stretch
-
-
-def _between_ties(scores: np.ndarray, wanted: float) -> float:
-    """Return the threshold that is wanted, or the next lower one that parts no ties.
-
-    `scores` are sorted and the highest is that of an inlier. What is returned keeps away from
-    them, by more than they change with the rows that are searched together.
-    """
-    above = np.searchsorted(scores, wanted)
-    cuts = np.append(0, 1 + np.flatnonzero(np.diff(scores) > TIE * np.abs(scores[:-1])))
-    cut = cuts[np.searchsorted(cuts, above, side="right") - 1]
-    highest = scores[cut] * (1 + TIE / 2)
-    lowest = scores[cut - 1] * (1 - TIE / 2) if cut > 0 else -np.inf
-    return float(max(min(wanted, highest), lowest))

@@ -1,12 +1,11 @@
-"""X to checked X, and a fitted state that survives an error."""
+"""What the user passes, checked: X, y, weights, groups, codes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,13 +14,15 @@ from scipy import sparse
 from sklearn.utils import (
     assert_all_finite,
     check_consistent_length,
+    check_scalar,
     column_or_1d,
-    gen_batches,
     validation,
 )
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from sk_autoencoder._nn.losses import find_objective
+from sk_autoencoder._config import Config
+from sk_autoencoder._data import Data
+from sk_autoencoder._nn.losses import Loss
 from sk_autoencoder._sklearn_compat import (
     ADAPTERS_MANAGER,
     check_sample_weight,
@@ -29,50 +30,33 @@ from sk_autoencoder._sklearn_compat import (
     num_samples,
     safe_indexing,
 )
-from sk_autoencoder._training.own_callbacks import check_callback
-from sk_autoencoder._utils.arrays import as_numpy, can_be_shared, like
+from sk_autoencoder._utils.arrays import as_numpy, like
 from sk_autoencoder._utils.named_cells import named_cells
-from sk_autoencoder._utils.sizes import check_cells
-from sk_autoencoder._utils.threads import enough_threads_to_read
+from sk_autoencoder._utils.sizes import check_cells, has_finite_sum
 
 DTYPES = [np.float64, np.float32]
-# Torch gives a thread at least so many (at::internal::GRAIN_SIZE).
-CELLS_A_THREAD = 2**15
-KNOWN_BLOCK_CELLS = 2**20
-PRIVATE_STATE = (
-    "_answers",
-    "_axes",
-    "_coordinates",
-    "_moments",
-    "_network_params",
-    "_noise",
-    "_output",
-    "_sampler",
-    "_saw_all_rows",
-    "_whitening",
-    "_width",
-)
+
+
+class Passed(NamedTuple):
+    """Rows as a caller passes them, with what belongs to each."""
+
+    X: Any
+    y: Any = None
+    sample_weight: Any = None
+    groups: Any = None
 
 
 @dataclass(frozen=True)
-class Data:
-    """Checked rows to train on, the target that callbacks are told of, and weights or None."""
+class Features:
+    """What a fit learns of the columns of X: their number and, if they have some, their names."""
 
-    X: Any  # (n_samples, n_features), an array or a CSR matrix
-    y: Any
-    weight: np.ndarray | None  # (n_samples,), float64
-    gaps: bool = False  # whether cells of X are missing
-    known: np.ndarray | None = None  # what y says of each row, where codes are supervised
-    groups: np.ndarray | None = None  # (n_samples,), the number of each row's group
-    copies: np.ndarray | None = None  # (n_samples,), a number that exact copies share
+    n_features_in_: int
+    feature_names_in_: np.ndarray | None = None
 
-    @property
-    def units(self) -> np.ndarray | None:
-        """Numbers of what stays together: of groups, else of copies; None where each is alone."""
-        return self.copies if self.groups is None else self.groups
-
-    def __len__(self) -> int:
-        return self.X.shape[0]
+    @classmethod
+    def of(cls, estimator) -> Features:
+        """Return what an estimator has learnt."""
+        return cls(estimator.n_features_in_, getattr(estimator, "feature_names_in_", None))
 
 
 def validate_data(estimator, X, **params):
@@ -86,17 +70,17 @@ def check_fitted(estimator) -> None:
 
     What scikit-learn asks of an estimator takes a tenth of the time of these.
     """
-    if "net_" not in vars(estimator):
+    if "model_" not in vars(estimator):
         check_is_fitted(estimator)
 
 
-def check_X(estimator, X, *, reset: bool) -> tuple[Any, bool]:
-    """Rows of X as float32 or float64, an array or a CSR matrix, and whether they have gaps.
+def check_X(estimator, X, loss: Loss, *, reset: bool) -> tuple[Any, bool]:
+    """Return rows of X as float32 or float64, an array or a CSR matrix, and whether cells miss.
 
-    Other dtypes become float64. Gaps are NaN; what is sparse says of each cell what it is.
+    Other dtypes become float64. A missing cell is NaN; what is sparse says of each cell what it is.
     """
     X = as_numpy(X)
-    if not reset and _is_checked(estimator, X):
+    if not reset and _is_checked(estimator, X, loss):
         return X, False
     X = validate_data(
         estimator,
@@ -109,46 +93,32 @@ def check_X(estimator, X, *, reset: bool) -> tuple[Any, bool]:
     )
     if sparse.issparse(X):
         X = _canonical(X)
-    _check_domain(estimator, X)
-    return X, _has_gaps(X)
+    _check_domain(X, loss)
+    return X, _has_missing(X)
 
 
-def _is_checked(estimator, X) -> bool:
-    """Whether X is what `validate_data` and the loss would leave as it is.
+def _is_checked(estimator, X, loss: Loss) -> bool:
+    """Return whether X is what `validate_data` and the loss would leave as it is.
 
     A service that encodes row by row would else wait for the checks longer than for the codes.
     """
     return (
         not hasattr(estimator, "feature_names_in_")
-        and find_objective(estimator.loss).domain == (-np.inf, np.inf)
+        and loss.domain == (-np.inf, np.inf)
         and _is_finite_matrix(X, estimator.n_features_in_)
     )
 
 
 def _is_finite_matrix(X, width: int) -> bool:
-    """Whether X is an array of floats of some rows, that wide and with a finite sum."""
+    """Return whether X is an array of floats of some rows, that wide and with a finite sum."""
     return (
         type(X) is np.ndarray
         and X.dtype in (np.float64, np.float32)
         and X.ndim == 2
         and len(X) > 0
         and X.shape[1] == width
-        and _has_finite_sum(X)
+        and has_finite_sum(X)
     )
-
-
-def _has_finite_sum(X: np.ndarray) -> bool:
-    """Whether the sum of all cells is finite: then so is each, while the converse is not true.
-
-    Of few cells each is looked at, in less time than a call of torch takes.
-    """
-    if X.size <= CELLS_A_THREAD:
-        return bool(np.isfinite(X).all())
-    if can_be_shared(X):
-        with enough_threads_to_read(X):
-            return bool(torch.from_numpy(X).sum().isfinite())
-    with np.errstate(invalid="ignore", over="ignore"):
-        return bool(np.isfinite(X.sum()))
 
 
 def _canonical(X) -> sparse.csr_array:
@@ -166,34 +136,35 @@ def _canonical(X) -> sparse.csr_array:
     return X
 
 
-def check_data(estimator, X, y, sample_weight, groups=None, *, reset: bool) -> Data:
-    """Rows to train on, their weights and groups; rows that weigh nothing are left out."""
-    X, gaps = check_X(estimator, X, reset=reset)
+def check_data(estimator, passed: Passed, loss: Loss, *, reset: bool) -> Data:
+    """Return rows to train on, with weights and groups; rows that weigh nothing are left out."""
+    X, has_missing = check_X(estimator, passed.X, loss, reset=reset)
     check_cells(X, reset=reset)
-    y = X if y is None else y
-    groups = None if groups is None else _check_groups(groups, X)
-    if sample_weight is None:
-        return Data(X, y, None, gaps, groups=groups)
-    weight = check_sample_weight(
-        as_numpy(sample_weight, "sample_weight"),
-        X,
-        dtype=np.float64,
-        ensure_non_negative=True,
-        ensure_same_device=False,
-        copy=True,  # torch shares the memory of some arrays alone
-    )
-    counted = weight > 0
-    if counted.sum() < 2 and reset:
-        raise ValueError(
-            f"sample_weight leaves {counted.sum()} rows of {len(weight)}, but a fit needs two with "
-            "a weight above zero."
+    y = X if passed.y is None else passed.y
+    groups = None if passed.groups is None else _check_groups(passed.groups, X)
+    weight = None
+    if passed.sample_weight is not None:
+        weight = check_sample_weight(
+            as_numpy(passed.sample_weight, "sample_weight"),
+            X,
+            dtype=np.float64,
+            ensure_non_negative=True,
+            ensure_same_device=False,
+            copy=True,  # torch shares the memory of some arrays alone
         )
-    if not counted.all():
-        X, weight = X[counted], weight[counted]
-        y = safe_indexing(y, np.flatnonzero(counted)) if _has_rows(y, len(counted)) else X
-        groups = None if groups is None else pd.factorize(groups[counted])[0]
-    weight = None if np.ptp(weight) == 0 else weight
-    return Data(X, y, weight, _has_gaps(X), groups=groups)
+        counted = weight > 0
+        if counted.sum() < 2 and reset:
+            raise ValueError(
+                f"sample_weight leaves {counted.sum()} rows of {len(weight)}, but a fit needs two "
+                "with a weight above zero."
+            )
+        if not counted.all():
+            X, weight = X[counted], weight[counted]
+            y = safe_indexing(y, np.flatnonzero(counted)) if _has_rows(y, len(counted)) else X
+            groups = None if groups is None else pd.factorize(groups[counted])[0]
+            has_missing = _has_missing(X)
+        weight = None if np.ptp(weight) == 0 else weight
+    return Data(X, y, np.arange(X.shape[0]), weight, has_missing, groups=groups)
 
 
 def _check_groups(groups, X) -> np.ndarray:
@@ -216,30 +187,29 @@ def _check_groups(groups, X) -> np.ndarray:
     return numbers
 
 
-def check_validation_data(estimator, data: Data, X, y, sample_weight, groups) -> Data | None:
-    """Rows of the user's own that judge a fit on some data, in their dtype; None without X."""
-    if X is None:
-        beside = {"y_val": y, "sample_weight_val": sample_weight, "groups_val": groups}
-        for name, value in beside.items():
+def check_validation_data(estimator, passed: Passed, config: Config, data: Data) -> Data | None:
+    """Return rows of the user's own that judge a fit, in the dtype of its data; None without X."""
+    if passed.X is None:
+        for name, value in zip(passed._fields[1:], passed[1:], strict=True):
             if value is not None:
                 raise ValueError(
-                    f"{name} is passed without X_val. Pass X_val too, or leave it out."
+                    f"{name}_val is passed without X_val. Pass X_val too, or leave it out."
                 )
         return None
-    if not estimator.early_stopping:
+    if not config.schedule.early_stopping:
         raise ValueError(
             "X_val is passed, but with early_stopping=False no rows judge the epochs. Set "
             "early_stopping=True, or leave X_val out."
         )
     try:
-        y = None if y is None else as_numpy(y, "y_val")
-        given = check_data(estimator, X, y, sample_weight, groups, reset=False)
+        y = None if passed.y is None else as_numpy(passed.y, "y_val")
+        given = check_data(estimator, passed._replace(y=y), config.objective.found, reset=False)
         check_cells(given.X, reset=False, dtype=data.X.dtype)
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"X_val cannot judge the epochs: {error}") from error
     rows = given.X.astype(data.X.dtype, copy=False)
-    return replace(given, X=rows, gaps=given.gaps or data.gaps)
+    return replace(given, X=rows, has_missing=given.has_missing or data.has_missing)
 
 
 def _has_rows(y, n_samples: int) -> bool:
@@ -250,9 +220,9 @@ def _has_rows(y, n_samples: int) -> bool:
         return False
 
 
-def _check_domain(estimator, X) -> None:
+def _check_domain(X, loss: Loss) -> None:
     """Refuse values of X for which the loss is not made."""
-    low, high = find_objective(estimator.loss).domain
+    low, high = loss.domain
     values = X.data if sparse.issparse(X) else X
     if (low, high) == (-np.inf, np.inf) or values.size == 0:
         return
@@ -260,48 +230,42 @@ def _check_domain(estimator, X) -> None:
     least, most = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)
     if least < low or most > high:
         raise ValueError(
-            f"loss={estimator.loss!r} needs X between {low:g} and {high:g}, but X has values from "
+            f"loss={loss.name!r} needs X between {low:g} and {high:g}, but X has values from "
             f"{least:g} to {most:g}. Scale X, for example with MinMaxScaler(clip=True), or choose "
             "another loss."
         )
 
 
 def check_codes(estimator, Z) -> np.ndarray:
-    """Codes as a finite float32 or float64 array of the width that `transform` gives."""
-    Z = as_numpy(Z)
-    if _is_finite_matrix(Z, estimator.n_components_):
+    """Return codes as a finite float32 or float64 array of the width that `transform` gives."""
+    Z, model = as_numpy(Z), estimator.model_
+    if _is_finite_matrix(Z, model.n_components):
         return Z
     with named_cells(Z):
         Z = check_array(Z, dtype=DTYPES, input_name="X", estimator=estimator)
-    name, k = type(estimator).__name__, estimator.n_components_
-    if Z.shape[1] > k or (Z.shape[1] < k and not estimator.nested):
+    name, k, takes_fewer = type(estimator).__name__, model.n_components, model.takes_beginnings
+    if Z.shape[1] > k or (Z.shape[1] < k and not takes_fewer):
         raise ValueError(
             f"X has {Z.shape[1]} columns, but {name} was fitted with n_components={k}. Pass what "
             "transform gave"
-            + (", or its first columns." if estimator.nested else "; nested=True takes fewer.")
+            + (", or its first columns." if takes_fewer else "; nested=True takes fewer.")
         )
     return Z
 
 
-def _has_gaps(X) -> bool:
-    """Whether cells of X are missing."""
-    return not sparse.issparse(X) and not _has_finite_sum(X) and bool(np.isnan(X).any())
+def _has_missing(X) -> bool:
+    """Return whether cells of X are missing."""
+    return not sparse.issparse(X) and not has_finite_sum(X) and bool(np.isnan(X).any())
 
 
-def rows_with_known_cells(data: Data) -> np.ndarray:
-    """Return the indices of the rows that have a known cell: the others cannot be judged."""
-    if not data.gaps or sparse.issparse(data.X):
-        return np.arange(len(data))
-    blocks = gen_batches(len(data), max(1, KNOWN_BLOCK_CELLS // data.X.shape[1]))
-    known = [~np.isnan(data.X[rows]).all(axis=1) for rows in blocks]
-    return np.flatnonzero(np.concatenate(known))
-
-
-def check_n_components(n_components, n_samples: int, n_features: int, *, wide: bool) -> None:
+def check_n_components(config: Config, data: Data) -> None:
     """Refuse more components than there are features or rows, as PCA does, unless told not to."""
+    n_components, (n_samples, n_features) = config.code.n_components, data.X.shape
     if isinstance(n_components, bool):
         raise TypeError(f"n_components={n_components} is a bool. Pass a whole number from 1 on.")
-    if n_components is not None and n_components > min(n_samples, n_features) and not wide:
+    if n_components is None or n_components <= min(n_samples, n_features):
+        return
+    if not config.gives_wide_codes_meaning:
         raise ValueError(
             f"n_components={n_components} must be at most min(n_samples, n_features)="
             f"{min(n_samples, n_features)}, with n_samples={n_samples} and "
@@ -321,38 +285,22 @@ def check_unchanged(before: dict[str, str], now: dict[str, str]) -> None:
         )
 
 
-def check_hidden_layer_sizes(hidden_layer_sizes):
-    """Give "auto", or the widths as a tuple of int, each of them at least 1."""
-    if isinstance(hidden_layer_sizes, str):
-        return hidden_layer_sizes
-    widths = tuple(hidden_layer_sizes)
-    if not all(isinstance(width, Integral) and width >= 1 for width in widths):
-        raise ValueError(
-            f"hidden_layer_sizes={hidden_layer_sizes!r} must be 'auto' or a sequence of whole "
-            "numbers from 1 on, the widths of the encoder's hidden layers, such as (128, 64)."
-        )
-    return tuple(int(width) for width in widths)
+def check_lengths(weight: float, passed: Passed, judging: Passed) -> None:
+    """Refuse labels of other numbers than the rows, where `weight` says that labels count."""
+    if not weight:
+        return
+    if passed.y is not None:
+        check_consistent_length(passed.X, passed.y)
+    if judging.X is not None and judging.y is not None:
+        try:
+            check_consistent_length(judging.X, judging.y)
+        except ValueError as error:
+            raise ValueError(f"y_val does not suit X_val and y: {error}") from error
 
 
-def check_callbacks(callbacks) -> list:
-    """Give skorch's callbacks as a list; refuse what cannot work, and say what does."""
-    for item in callbacks or []:
-        check_callback(item)
-    return list(callbacks or [])
-
-
-def check_random_source(random_state) -> np.random.RandomState:
-    """Give a generator of our own, so that NumPy's global one is neither read nor moved."""
-    if isinstance(random_state, np.random.RandomState):
-        return random_state
-    if random_state is None:
-        return np.random.RandomState()
-    if not isinstance(random_state, Integral) or not 0 <= int(random_state) < 2**32:
-        raise ValueError(
-            f"random_state={random_state!r} seeds no numpy.random.RandomState. Pass such a "
-            "generator, a whole number from 0 to 2**32 - 1, or None."
-        )
-    return np.random.RandomState(int(random_state))
+def check_n_samples(n_samples) -> int:
+    """Return the number of rows asked for, at least 1."""
+    return int(check_scalar(n_samples, "n_samples", Integral, min_val=1))
 
 
 def like_input(estimator, codes: np.ndarray, X):
@@ -382,25 +330,3 @@ def gradients_enabled() -> AbstractContextManager:
     What is made in torch's inference mode could not be trained, then or later.
     """
     return torch.inference_mode(mode=False)
-
-
-@contextmanager
-def unchanged_on_error(estimator) -> Iterator[None]:
-    """Leave the fitted attributes as they were where the block raises, Ctrl-C included."""
-    before = fitted_attributes(estimator)
-    try:
-        yield
-    except BaseException:
-        for name in fitted_attributes(estimator):
-            delattr(estimator, name)
-        vars(estimator).update(before)
-        raise
-
-
-def fitted_attributes(estimator) -> dict:
-    """Give what a fit sets, by name."""
-    return {
-        name: value
-        for name, value in vars(estimator).items()
-        if name in PRIVATE_STATE or (name.endswith("_") and not name.startswith("_"))
-    }

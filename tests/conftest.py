@@ -5,7 +5,13 @@ import sys
 import numpy as np
 import pytest
 
-from sk_autoencoder import AutoencoderTransformer
+from sk_autoencoder import AutoencoderTransformer, VariationalAutoencoderTransformer
+
+
+def make_autoencoder(n_components=2, variational=False, **params):
+    """Give an autoencoder, of the class whose codes have a prior if that is asked for."""
+    kind = VariationalAutoencoderTransformer if variational else AutoencoderTransformer
+    return kind(n_components, **params)
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +33,7 @@ def quick():
             "max_epochs": 3,
             "random_state": 0,
         }
-        return AutoencoderTransformer(n_components, **(defaults | params))
+        return make_autoencoder(n_components, **(defaults | params))
 
     return make
 

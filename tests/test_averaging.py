@@ -17,6 +17,8 @@ from sk_autoencoder._training.selection import (
     is_unsettled,
 )
 
+pytestmark = pytest.mark.quick
+
 ALL_ROWS = {"early_stopping": False, "lr_schedule": "constant", "max_epochs": 3}
 
 
@@ -101,7 +103,7 @@ def move(module, rng):
 @pytest.mark.parametrize("n_steps", [1, 5, 1500])
 def test_the_average_is_that_of_a_plain_loop(module, n_steps):
     rng = np.random.RandomState(0)
-    average, start, steps = WeightAverage(module), values(module), []
+    average, start, steps = WeightAverage(module.parameters()), values(module), []
     for _ in range(n_steps):
         move(module, rng)
         average.update()
@@ -115,7 +117,7 @@ def test_the_average_is_that_of_a_plain_loop(module, n_steps):
 
 
 def test_the_average_forgets_steps_beyond_its_horizon(module):
-    average = WeightAverage(module)
+    average = WeightAverage(module.parameters())
     for value, n_steps in ((1.0, 2000), (0.0, HORIZON)):
         with torch.no_grad():
             module.weight.fill_(value)
@@ -128,7 +130,7 @@ def test_the_average_forgets_steps_beyond_its_horizon(module):
 
 
 def test_showing_the_average_twice_is_showing_it_once_and_back_is_exact(module):
-    average = WeightAverage(module)
+    average = WeightAverage(module.parameters())
     parameters = list(module.parameters())
     move(module, np.random.RandomState(0))
     average.update()

@@ -114,6 +114,7 @@ NO_MATRIX = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("method", FITS)
 @pytest.mark.parametrize(("spoil", "message"), NO_MATRIX.values(), ids=NO_MATRIX)
 def test_what_is_no_matrix_of_numbers_is_named_by_each_fit(quick, X, method, spoil, message):
@@ -160,6 +161,7 @@ NUMBERS = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("make", NUMBERS.values(), ids=NUMBERS)
 def test_what_can_be_read_as_numbers_is(quick, X, make):
     assert quick(max_epochs=0).fit(make(X)).transform(make(X)).shape == (120, 2)
@@ -186,6 +188,7 @@ def pca_reconstruction(X, n_components=2):
     return pca.inverse_transform(pca.transform(X - mean)) + mean, mean
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("method", FITS)
 @pytest.mark.parametrize(
     ("spoil", "message"), (REFUSED | REFUSED_ROWS).values(), ids=REFUSED | REFUSED_ROWS
@@ -231,6 +234,7 @@ def test_one_row_is_enough_to_transform(quick, X):
     np.testing.assert_allclose(autoencoder.transform(X[:1]), autoencoder.transform(X)[:1])
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("n_samples", [2, 3, 4, 5])
 def test_very_few_rows_fit(quick, X, n_samples):
     rows = X[:n_samples]
@@ -239,6 +243,7 @@ def test_very_few_rows_fit(quick, X, n_samples):
     assert quick(1).fit(rows).transform(rows).shape == (n_samples, 1)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("method", FITS)
 @pytest.mark.parametrize("shape", [(120, 1), (1, 6), (2, 6)], ids=["features", "row", "rows"])
 def test_more_components_than_the_table_allows_are_refused(quick, X, method, shape):
@@ -267,6 +272,7 @@ def test_the_textbook_network_takes_a_constant_table(quick):
     assert np.isfinite(autoencoder.transform(np.full((20, 3), 3.7))).all()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("max_epochs", [0, 4])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_constant_columns_stay_constant(quick, X, dtype, max_epochs):
@@ -323,6 +329,7 @@ def test_the_mean_of_many_rows_far_from_zero_is_exact_to_the_last_digit(quick):
     np.testing.assert_array_max_ulp(quick(max_epochs=0).fit(X).mean_, np.array(exact), maxulp=1)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("params", [{}, {"linear_shortcut": False}, {"early_stopping": False}])
 @pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd", "rmsprop"])
 def test_a_fit_that_diverges_says_what_to_change(quick, X, optimizer, params):
@@ -338,6 +345,7 @@ def test_every_optimizer_learns(quick, X, optimizer):
     assert loss.iloc[-1] < loss[0]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("params", "error", "match"),
     [

@@ -4,12 +4,22 @@ import numpy as np
 import pytest
 import torch
 from skorch.callbacks import Callback
+from torch import nn
 
+from sk_autoencoder._nn.penalties import Penalties
 from sk_autoencoder._training import setup as _start
 
+pytestmark = pytest.mark.quick
 
-def squares_of_codes(module, batch):
-    return batch.z.square().mean()
+
+class SquaresOfCodes(nn.Module):
+    def forward(self, module, batch):
+        return batch.z.square().mean()
+
+
+class Half(nn.Module):
+    def forward(self, module, batch):
+        return torch.tensor(0.5)
 
 
 @pytest.fixture
@@ -20,7 +30,7 @@ def penalize(monkeypatch):
     def set_penalties(*penalties):
         def build_penalized(*args):
             net = build(*args)
-            net.penalties = penalties
+            net.penalties_ = Penalties(penalties)
             return net
 
         monkeypatch.setattr(_start, "build_net", build_penalized)
@@ -29,7 +39,7 @@ def penalize(monkeypatch):
 
 
 def test_a_watched_training_and_a_lean_one_make_the_same_steps(smooth, X, penalize):
-    penalize((0.5, squares_of_codes))
+    penalize((0.5, SquaresOfCodes()))
     lean, watched = (
         smooth(callbacks=callbacks, early_stopping=False).fit(X)
         for callbacks in (None, [Callback()])
@@ -47,13 +57,13 @@ def test_a_penalty_counts_in_losses_of_the_mean(quick, X, penalize, loss):
     }[loss]
     params = {"loss": loss, "early_stopping": False, "max_epochs": 1, "lr": 1e-9}
     plain = quick(**params).fit(X).history_["train_loss"].iloc[-1]
-    penalize((3.0, lambda module, batch: torch.tensor(0.5)))
+    penalize((3.0, Half()))
     penalized = quick(**params).fit(X).history_["train_loss"].iloc[-1]
     assert penalized - plain == pytest.approx(1.5 * mean_loss, rel=1e-4)
 
 
 def test_validation_losses_hold_the_penalties(quick, X, penalize):
     plain = quick(max_epochs=1, refit=False).fit(X).history_["valid_loss"].iloc[-1]
-    penalize((2.0, squares_of_codes))
+    penalize((2.0, SquaresOfCodes()))
     penalized = quick(max_epochs=1, refit=False).fit(X).history_["valid_loss"].iloc[-1]
     assert penalized > 1.2 * plain

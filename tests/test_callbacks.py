@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy import sparse
 from sklearn.callback import ScoringMonitor
-from sklearn.metrics import make_scorer, r2_score
+from sklearn.metrics import make_scorer, mean_squared_error, r2_score
 from skorch.callbacks import (
     BatchScoring,
     Callback,
@@ -88,6 +88,7 @@ for hook in HOOKS:
     setattr(Interrupting, hook, interrupting(hook))
 
 
+@pytest.mark.quick
 def test_all_hooks_are_called_in_turn(quick, X):
     recorder = All()
     quick(early_stopping=False, max_epochs=2, batch_size=60, callbacks=[recorder]).fit(X)
@@ -110,6 +111,7 @@ def test_validation_batches_are_told_from_training_batches(quick, X):
     assert batches.rows == [(54, True), (54, True), (12, False)]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("lr", [1e-12, 0.02], ids=["PCA is kept", "a network is kept"])
 def test_callbacks_watch_one_training(quick, X, lr):
     class Trainings(Callback):
@@ -126,6 +128,7 @@ def test_callbacks_watch_one_training(quick, X, lr):
     assert (trainings.n_begun, trainings.n_ended) == (1, 1)
 
 
+@pytest.mark.quick
 def test_callbacks_do_not_change_the_result(smooth, X):
     # Watched steps take their gradients from autograd, which rounds otherwise.
     watched = smooth(callbacks=[All()], refit=False).fit(X)
@@ -139,6 +142,7 @@ def test_a_named_callback_keeps_its_name(quick, X):
     assert isinstance(dict(autoencoder.net_.callbacks_)["mine"], All)
 
 
+@pytest.mark.quick
 def test_what_a_callback_records_is_in_the_history(quick, X):
     def weight(net, dataset, y=None):
         return float(next(net.module_.parameters()).detach().abs().mean())
@@ -158,6 +162,7 @@ def test_an_epoch_scoring_of_the_loss_agrees_with_the_history(quick, X):
     np.testing.assert_allclose(history["loss_again"], history["valid_loss"], rtol=1e-6)
 
 
+@pytest.mark.quick
 def test_a_schedule_of_the_user_sets_the_learning_rate(quick, X):
     schedule = LRScheduler(StepLR, step_size=1, gamma=0.1)
     recorder = Recorder()
@@ -166,6 +171,7 @@ def test_a_schedule_of_the_user_sets_the_learning_rate(quick, X):
     np.testing.assert_allclose(recorder.learning_rates, [1e-2, 1e-3, 1e-4])
 
 
+@pytest.mark.quick
 def test_one_cycle_rises_to_lr_and_falls(quick, X):
     recorder = Recorder()
     quick(max_epochs=10, lr=1e-2, callbacks=[recorder]).fit(X)
@@ -178,6 +184,7 @@ def test_one_cycle_rises_to_lr_and_falls(quick, X):
     assert constant.learning_rates == [1e-2] * 3
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("early_stopping", [True, False])
 def test_an_early_stopping_of_the_user_stops_the_fit(quick, X, early_stopping):
     stopping = EarlyStopping(monitor="train_loss", patience=2, threshold=0.99, sink=lambda _: None)
@@ -219,6 +226,7 @@ def test_an_interrupted_warm_start_goes_on_from_where_it_stood(quick, X, hook, e
     assert list(shaken.history_["epoch"]) == list(range(7))
 
 
+@pytest.mark.quick
 def test_ctrl_c_in_a_first_fit_leaves_nothing_fitted(quick, X):
     autoencoder = quick(callbacks=[Interrupting("on_epoch_end")])
     before = set(vars(autoencoder))
@@ -248,6 +256,7 @@ def test_the_fitted_estimator_does_not_hold_the_training_data(quick, X):
     assert autoencoder.n_features_in_ == 6
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("params", [{}, {"monitor": None}], ids=str)
 def test_checkpoints_of_skorch_are_written(quick, X, tmp_path, params):
     quick(callbacks=[Checkpoint(dirname=str(tmp_path), **params)]).fit(X)
@@ -315,11 +324,10 @@ def test_a_scoring_function_is_given_what_the_net_gave_and_was_to_give(quick, X)
     ]
     autoencoder = quick(callbacks=scorings, max_epochs=2).fit(X)
     history = autoencoder.history_[1:]
-    unit = autoencoder._coordinates.unit
     pairs = [(name, "valid_loss") for name in ("of epoch", "of batches")]
     pairs += [(name, "train_loss") for name in ("of training", "of steps")]
     for name, loss in pairs:
-        np.testing.assert_allclose(history[name] * unit, history[loss], rtol=1e-5)
+        np.testing.assert_allclose(history[name], history[loss], rtol=1e-5)
 
 
 def test_losses_of_batches_are_in_the_units_of_x(quick, X):
@@ -329,12 +337,61 @@ def test_losses_of_batches_are_in_the_units_of_x(quick, X):
         np.testing.assert_allclose(scored[name], plain[name], rtol=1e-6)
 
 
+@pytest.mark.parametrize("on_train", [False, True])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"loss": "huber"},
+        {"corruption": "gaussian"},
+        {"linear_shortcut": False},
+        {"nested": True},
+    ],
+    ids=str,
+)
+def test_a_scoring_by_name_compares_rows_of_x_with_their_reconstructions(
+    quick, X, params, on_train
+):
+    scorings = [
+        EpochScoring("neg_mean_squared_error", name="of epoch", on_train=on_train),
+        EpochScoring(r2_score, name="explained", on_train=on_train),
+        BatchScoring(make_scorer(mean_squared_error), name="of batches", on_train=on_train),
+    ]
+    X = 100 * X + 7
+    autoencoder = quick(callbacks=scorings, max_epochs=2, early_stopping=True, **params).fit(X)
+    history = autoencoder.history_[1:]
+    np.testing.assert_allclose(-history["of epoch"], history["of batches"], rtol=1e-4)
+    share = 1 - history["of batches"] / X.var(axis=0).mean()
+    np.testing.assert_allclose(history["explained"], share, atol=0.25)
+    if not params and not on_train:
+        np.testing.assert_allclose(-history["of epoch"], history["valid_loss"], rtol=1e-4)
+
+
+def test_a_scoring_by_name_counts_what_lies_outside_of_the_axes(quick):
+    X = np.random.RandomState(0).standard_normal((300, 280))
+    scoring = EpochScoring("neg_mean_squared_error", name="error")
+    history = quick(callbacks=[scoring], max_epochs=1).fit(X).history_
+    assert -history["error"].iloc[1] < history["valid_loss"].iloc[1] * 1.001
+    np.testing.assert_allclose(-history["error"][1:], history["valid_loss"][1:], rtol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("loss", ["squared_error", "poisson"])
+def test_the_net_predicts_rows_of_x(quick, X, dtype, loss):
+    X = (X - X.min()).astype(dtype)
+    autoencoder = quick(loss=loss).fit(X)
+    back = autoencoder.reconstruct(X)
+    np.testing.assert_allclose(autoencoder.net_.predict(X), back, rtol=1e-6)
+    np.testing.assert_allclose(autoencoder.net_.forward(X).numpy(), back, rtol=1e-6)
+    assert autoencoder.net_.predict(X).dtype == dtype
+
+
 REFUSED = {
-    "a name": (EpochScoring("r2"), "EpochScoring, with a scoring of scikit-learn.*ScoringMonitor"),
-    "no scoring": (EpochScoring(None, name="s"), "EpochScoring, with a scoring of scikit-learn"),
-    "a metric": (EpochScoring(r2_score), "EpochScoring, with a scoring of scikit-learn"),
-    "a scorer": (BatchScoring(make_scorer(r2_score)), "BatchScoring, with a scoring of scikit"),
-    "a name, by batches": (BatchScoring("accuracy"), "BatchScoring, with a scoring of scikit"),
+    "no scoring": (EpochScoring(None, name="s"), "EpochScoring, without a scoring, but the net"),
+    "nothing to compare with": (
+        EpochScoring("r2", use_caching=False),
+        "EpochScoring, with a scoring of scikit-learn and use_caching=False",
+    ),
     "training": (PassthroughScoring("train_loss"), "Set on_train=True for"),
     "validation": (PassthroughScoring("valid_loss", on_train=True), "and False for what is of val"),
     "shape": (InputShapeSetter(), "InputShapeSetter, which would make.*'module__input_dim'"),
@@ -346,6 +403,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("early_stopping", [True, False])
 @pytest.mark.parametrize(("callback", "reason"), REFUSED.values(), ids=REFUSED)
 def test_a_callback_that_cannot_work_is_refused_before_anything_is_computed(
@@ -384,6 +442,7 @@ def test_a_policy_that_is_no_callback_is_told_where_it_belongs(quick, X):
         quick(callbacks=[policy]).fit(X)
 
 
+@pytest.mark.quick
 def test_gradients_are_clipped(quick, X):
     norms = []
 
@@ -396,6 +455,7 @@ def test_gradients_are_clipped(quick, X):
     assert max(norms) == pytest.approx(1e-3, rel=1e-3)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("goes_on", [False, True])
 def test_frozen_weights_stay_as_they_are(quick, X, goes_on):
     params = {"early_stopping": False, "weight_decay": 0.1}
@@ -424,7 +484,7 @@ def test_weights_are_thawed_and_set_when_they_are_to_be(quick, X):
 
 def test_a_checkpoint_is_loaded_again(quick, X, tmp_path):
     checkpoint = Checkpoint(dirname=str(tmp_path), monitor="valid_loss_best")
-    autoencoder = quick(callbacks=[checkpoint]).fit(X)
+    autoencoder = quick(callbacks=[checkpoint], warm_start=True).fit(X)
     codes = autoencoder.transform(X.astype(np.float32))
     autoencoder.net_.load_params(checkpoint=checkpoint)
     np.testing.assert_allclose(autoencoder.transform(X.astype(np.float32)), codes, atol=1e-5)

@@ -12,6 +12,8 @@ from sklearn.preprocessing import StandardScaler
 
 from sk_autoencoder import CodesDisplay
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def codes():

@@ -15,6 +15,7 @@ class Linear(nn.Module):
         self.encode, self.decode = nn.Linear(6, 2), nn.Linear(2, 6)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("params", "reason"),
     [
@@ -55,6 +56,7 @@ def test_all_at_once_fit(quick, X):
         assert autoencoder.score(X) > 0.3
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "params",
     [
@@ -103,6 +105,7 @@ def test_a_code_may_be_wider_than_x_where_it_has_a_meaning(quick, X, params, ear
     assert autoencoder.history_["train_loss"][0] < X.var(axis=0).mean()
 
 
+@pytest.mark.quick
 def test_a_wide_code_starts_as_a_copy_of_x(quick, X):
     autoencoder = quick(9, max_epochs=0, sparsity_penalty=0.1).fit(X)
     np.testing.assert_allclose(autoencoder.reconstruct(X), X, atol=1e-6)
@@ -114,6 +117,7 @@ def test_a_wide_code_comes_to_use_what_it_starts_without(quick, X):
     assert (autoencoder.transform(X)[:, 6:].std(axis=0) > 0.01).all()
 
 
+@pytest.mark.quick
 def test_a_wide_denoising_code_beats_all_of_pca(quick):
     X = load_digits().data
     noise = {"corruption": "gaussian", "corruption_level": 4.0}

@@ -8,7 +8,11 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 from torch import nn
 
-from sk_autoencoder import AutoencoderOutlierDetector, AutoencoderTransformer
+from sk_autoencoder import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    VariationalAutoencoderTransformer,
+)
 
 
 class PooledAutoencoder(nn.Module):
@@ -44,7 +48,7 @@ CONFIGURATIONS = {
     # As a class: a copied instance of a torch module has another hash, which a check compares.
     "no refit": AutoencoderTransformer(max_epochs=3, refit=False),
     "own module": AutoencoderTransformer(1, max_epochs=3, module=PooledAutoencoder),
-    "variational": AutoencoderTransformer(**SHORT, variational=True),
+    "variational": VariationalAutoencoderTransformer(**SHORT),
     "supervised": AutoencoderTransformer(**SHORT, supervised_weight=1.0),
     "corruption": AutoencoderTransformer(**SHORT, corruption="masking"),
     "penalties": AutoencoderTransformer(
@@ -168,7 +172,8 @@ def test_common_check_passes_and_is_not_skipped(estimator, check):
 @pytest.mark.parametrize("check", CHECKS_TO_CALL_BY_HAND)
 def test_check_called_by_hand_passes_and_is_not_skipped(check, configuration):
     try:
-        getattr(estimator_checks, check)("AutoencoderTransformer", CONFIGURATIONS[configuration])
+        estimator = CONFIGURATIONS[configuration]
+        getattr(estimator_checks, check)(type(estimator).__name__, estimator)
     except SkipTest as reason:
         pytest.fail(f"skipped: {reason}")
 

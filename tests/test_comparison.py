@@ -28,6 +28,7 @@ def run(X, n_components, estimator, **params):
     return run_comparison(X, n_components, estimator=estimator, **params)
 
 
+@pytest.mark.quick
 def test_a_row_for_each_size_and_method(X, estimator):
     table = compare_with_pca(X, (3, 1), estimator=estimator, random_state=0)
 
@@ -37,6 +38,7 @@ def test_a_row_for_each_size_and_method(X, estimator):
     assert (table[["fit_time", "transform_time"]] > 0).all(axis=None)
 
 
+@pytest.mark.quick
 def test_figures_are_those_of_models_fitted_by_hand(X, estimator, quick):
     table = compare_with_pca(X, (2,), estimator=estimator, test_size=0.3, random_state=5)
 
@@ -50,6 +52,7 @@ def test_figures_are_those_of_models_fitted_by_hand(X, estimator, quick):
         assert row["explained_variance"] == pytest.approx(1 - error / variance, rel=1e-12)
 
 
+@pytest.mark.quick
 def test_without_an_estimator_the_defaults_are_compared(X, monkeypatch):
     monkeypatch.setitem(AutoencoderTransformer.__init__.__kwdefaults__, "max_epochs", 1)
     default = compare_with_pca(X, (2,), random_state=0)
@@ -98,6 +101,7 @@ def test_lists_and_global_pandas_output_change_nothing(X, estimator):
     pd.testing.assert_frame_equal(other[RESULTS], table[RESULTS])
 
 
+@pytest.mark.quick
 def test_float32_stays_float32(X, estimator):
     comparison = run(X.astype(np.float32), (2,), estimator)
     assert comparison.X_test.dtype == np.float32
@@ -110,6 +114,7 @@ def test_constant_table(estimator):
     assert (table["explained_variance"] == 1).all()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("columns", [None, list("abcdef")])
 def test_standardize_scales_by_the_training_part(X, estimator, columns):
     data = X if columns is None else pd.DataFrame(X, columns=columns)
@@ -142,6 +147,7 @@ def test_the_largest_autoencoder_comes_without_callbacks(X, estimator):
     assert "_skl_callbacks" not in vars(model)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("params", "match"),
     [
@@ -166,6 +172,7 @@ def test_wrong_parameters(X, params, match):
         compare_with_pca(X, **params)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("X", "match"),
     [
@@ -191,6 +198,7 @@ def test_the_default_sizes_fit_a_narrow_table(monkeypatch):
     assert table["n_components"].tolist() == [2, 2]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("shape", "sizes"),
     [

@@ -7,6 +7,8 @@ from drawing import drawn_apart, texts
 from sk_autoencoder import ComparisonDisplay
 from sk_autoencoder._comparison import run_comparison
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def table():

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from scipy import sparse
+from seams import moments_of, unwhitened
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from torch import nn
@@ -53,6 +54,7 @@ class Mirror(nn.Module):
         return self.decode(self.encode(x))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("params", VARIANTS.values(), ids=VARIANTS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_whitened_codes_are_centred_with_unit_covariance(quick, X, params, dtype):
@@ -88,6 +90,7 @@ def test_whitening_changes_codes_and_nothing_else(quick, X, X_new, params):
     pd.testing.assert_frame_equal(whitened.history_[columns], plain.history_[columns])
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("shape", [(150, 30), (40, 90)], ids=["narrow", "wide"])
 def test_whitening_without_epochs_is_that_of_pca(quick, shape):
     X = table(*shape)
@@ -182,8 +185,8 @@ def test_later_steps_whiten_anew_and_not_what_is_whitened(quick, X, X_new):
     for rows in (X, X_new):
         plain.partial_fit(rows)
         codes = whitened.partial_fit(rows).transform(rows)
-        factor = np.linalg.cholesky(plain._moments.covariance)
-        expected = np.linalg.solve(factor, (plain.transform(rows) - plain._moments.mean).T).T
+        factor = np.linalg.cholesky(moments_of(plain).covariance)
+        expected = np.linalg.solve(factor, (plain.transform(rows) - moments_of(plain).mean).T).T
         np.testing.assert_allclose(codes, expected, atol=1e-9)
     np.testing.assert_array_equal(whitened.explained_variance_, plain.explained_variance_)
 
@@ -206,8 +209,7 @@ def test_components_are_the_slopes_of_the_decoder_at_the_code_of_the_mean(
     autoencoder = quick(3, activation=activation, lr=0.01, max_epochs=5)
     autoencoder.set_params(**params).fit(X)
     # The code before whitening, of which components are told.
-    plain = copy.deepcopy(autoencoder)
-    plain._whitening = None
+    plain = unwhitened(autoencoder)
     code, step = plain.transform(plain.mean_[None]), 1e-5
     slopes = [
         plain.inverse_transform(code + step * axis) - plain.inverse_transform(code - step * axis)
@@ -218,6 +220,7 @@ def test_components_are_the_slopes_of_the_decoder_at_the_code_of_the_mean(
     np.testing.assert_allclose(autoencoder.components_, expected, rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("shape", [(150, 30), (40, 90), (300, 280)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_without_epochs_components_are_those_of_pca(quick, shape, dtype):
@@ -240,6 +243,7 @@ def test_a_network_that_is_not_told_from_pca_has_its_components(monkeypatch):
     np.testing.assert_allclose(up_to_sign(autoencoder.components_), up_to_sign(expected), atol=1e-9)
 
 
+@pytest.mark.quick
 def test_a_trained_linear_network_has_components_near_those_of_pca(quick):
     X = table(200, 12)
     autoencoder = quick(3, hidden_layer_sizes=(), lr=1e-3, early_stopping=False, max_epochs=20)
@@ -267,6 +271,7 @@ def test_an_unfitted_estimator_has_no_components(quick):
         _ = quick().components_
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.7, 0.95, 0.999])
 @pytest.mark.parametrize("shape", [(150, 30), (40, 90)], ids=["narrow", "wide"])
 @pytest.mark.parametrize("max_epochs", [0, 2])
@@ -306,6 +311,7 @@ def test_later_steps_keep_the_number_of_components(quick, X):
     assert autoencoder.partial_fit(X[:30] * [1, 0, 0, 0, 0, 0]).n_components_ == before
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("n_components", [0, 0.0, 1.0, 1.5, -0.5, -1, "mle", np.nan])
 def test_what_is_neither_a_number_of_components_nor_a_share_is_refused(quick, X, n_components):
     with pytest.raises(ValueError, match=r"'n_components' parameter.*int in the range \[1, inf\)"):
@@ -323,13 +329,12 @@ def test_the_moments_of_steps_are_those_of_all_of_their_codes(quick, X):
     codes = []
     for rows in (X[:100], X[100:101], X[101:103], X[103:]):
         autoencoder.partial_fit(rows)
-        plain = copy.deepcopy(autoencoder)
-        plain._whitening = None
+        plain = unwhitened(autoencoder)
         codes.append(plain.transform(rows))
     whole = np.vstack(codes)
     np.testing.assert_allclose(autoencoder.explained_variance_, whole.var(axis=0, ddof=1))
-    np.testing.assert_allclose(autoencoder._moments.mean, whole.mean(axis=0))
-    np.testing.assert_allclose(autoencoder._moments.covariance, np.cov(whole.T))
+    np.testing.assert_allclose(moments_of(autoencoder).mean, whole.mean(axis=0))
+    np.testing.assert_allclose(moments_of(autoencoder).covariance, np.cov(whole.T))
 
 
 def test_a_step_on_a_single_row_leaves_whitened_codes_of_their_size(quick, X):

@@ -41,6 +41,7 @@ def test_a_pipeline_scales_reduces_and_classifies(quick, X):
     assert pipeline.score(X, y) > 0.8
 
 
+@pytest.mark.quick
 def test_a_pipeline_goes_both_ways(quick, X):
     pipeline = make_pipeline(StandardScaler(), quick(6)).fit(X)
     np.testing.assert_allclose(pipeline.inverse_transform(pipeline.transform(X)), X, atol=1e-9)
@@ -58,6 +59,7 @@ def test_a_feature_union_lays_codes_beside_those_of_pca(quick, X):
     assert union.get_feature_names_out()[-1] == "autoencoder__autoencodertransformer1"
 
 
+@pytest.mark.quick
 def test_a_column_transformer_reduces_some_columns(quick, X):
     frame = pd.DataFrame(X, columns=NAMES)
     columns = ColumnTransformer(
@@ -120,6 +122,7 @@ def test_y_is_ignored_whatever_it_is(quick, X, y):
     assert quick().partial_fit(X, y).score(X, y) == quick().partial_fit(X).score(X)
 
 
+@pytest.mark.quick
 def test_clone_copies_parameters_and_nothing_fitted(quick, X):
     fitted = quick(3, callbacks=[], net_params={"optimizer__betas": (0.8, 0.9)}).fit(X)
     copied = clone(fitted)
@@ -128,6 +131,7 @@ def test_clone_copies_parameters_and_nothing_fitted(quick, X):
     np.testing.assert_array_equal(copied.fit_transform(X), fitted.transform(X))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
 def test_a_copy_transforms_bit_by_bit_as_the_original(quick, X, X_new, copied, dtype):

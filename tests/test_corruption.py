@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import sparse
+from seams import data_of, rows_of
 from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
@@ -14,10 +15,9 @@ from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
 from sk_autoencoder import AutoencoderOutlierDetector, AutoencoderTransformer
+from sk_autoencoder._nn.corruptions import CORRUPTIONS
 from sk_autoencoder._training import masking as _hidden_cells
-from sk_autoencoder._training import procedure as _training
-from sk_autoencoder._training.corruption import CORRUPTIONS, CorruptedRows
-from sk_autoencoder._validation import Data
+from sk_autoencoder._training.corruption import Clean, CorruptedRows, range_of
 
 SHARES = [name for name, corruption in CORRUPTIONS.items() if corruption.is_share]
 FRAMES = {
@@ -34,9 +34,9 @@ def corrupted(name, x, level, learned=None):
 
 def parts_of(autoencoder, X, *, fixed):
     """Clean rows and what is made of them, both with the rows of X."""
-    data = Data(X, X, None)
-    rows = _training._rows(autoencoder, data, np.arange(len(X)), fixed=fixed)
-    coordinates = autoencoder._coordinates
+    data = data_of(X)
+    rows = rows_of(autoencoder, data, fixed=fixed)
+    coordinates = autoencoder.model_.frame
     for t, target in rows.batches(np.arange(len(X)), 3):
         clean, seen = (coordinates.inverse(part.to(coordinates.dtype)) for part in (target.rows, t))
         yield clean.numpy(), seen.numpy()
@@ -48,12 +48,14 @@ def x():
     return torch.randn(500, 6, generator=torch.Generator().manual_seed(1))
 
 
+@pytest.mark.quick
 def test_gaussian_noise_has_the_standard_deviation_asked_for(x):
     noise = corrupted("gaussian", x, 0.5) - x
     assert noise.std().item() == pytest.approx(0.5, rel=0.05)
     assert noise.mean().item() == pytest.approx(0, abs=0.03)
 
 
+@pytest.mark.quick
 def test_masking_sets_the_share_asked_for_to_the_mean(x):
     mean = torch.arange(6.0) + 10
     hit = corrupted("masking", x, 0.3, mean) != x
@@ -69,6 +71,7 @@ def test_salt_and_pepper_sets_as_many_cells_to_the_least_as_to_the_greatest_valu
     assert (out == x).float().mean().item() == pytest.approx(0.6, abs=0.03)
 
 
+@pytest.mark.quick
 def test_swap_takes_the_share_asked_for_from_other_rows_of_the_same_column(x):
     out = corrupted("swap", x, 0.3)
     assert (out != x).float().mean().item() == pytest.approx(0.3, abs=0.03)
@@ -78,6 +81,7 @@ def test_swap_takes_the_share_asked_for_from_other_rows_of_the_same_column(x):
     assert corrupted("swap", x[:1], 1.0).equal(x[:1])
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("params", FRAMES.values(), ids=list(FRAMES))
 def test_noise_is_in_the_units_of_x(quick, X, params):
     X = 50 * X + 1000
@@ -105,6 +109,7 @@ def test_salt_and_pepper_keeps_the_range_of_the_training_rows(quick, X):
     np.testing.assert_allclose(seen.max(axis=0), X.max(axis=0), atol=1e-4)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", CORRUPTIONS)
 def test_targets_stay_clean_while_inputs_are_corrupted_anew_or_once_and_for_all(quick, X, name):
     autoencoder = quick(max_epochs=0, corruption=name).fit(X)
@@ -121,7 +126,8 @@ def test_a_denoising_fit_restores_rows_better_than_a_plain_one_and_pca(quick, X,
     X, clean = np.repeat(X, 4, axis=0), np.repeat(X_new, 10, axis=0)
     level = 0.6 if name == "gaussian" else 0.3
     x = torch.from_numpy(clean[rng.permutation(len(clean))])
-    learned = CORRUPTIONS[name].learn(X.mean(axis=0), Data(X, X, None), np.arange(len(X)))
+    mean = X.mean(axis=0)
+    learned = range_of(data_of(X), mean) if CORRUPTIONS[name].needs_range else mean
     noisy = corrupted(name, x, level, torch.from_numpy(learned)).numpy()
     pca = PCA(3).fit(X)
     by_pca = pca.inverse_transform(pca.transform(noisy))
@@ -149,6 +155,7 @@ def test_callbacks_do_not_change_the_result(smooth, X):
     np.testing.assert_allclose(*codes, atol=1e-5)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("params", FRAMES.values(), ids=list(FRAMES))
 def test_the_yardstick_is_pca_of_corrupted_rows(quick, X, params):
     # Of rows whose cells are all masked PCA gives the mean, which explains nothing.
@@ -178,7 +185,7 @@ def test_the_yardstick_of_rows_that_are_left_clean_is_that_of_pca(
     quick, X, kind, loss, linear_shortcut, monkeypatch
 ):
     # Else cells are hidden where nothing corrupts rows with gaps.
-    monkeypatch.setattr(_hidden_cells, "hidden_cells", lambda *_: None)
+    monkeypatch.setattr(_hidden_cells, "make_masks", lambda *_: Clean())
     X = (X - X.min()) / np.ptp(X)
     if kind == "gaps":
         X = np.where(np.random.RandomState(0).uniform(size=X.shape) < 0.1, np.nan, X)
@@ -228,6 +235,7 @@ def test_rows_that_are_not_kept_are_corrupted_alike(smooth, X, monkeypatch):
     np.testing.assert_allclose(smooth(**params).fit_transform(X), kept, atol=1e-5)
 
 
+@pytest.mark.quick
 def test_a_function_is_given_rows_of_x_and_the_generator(quick, X):
     seen = []
 
@@ -292,9 +300,7 @@ def test_a_denoising_fit_is_pickled_and_goes_on(quick, X):
     np.testing.assert_array_equal(
         autoencoder.partial_fit(X).transform(X), copy.partial_fit(X).transform(X)
     )
-    assert isinstance(
-        _training._rows(copy, Data(X, X, None), np.arange(9), fixed=True), CorruptedRows
-    )
+    assert isinstance(rows_of(copy, data_of(X), fixed=True), CorruptedRows)
 
 
 def half(x, generator):

@@ -8,6 +8,8 @@ import pytest
 
 from sk_autoencoder import datasets
 
+pytestmark = pytest.mark.quick
+
 IMAGES = {
     "train": np.arange(3 * 784).reshape(3, 28, 28) % 256,
     "t10k": 255 - np.arange(2 * 784).reshape(2, 28, 28) % 256,

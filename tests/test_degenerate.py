@@ -5,6 +5,7 @@ import pytest
 import torch
 from gaps import with_gaps
 from scipy import sparse
+from seams import setup_of
 
 from sk_autoencoder._nn.whitening import Whitening
 from sk_autoencoder._pca.imputation import fit_axes
@@ -51,7 +52,7 @@ class Squashed(torch.nn.Module):
 def test_constant_rows_with_weights_are_fitted(quick, shape, kind, seed):
     X, weight = constant(shape, seed)
     autoencoder = quick().fit(kind(X), sample_weight=weight)
-    assert autoencoder._axes.constant
+    assert setup_of(autoencoder).axes.constant
     assert autoencoder.explained_variance_.min() >= 0
     np.testing.assert_allclose(autoencoder.sample(3, random_state=0), X[:3], rtol=1e-9)
     np.testing.assert_allclose(autoencoder.reconstruct(X), X, rtol=1e-9)
@@ -66,11 +67,12 @@ def test_no_variance_of_constant_rows_with_missing_values_is_negative(quick, sha
     autoencoder = quick().fit(X, sample_weight=weight)
     expected, _ = constant((40, 4), seed)
     np.testing.assert_allclose(autoencoder.reconstruct(X), expected, rtol=1e-9)
-    axes, filling = fit_axes(X, np.arange(40), 4, np.random.RandomState(0), weight)
+    axes, imputation = fit_axes(X, np.arange(40), 4, np.random.RandomState(0), weight)
     assert axes.total_variance >= 0
-    assert np.isfinite(filling.deviation).all()
+    assert np.isfinite(imputation.deviation).all()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("density", [0.05, 0.9])
 def test_no_variance_of_sparse_rows_is_negative(density):
     for seed in range(20):
@@ -96,6 +98,7 @@ def test_new_rows_keep_their_distances_where_all_training_rows_are_alike(quick, 
         assert np.abs(codes).max() <= 2.01 * step
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("params", [{"max_epochs": 0}, {}], ids=["no epochs", "trained"])
 @pytest.mark.parametrize("offset", [0.0, 1e3, 1e5])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

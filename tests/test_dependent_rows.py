@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from conftest import make_autoencoder
 from gaps import with_gaps
 from scipy import sparse
+from seams import data_of, rows_to_confirm, split_rows
 from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
@@ -15,9 +17,8 @@ from sk_autoencoder import AutoencoderTransformer, compare_with_pca
 from sk_autoencoder._comparison import run_comparison
 from sk_autoencoder._training import selection as _evidence
 from sk_autoencoder._training.selection import ENOUGH_ROWS, Gains, better_than_chance
-from sk_autoencoder._training.split import rows_to_confirm, split_rows
+from sk_autoencoder._training.split import draw_rows
 from sk_autoencoder._utils.copies import count_distinct, find_copies
-from sk_autoencoder._validation import Data
 
 
 @pytest.fixture
@@ -55,6 +56,7 @@ CONTAINERS = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("container", CONTAINERS.values(), ids=CONTAINERS)
 def test_copies_share_a_number_and_other_rows_do_not(container):
     rng = np.random.RandomState(0)
@@ -115,10 +117,11 @@ REPEATED = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("repeat", REPEATED.values(), ids=REPEATED)
 def test_copies_never_stand_on_both_sides(noise, repeat):
     X = repeat(noise, np.random.RandomState(0))
-    data = Data(X, None, None, copies=find_copies(X))
+    data = data_of(X, copies=find_copies(X))
     for seed in range(3):
         rng = np.random.RandomState(seed)
         train, valid = split_rows(AutoencoderTransformer(5), data, rng)
@@ -158,7 +161,7 @@ def test_repeated_rows_of_a_curved_surface_still_beat_pca(X, X_new):
 
 
 def test_rows_without_copies_are_split_as_ever(quick, X):
-    data = Data(X, None, None, copies=find_copies(X))
+    data = data_of(X, copies=find_copies(X))
     assert data.copies is None
     train, valid = split_rows(quick(), data, np.random.RandomState(0))
     _, expected = sklearn.model_selection.train_test_split(
@@ -170,7 +173,7 @@ def test_rows_without_copies_are_split_as_ever(quick, X):
 
 def test_a_row_that_most_rows_copy_is_trained_on(quick, X):
     X = np.vstack([np.zeros((200, 6)), X])
-    data = Data(X, None, None, copies=find_copies(X))
+    data = data_of(X, copies=find_copies(X))
     for seed in range(10):
         train, valid = split_rows(quick(), data, np.random.RandomState(seed))
         assert set(range(200)) <= set(train.tolist())
@@ -199,13 +202,13 @@ def test_copies_with_classes_are_split_in_the_shares_of_the_classes(X):
     seen = []
 
     def spy(*args):
-        seen.append(split_rows(*args))
+        seen.append(draw_rows(*args))
         return seen[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sk_autoencoder._training.split.split_rows", spy)
+        patch.setattr("sk_autoencoder._training.split.draw_rows", spy)
         autoencoder.fit(X, y)
-    for rows in seen[0]:
+    for rows in (part.rows for part in seen[0]):
         assert np.mean(y[rows] == "rare") == pytest.approx(0.25, abs=0.02)
 
 
@@ -232,6 +235,7 @@ def test_a_comparison_of_copies_of_one_row_is_made(X):
 # Copies count once where evidence is asked for, and groups are what is independent.
 
 
+@pytest.mark.quick
 def test_copies_count_once():
     gains = Gains.of_rows(np.array([1.0, 2.0, 1.0, 5.0]), np.array([4, 7, 4, 9]), None)
     np.testing.assert_array_equal(gains.of_each, [1.0, 2.0, 5.0])
@@ -260,6 +264,7 @@ def test_rows_of_a_group_do_not_add_to_its_evidence():
     assert Gains(values, groups).n_independent == 8
 
 
+@pytest.mark.quick
 def test_groups_of_one_row_are_rows():
     values = np.random.RandomState(0).standard_normal(4000) + 0.05
     alone, groups = Gains(values), Gains(values, np.arange(4000))
@@ -292,9 +297,10 @@ def measures(n_subjects, seed, n_each=20, n_features=12):
     return rows + 0.05 * rng.standard_normal(rows.shape), np.repeat(np.arange(n_subjects), n_each)
 
 
+@pytest.mark.quick
 def test_groups_stay_on_one_side_and_a_part_of_them_is_set_aside():
     X, groups = measures(30, 0)
-    data = Data(X, None, None, groups=groups)
+    data = data_of(X, groups=groups)
     rng = np.random.RandomState(0)
     train, valid = split_rows(AutoencoderTransformer(3), data, rng)
     others, asked = rows_to_confirm(data, train, 10, rng)
@@ -361,7 +367,7 @@ def test_rows_that_weigh_nothing_take_their_groups_with_them(quick, X):
 def test_copies_that_groups_part_do_not_judge(X):
     X = np.vstack([X, X[:60]])
     groups = np.repeat(np.arange(36), 5)
-    data = Data(X, None, None, copies=find_copies(X), groups=groups)
+    data = data_of(X, copies=find_copies(X), groups=groups)
     train, valid = split_rows(AutoencoderTransformer(2), data, np.random.RandomState(0))
     assert not set(data.copies[train]) & set(data.copies[valid])
     assert not set(groups[train]) & set(groups[valid])
@@ -378,7 +384,7 @@ CUT_BY_GROUPS = {
 def test_rows_that_confirm_share_no_group_and_no_copy_with_those_trained_on(X, cut):
     groups = np.r_[np.arange(120) // 5, cut]
     X = np.vstack([X, X[:60]])
-    data = Data(X, None, None, copies=find_copies(X), groups=groups)
+    data = data_of(X, copies=find_copies(X), groups=groups)
     for seed in range(5):
         rng = np.random.RandomState(seed)
         train, _ = split_rows(AutoencoderTransformer(2), data, rng)
@@ -409,7 +415,7 @@ def test_no_row_has_to_be_left_to_confirm_a_gain(X, rows, groups, monkeypatch):
 
 @pytest.mark.parametrize("params", [{"linear_shortcut": False}, {"variational": True}])
 def test_a_network_that_does_not_start_at_pca_is_trained_where_copies_alone_judge(X, params):
-    autoencoder = AutoencoderTransformer(2, max_epochs=20, random_state=0, **params)
+    autoencoder = make_autoencoder(2, max_epochs=20, random_state=0, **params)
     twice, groups = np.vstack([X, X]), np.repeat(np.arange(4), 60)
     autoencoder.fit(twice, groups=groups)
     assert autoencoder.n_iter_ == 20
@@ -432,6 +438,7 @@ WRONG_GROUPS = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("groups", "message"), WRONG_GROUPS.values(), ids=WRONG_GROUPS)
 def test_wrong_groups_are_refused_in_words(quick, X, groups, message):
     with pytest.raises(ValueError, match=message):
@@ -564,6 +571,7 @@ WRONG_ROWS = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("given", "message"), WRONG_ROWS.values(), ids=WRONG_ROWS)
 def test_wrong_validation_rows_are_refused_in_words(quick, X, given, message):
     with pytest.raises(ValueError, match=message):

@@ -17,6 +17,8 @@ from sk_autoencoder import (
     TrainingCurveDisplay,
 )
 
+pytestmark = pytest.mark.quick
+
 ROWS = np.arange(12.0).reshape(2, 6)
 
 TABLE = pd.DataFrame(

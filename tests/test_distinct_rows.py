@@ -38,6 +38,7 @@ def test_whole_weights_are_repeated_rows_where_cells_are_missing(
     np.testing.assert_allclose(weighted.reconstruct(new), expected.reconstruct(new), atol=1e-9)
 
 
+@pytest.mark.quick
 def test_the_size_of_all_weights_does_not_matter_where_cells_are_missing(quick):
     X = with_gaps(low_rank((120, 6)))
     weight = np.random.RandomState(0).uniform(0.1, 2, 120)
@@ -57,6 +58,7 @@ def test_weights_whose_squares_are_no_numbers_fill_as_others_do(quick, share, si
     np.testing.assert_allclose(fitted.reconstruct(new), expected.reconstruct(new), atol=1e-9)
 
 
+@pytest.mark.quick
 def test_copies_are_merged_in_the_order_of_the_first():
     X = np.array([[1.0, np.nan], [0.0, 2.0], [1.0, np.nan], [np.nan, 1.0], [-0.0, 2.0]])
     index, weight = merge_copies(X, np.array([4, 3, 2, 1, 0]), np.array([1.0, 2, 3, 4, 5]))
@@ -87,6 +89,7 @@ def test_rows_of_a_wide_table_that_differ_in_one_cell_alone_are_no_copies(missin
     np.testing.assert_array_equal(numbers[:, None] == numbers, same)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("kind", [sparse.csr_array, sparse.csr_matrix, np.asfortranarray])
 def test_rows_have_the_same_hash_in_all_containers(kind):
     X = np.random.RandomState(0).randint(-2, 3, (200, 7)).astype(float)

@@ -7,6 +7,8 @@ from numpydoc.validate import validate
 
 import sk_autoencoder
 
+pytestmark = pytest.mark.quick
+
 NOT_ASKED_FOR = {
     "ES01",  # an extended summary, where one line says it
     "EX01",  # an example in each method

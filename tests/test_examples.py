@@ -1,11 +1,10 @@
-"""The benchmark notebook and the gallery scripts run, in a small mode of few rows and epochs.
+"""The benchmark notebook and the gallery scripts run, shrunk to few images and epochs.
 
-The notebook is committed with the outputs of its full mode. This executes it anew, in place:
+The notebook is committed with the outputs of a run in full. This executes it anew, in place:
 
     python tests/test_examples.py
 """
 
-import gzip
 import os
 import re
 import subprocess
@@ -13,12 +12,13 @@ import sys
 from pathlib import Path
 
 import nbformat
-import numpy as np
 import pytest
+import shrinking
 from ipykernel.kernelspec import write_kernel_spec
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
+from sklearn.base import clone
 
 import sk_autoencoder
 
@@ -27,11 +27,13 @@ NOTEBOOK = EXAMPLES / "benchmark_pca.ipynb"
 SCRIPTS = sorted(EXAMPLES.glob("plot_*.py"))
 
 LARGEST_NOTEBOOK = 2_000_000
-SMALL = {
-    "SK_AUTOENCODER_EXAMPLES_SMALL": "1",
-    # On a busy machine two threads spin for longer than the small arrays take to compute.
-    "OMP_NUM_THREADS": "1",
-}
+FULL_SHAPES = "(60000, 784), (10000, 784)"
+SHRINK = f"""
+import sys
+sys.path.append({str(Path(__file__).parent)!r})
+import shrinking
+shrinking.shrink()
+"""
 
 
 def execute(notebook, folder: Path):
@@ -47,55 +49,64 @@ def execute(notebook, folder: Path):
 
 def streams(notebook, name: str) -> str:
     """Give what the cells of a notebook have written to stdout or to stderr."""
-    outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
-    return "".join(output.text for output in outputs if output.get("name") == name)
+    written = [output for cell in code_cells(notebook) for output in cell.outputs]
+    return "".join(output.text for output in written if output.get("name") == name)
+
+
+def outputs(notebook) -> str:
+    """Give all that the cells of a notebook have put out, pictures and all."""
+    return str([cell.outputs for cell in code_cells(notebook)])
 
 
 def code_cells(notebook) -> list:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-@pytest.fixture(scope="module")
-def small_mode(tmp_path_factory):
-    """Environment of a run in small mode, on images made here in the place of Fashion-MNIST."""
-    folder = tmp_path_factory.mktemp("fashion-mnist")
-    rng = np.random.RandomState(0)
-    for stem, n_images in (("train", 1200), ("t10k", 600)):
-        labels = np.arange(n_images) % 10
-        x, y = np.meshgrid(np.linspace(-1, 1, 28), np.linspace(-1, 1, 28))
-        width = (0.2 + labels / 12 + 0.1 * rng.rand(n_images))[:, None, None]
-        images = 255 * np.exp(-((x / width) ** 2) - (y * (1 + width)) ** 2)
-        write_idx(folder / f"{stem}-images-idx3-ubyte.gz", images)
-        write_idx(folder / f"{stem}-labels-idx1-ubyte.gz", labels)
-    return {**SMALL, "SK_AUTOENCODER_FASHION_MNIST": str(folder)}
+@pytest.fixture
+def one_thread(monkeypatch):
+    """On a busy machine two threads spin for longer than the small arrays take to compute."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
-def write_idx(path: Path, array):
-    """Write bytes as the data set has them."""
-    head = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, dtype=">i4").tobytes()
-    path.write_bytes(gzip.compress(head + array.astype(np.uint8).tobytes()))
-
-
-def test_notebook_runs(monkeypatch, tmp_path, small_mode):
-    for name, value in small_mode.items():
-        monkeypatch.setenv(name, value)
-    notebook = execute(nbformat.read(NOTEBOOK, as_version=4), tmp_path)
-    assert "small mode" in streams(notebook, "stdout")
+def test_notebook_runs(tmp_path, one_thread):
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(SHRINK))
+    execute(notebook, tmp_path)
     assert streams(notebook, "stderr") == ""  # where warnings go
+    assert FULL_SHAPES not in outputs(notebook)
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
-def test_script_runs(path, tmp_path, small_mode):
-    environment = {**os.environ, **small_mode, "MPLBACKEND": "Agg"}
+def test_script_runs(path, tmp_path, one_thread):
     done = subprocess.run(
-        [sys.executable, "-W", "error", path],
+        [sys.executable, "-W", "error", shrinking.__file__, path],
         cwd=tmp_path,
-        env=environment,
+        env={**os.environ, "MPLBACKEND": "Agg"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("asked", "trained"), [("auto", 2), (50, 2), (1, 1), (0, 0)])
+def test_a_shrunk_fit_is_short_and_keeps_its_parameters(monkeypatch, quick, X, asked, trained):
+    monkeypatch.setattr(
+        sk_autoencoder.AutoencoderTransformer,
+        "fit",
+        shrinking.briefly(sk_autoencoder.AutoencoderTransformer.fit),
+    )
+    autoencoder = quick(max_epochs=asked).fit(X)
+    assert autoencoder.history_["epoch"].max() == trained
+    assert clone(autoencoder).get_params() == quick(max_epochs=asked).get_params()
+
+
+def test_made_images_are_like_those_of_the_data_set():
+    X, y = shrinking.make_images("test")
+    assert X.shape == (500, 784)
+    assert X.dtype == "float32"
+    assert 0 <= X.min() < X.max() <= 1
+    assert set(y) == set(range(10))
 
 
 def test_scripts_are_found():
@@ -123,11 +134,10 @@ def test_committed_notebook_has_its_outputs():
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     counts = [cell.execution_count for cell in code_cells(notebook)]
     assert counts == list(range(1, len(counts) + 1)), "Run: python tests/test_examples.py"
-    assert "full mode" in streams(notebook, "stdout")
     assert streams(notebook, "stderr") == ""
-    outputs = str([cell.outputs for cell in code_cells(notebook)])
-    assert not re.search(r"/(home|root|tmp|Users)/", outputs)
-    assert str(EXAMPLES.parent) not in outputs
+    assert FULL_SHAPES in outputs(notebook)
+    assert not re.search(r"/(home|root|tmp|Users)/", outputs(notebook))
+    assert str(EXAMPLES.parent) not in outputs(notebook)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from sklearn.metrics import pairwise_distances_argmin
 from sk_autoencoder import AutoencoderOutlierDetector, AutoencoderTransformer
+from sk_autoencoder import VariationalAutoencoderTransformer
 
 if {set_by_torch}:
     torch.set_num_threads(2)
@@ -22,7 +23,7 @@ assert torch.get_num_threads() == 2
 X = np.random.RandomState(0).standard_normal((1500, 40))
 params = dict(hidden_layer_sizes=(64,), max_epochs=1, random_state=0)
 autoencoder = AutoencoderTransformer(8, **params, nested=True).fit(X)
-variational = AutoencoderTransformer(8, **params, variational=True).fit(X)
+variational = VariationalAutoencoderTransformer(8, **params).fit(X)
 detector = AutoencoderOutlierDetector(AutoencoderTransformer(8, **params)).fit(X)
 
 
@@ -69,7 +70,7 @@ OTHERS = {
     "transform many rows": "autoencoder.transform(np.tile(X, (20, 1)))",
     "predict many rows": "detector.predict(X)",
     "fit": "AutoencoderTransformer(8, **params).fit(X)",
-    "fit, variational": "AutoencoderTransformer(8, **params, variational=True).fit(X)",
+    "fit, variational": "VariationalAutoencoderTransformer(8, **params).fit(X)",
     "partial_fit": "autoencoder.partial_fit(X)",
     "fit of a detector": "AutoencoderOutlierDetector(detector.autoencoder).fit(X)",
 }

@@ -1,4 +1,4 @@
-"""Rows with gaps: their axes and their filling."""
+"""Rows with gaps: their axes and their imputation."""
 
 import numpy as np
 import pytest
@@ -21,16 +21,18 @@ def fit(X, n_axes=2, weight=None):
     return fit_axes(X, np.arange(len(X)), n_axes, np.random.RandomState(0), weight)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("shape", [(300, 8), (40, 90), (20, 12)])
 def test_nothing_missing_is_pca(shape):
     X = low_rank(*shape, rank=4, noise=0.3)
-    axes, filling = fit(X, 3)
+    axes, imputation = fit(X, 3)
     pca = PCA(3, svd_solver="full").fit(X)
     np.testing.assert_allclose(axes.mean, pca.mean_, atol=1e-8)
     np.testing.assert_allclose(axes.components, pca.components_, atol=1e-8)
-    np.testing.assert_array_equal(filling.fill(X), X)
+    np.testing.assert_array_equal(imputation.impute(X), X)
 
 
+@pytest.mark.quick
 def test_equal_weights_and_nothing_missing_is_pca():
     X = low_rank(rank=4, noise=0.3)
     axes, _ = fit(X, 3, np.full(len(X), 2.5))
@@ -44,8 +46,8 @@ def test_equal_weights_and_nothing_missing_is_pca():
 def test_what_is_of_low_rank_is_recovered(n_features):
     X = low_rank(3000, n_features)
     gappy = with_gaps(X)
-    axes, filling = fit(gappy)
-    filled = filling.fill(gappy)
+    axes, imputation = fit(gappy)
+    filled = imputation.impute(gappy)
     gaps = np.isnan(gappy)
     assert np.square(filled - X)[gaps].mean() < 0.02 * X.var()
     np.testing.assert_array_equal(filled[~gaps], X[~gaps])
@@ -55,6 +57,7 @@ def test_what_is_of_low_rank_is_recovered(n_features):
     assert axes.total_variance == pytest.approx(X.var(axis=0).sum(), rel=0.02)
 
 
+@pytest.mark.quick
 def test_variances_are_those_of_whole_rows():
     X = low_rank(4000, rank=3, noise=1.0)
     axes, _ = fit(with_gaps(X, 0.3), 3)
@@ -62,17 +65,18 @@ def test_variances_are_those_of_whole_rows():
     np.testing.assert_allclose(axes.explained_variance, expected.explained_variance, rtol=0.05)
 
 
+@pytest.mark.quick
 def test_compensation_brings_the_projection_to_the_expectation():
     X = with_gaps(low_rank(rank=4, noise=0.5))
-    axes, filling = fit(X, 2)
-    gaps, expected = np.isnan(X), filling.fill(X)
+    axes, imputation = fit(X, 2)
+    gaps, expected = np.isnan(X), imputation.impute(X)
 
     def distance(filled):
         centred = filled - axes.mean
         projected = centred @ axes.components.T @ axes.components + axes.mean
         return np.square(projected - expected)[gaps].mean()
 
-    compensated = filling.fill(X, axes.components)
+    compensated = imputation.impute(X, axes.components)
     np.testing.assert_array_equal(compensated[~gaps], X[~gaps])
     assert distance(compensated) < 0.7 * distance(expected)
 
@@ -91,12 +95,12 @@ def test_a_row_does_not_depend_on_the_rows_beside_it(rows, columns, share, seed,
     gappy = with_gaps(X, share, seed)
     gappy[0] = X[0]
     before = gappy.copy()
-    axes, filling = fit(gappy, 1)
+    axes, imputation = fit(gappy, 1)
     components = axes.components if compensate else None
-    whole = filling.fill(gappy, components)
+    whole = imputation.impute(gappy, components)
     some = np.random.RandomState(seed).permutation(rows)[: rows // 2]
     np.testing.assert_allclose(
-        filling.fill(gappy[some], components), whole[some], rtol=1e-7, atol=1e-9 * size
+        imputation.impute(gappy[some], components), whole[some], rtol=1e-7, atol=1e-9 * size
     )
     np.testing.assert_array_equal(gappy, before)
     assert np.isfinite(whole).all()
@@ -105,14 +109,15 @@ def test_a_row_does_not_depend_on_the_rows_beside_it(rows, columns, share, seed,
 def test_a_row_without_a_cell_is_the_mean_and_carries_nothing():
     X = with_gaps(low_rank(noise=0.3))
     empty = np.full((5, X.shape[1]), np.nan)
-    axes, filling = fit(X)
+    axes, imputation = fit(X)
     more, _ = fit(np.vstack([X, empty]))
     np.testing.assert_allclose(more.components, axes.components, atol=1e-10)
     np.testing.assert_allclose(
-        filling.fill(empty, axes.components), np.tile(axes.mean, (5, 1)), rtol=1e-12
+        imputation.impute(empty, axes.components), np.tile(axes.mean, (5, 1)), rtol=1e-12
     )
 
 
+@pytest.mark.quick
 def test_a_column_without_a_cell_is_an_error():
     X = low_rank()
     X[:, [3, 7]] = np.nan
@@ -124,24 +129,25 @@ def test_a_constant_column_stays_constant():
     X = low_rank(noise=0.3)
     X[:, 4] = 7.0
     gappy = with_gaps(X)
-    _, filling = fit(gappy)
-    np.testing.assert_array_equal(filling.fill(gappy)[:, 4], 7.0)
+    _, imputation = fit(gappy)
+    np.testing.assert_array_equal(imputation.impute(gappy)[:, 4], 7.0)
 
 
 def test_a_single_extreme_cell_does_not_carry_the_others_away():
     X = low_rank(rank=1, noise=0.3)
-    _, filling = fit(X, 1)
+    _, imputation = fit(X, 1)
     row = X[:1].copy()
     row[0, :2] = np.nan, 1e6
-    assert X[:, 0].min() < filling.fill(row)[0, 0] < X[:, 0].max()
+    assert X[:, 0].min() < imputation.impute(row)[0, 0] < X[:, 0].max()
 
 
+@pytest.mark.quick
 def test_no_gap_is_filled_beyond_the_range_of_the_training_rows():
     X = with_gaps(low_rank(rank=1, noise=0.1))
-    _, filling = fit(X, 1)
+    _, imputation = fit(X, 1)
     row = np.full((1, X.shape[1]), np.nan)
     row[0, 1] = 1e6
-    filled = filling.fill(row)[0, 2:]
+    filled = imputation.impute(row)[0, 2:]
     lowest, highest = np.nanmin(X, axis=0)[2:], np.nanmax(X, axis=0)[2:]
     assert ((filled == lowest) | (filled == highest)).all()
 
@@ -150,12 +156,13 @@ def test_a_weight_of_zero_leaves_a_row_out():
     X = with_gaps(low_rank(noise=0.3))
     weight = np.r_[np.ones(300), np.zeros(100)]
     X[300:] *= 50
-    axes, filling = fit(X, weight=weight)
-    alone, filling_alone = fit(X[:300])
+    axes, imputation = fit(X, weight=weight)
+    alone, imputation_alone = fit(X[:300])
     np.testing.assert_allclose(axes.components, alone.components, atol=1e-10)
-    np.testing.assert_allclose(filling.fill(X), filling_alone.fill(X), rtol=1e-10)
+    np.testing.assert_allclose(imputation.impute(X), imputation_alone.impute(X), rtol=1e-10)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("share", "tolerance"), [(0.0, 1e-8), (0.2, 0.02)])
 def test_a_weight_counts_as_often_as_it_says(share, tolerance):
     X = np.vstack([low_rank(400, noise=0.3), low_rank(400, noise=0.3, seed=3)])
@@ -172,9 +179,9 @@ def test_a_weight_counts_as_often_as_it_says(share, tolerance):
 
 def test_a_second_fit_gives_what_the_first_gave():
     X = with_gaps(low_rank(noise=0.3))
-    (first, filling), (second, again) = fit(X), fit(X)
+    (first, imputation), (second, again) = fit(X), fit(X)
     np.testing.assert_array_equal(first.components, second.components)
-    np.testing.assert_array_equal(filling.fill(X), again.fill(X))
+    np.testing.assert_array_equal(imputation.impute(X), again.impute(X))
 
 
 def test_only_the_rows_asked_for_are_read():
@@ -187,15 +194,15 @@ def test_only_the_rows_asked_for_are_read():
 
 def test_float32_stays_float32():
     X = with_gaps(low_rank(noise=0.3)).astype(np.float32)
-    axes, filling = fit(X)
-    assert filling.fill(X, axes.components).dtype == np.float32
+    axes, imputation = fit(X)
+    assert imputation.impute(X, axes.components).dtype == np.float32
     assert axes.components.dtype == np.float64
 
 
 def test_a_column_without_a_cell_in_some_rows_stays_in_the_middle_of_its_range():
     X = with_gaps(low_rank())
     X[:-2, 3], X[-2:, 3] = np.nan, [1.0, 4.0]
-    axes, filling = fit_axes(X, np.arange(len(X) - 2), 3, np.random.RandomState(0))
+    axes, imputation = fit_axes(X, np.arange(len(X) - 2), 3, np.random.RandomState(0))
     assert axes.mean[3] == 2.5
     np.testing.assert_allclose(axes.components[:, 3], 0, atol=1e-12)
-    np.testing.assert_allclose(filling.fill(X[:5])[:, 3], 2.5)
+    np.testing.assert_allclose(imputation.impute(X[:5])[:, 3], 2.5)

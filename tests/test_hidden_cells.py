@@ -4,16 +4,15 @@ import numpy as np
 import pytest
 from gaps import with_gaps
 from scipy import sparse
+from seams import corruptor_of, data_of, rows_of
 from sklearn.datasets import make_s_curve
 from sklearn.model_selection import train_test_split
 from skorch.callbacks import Callback
 
 from sk_autoencoder import AutoencoderTransformer
 from sk_autoencoder._training import masking as _hidden_cells
-from sk_autoencoder._training import procedure as _training
-from sk_autoencoder._training.corruption import Noise
-from sk_autoencoder._training.masking import MOST_EMPHASIS, HiddenCells, hidden_cells
-from sk_autoencoder._validation import Data
+from sk_autoencoder._training.corruption import Clean, Noise
+from sk_autoencoder._training.masking import MAX_EMPHASIS, MaskedCells, make_masks
 
 
 @pytest.fixture(scope="module")
@@ -23,13 +22,14 @@ def X():
 
 def batch_of(autoencoder, gappy, *, fixed=True):
     """Input in the units of X, target and emphasis of all rows."""
-    data = Data(gappy, gappy, None, gaps=True)
-    rows = _training._rows(autoencoder, data, np.arange(len(gappy)), fixed=fixed)
+    data = data_of(gappy, has_missing=True)
+    rows = rows_of(autoencoder, data, fixed=fixed)
     ((t, target),) = rows.batches(np.arange(len(gappy)), 1)
-    x = autoencoder._coordinates.inverse(t.double()).numpy()
+    x = autoencoder.model_.frame.inverse(t.double()).numpy()
     return x, target.rows.numpy() + autoencoder.mean_, target.emphasis.numpy()
 
 
+@pytest.mark.quick
 def test_cells_are_hidden_as_other_rows_have_gaps(quick, X):
     gappy = X.copy()
     gappy[::2, :2] = np.nan  # together, in half of the rows
@@ -52,32 +52,33 @@ def test_training_rows_are_hidden_anew_in_each_pass_and_others_alike(quick, X):
     assert not np.allclose(first, again)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("share", "of_hidden"), [(0.01, 0.05), (0.1, 0.5), (0.3, 0.5), (0.8, 0.5)])
 def test_hidden_cells_are_half_of_the_loss_unless_they_are_few(share, of_hidden):
     X = with_gaps(np.zeros((4000, 10)), share)
-    hides = hidden_cells(Data(X, X, None, gaps=True), np.arange(4000), np.random.RandomState(0))
+    hides = make_masks(data_of(X, has_missing=True), np.random.RandomState(0))
     found = hides.patterns.mean() / 2  # in half of the rows
-    assert found * hides.hidden == pytest.approx(of_hidden, rel=0.1)
-    assert found * hides.hidden + (1 - found) * hides.shown == pytest.approx(1)
-    assert hides.hidden <= MOST_EMPHASIS
+    assert found * hides.masked == pytest.approx(of_hidden, rel=0.1)
+    assert found * hides.masked + (1 - found) * hides.shown == pytest.approx(1)
+    assert hides.masked <= MAX_EMPHASIS
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("loss", ["squared_error", "huber"])
 def test_the_net_at_its_start_and_its_yardstick_lose_the_same(quick, X, loss):
     gappy = with_gaps(X, 0.2)
     autoencoder = quick(loss=loss, max_epochs=0, early_stopping=False).fit(gappy)
-    rows = _training._rows(
-        autoencoder, Data(gappy, gappy, None, gaps=True), np.arange(len(X)), fixed=True
-    )
-    autoencoder.net_.module_.float()
+    rows = rows_of(autoencoder, data_of(gappy, has_missing=True), fixed=True)
+    autoencoder.net_.prepare_for_training()
     assert autoencoder.net_.loss(rows) == pytest.approx(autoencoder.history_["train_loss"][0])
 
 
+@pytest.mark.quick
 def test_no_row_loses_all_of_its_cells(quick, X):
     gappy = with_gaps(X, 0.4)
     gappy[:100] = np.nan
     autoencoder = quick(max_epochs=1, early_stopping=False).fit(gappy)
-    assert not autoencoder._noise.patterns.all(axis=1).any()
+    assert not corruptor_of(autoencoder).patterns.all(axis=1).any()
     known = ~np.isnan(gappy)
     for _ in range(5):
         _, _, emphasis = batch_of(autoencoder, gappy, fixed=False)
@@ -89,22 +90,22 @@ def test_no_row_loses_all_of_its_cells(quick, X):
 def test_nothing_is_hidden_where_the_training_rows_have_no_gaps(quick, X):
     rows = X.copy()
     rows[3, 2] = np.nan
-    data = Data(rows, rows, None, gaps=True)
-    assert hidden_cells(data, np.arange(4, 100), np.random.RandomState(0)) is None
-    assert quick(max_epochs=0).fit(X)._noise is None
+    data = data_of(rows, has_missing=True).take(np.arange(4, 100))
+    assert not make_masks(data, np.random.RandomState(0)).changes_rows
+    assert not corruptor_of(quick(max_epochs=0).fit(X)).changes_rows
 
 
 def test_a_corruption_asked_for_takes_the_place_of_hidden_cells(quick, X):
     gappy = with_gaps(X, 0.2)
-    assert isinstance(quick(max_epochs=0).fit(gappy)._noise, HiddenCells)
-    assert isinstance(quick(max_epochs=0, corruption="swap").fit(gappy)._noise, Noise)
+    assert isinstance(corruptor_of(quick(max_epochs=0).fit(gappy)), MaskedCells)
+    assert isinstance(corruptor_of(quick(max_epochs=0, corruption="swap").fit(gappy)), Noise)
 
 
 def test_cells_are_hidden_once_gaps_come(quick, X):
     autoencoder = quick().partial_fit(X)
-    assert autoencoder._noise is None
+    assert not corruptor_of(autoencoder).changes_rows
     autoencoder.partial_fit(with_gaps(X, 0.2))
-    assert isinstance(autoencoder._noise, HiddenCells)
+    assert isinstance(corruptor_of(autoencoder), MaskedCells)
 
 
 class Stop(Callback):
@@ -121,20 +122,20 @@ def test_an_interrupted_step_with_gaps_leaves_a_net_for_rows_without(quick, X):
     gappy = with_gaps(X, 0.2)
     with pytest.raises(KeyboardInterrupt):
         autoencoder.partial_fit(gappy)
-    assert autoencoder._noise is None
-    assert not autoencoder.net_.criterion_.gaps
+    assert not corruptor_of(autoencoder).changes_rows
+    assert not autoencoder.net_.error.takes_missing
     np.testing.assert_array_equal(autoencoder.transform(X), codes)
     autoencoder.set_params(callbacks=None).partial_fit(gappy)
-    assert isinstance(autoencoder._noise, HiddenCells)
+    assert isinstance(corruptor_of(autoencoder), MaskedCells)
 
 
 def test_later_gaps_are_hidden_as_they_are(quick, X):
     autoencoder = quick().partial_fit(with_gaps(X, 0.05))
-    draws = autoencoder._noise.draws
+    seed = corruptor_of(autoencoder).draws.seed
     autoencoder.partial_fit(with_gaps(X, 0.5))
-    assert autoencoder._noise.patterns.mean() == pytest.approx(0.5, abs=0.05)
+    assert corruptor_of(autoencoder).patterns.mean() == pytest.approx(0.5, abs=0.05)
     autoencoder.partial_fit(X)
-    assert autoencoder._noise.draws is draws
+    assert corruptor_of(autoencoder).draws.seed == seed
 
 
 @pytest.mark.parametrize("warm_start", [True, False])
@@ -158,7 +159,7 @@ def test_hidden_cells_teach_a_net_to_fill_gaps(monkeypatch):
         return np.square(model.reconstruct(gappy) - test)[np.isnan(gappy)].mean()
 
     hiding, start = error(max_epochs=20), error(max_epochs=0)
-    monkeypatch.setattr(_hidden_cells, "hidden_cells", lambda *_: None)
+    monkeypatch.setattr(_hidden_cells, "make_masks", lambda *_: Clean())
     assert hiding < 0.8 * min(start, error(max_epochs=20))
 
 

@@ -41,6 +41,7 @@ def test_the_quick_estimator_of_these_tests_is_not_pca(quick, X, seed):
     assert autoencoder.score(X) > PCA(2).fit(X).explained_variance_ratio_.sum()
 
 
+@pytest.mark.quick
 def test_history_has_a_row_an_epoch_and_one_for_the_start(quick, X):
     history = quick(max_epochs=4).fit(X).history_
     assert isinstance(history, pd.DataFrame)
@@ -54,6 +55,7 @@ def test_history_without_early_stopping_has_no_validation_loss(quick, X):
     assert list(history.columns) == ["epoch", "train_loss", "dur"]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("params", [{}, {"linear_shortcut": False}])
 def test_row_zero_is_the_loss_of_pca_in_the_units_of_the_data(quick, X, params):
     X = 20 * X
@@ -63,6 +65,7 @@ def test_row_zero_is_the_loss_of_pca_in_the_units_of_the_data(quick, X, params):
     assert history["train_loss"][0] == pytest.approx(loss, rel=1e-9)
 
 
+@pytest.mark.quick
 def test_losses_are_in_the_units_of_the_data(quick, X):
     X = 20 * X
     autoencoder = quick(early_stopping=False, max_epochs=30, average=False).fit(X)
@@ -84,12 +87,14 @@ def test_n_iter_counts_the_epochs(quick, X, max_epochs):
     assert autoencoder.n_iter_ == max_epochs == len(autoencoder.history_) - 1
 
 
+@pytest.mark.quick
 def test_best_epoch_is_the_one_with_the_least_validation_loss(quick, X):
     autoencoder = quick(**WAVERING).fit(X)
     assert autoencoder.best_epoch_ == autoencoder.history_["valid_loss"].idxmin()
     assert 0 < autoencoder.best_epoch_ < 20
 
 
+@pytest.mark.quick
 def test_the_weights_kept_are_those_of_the_best_epoch(quick, X):
     weights = Weights()
     autoencoder = quick(**WAVERING, callbacks=[weights]).fit(X.astype(np.float32))
@@ -97,6 +102,7 @@ def test_the_weights_kept_are_those_of_the_best_epoch(quick, X):
     assert torch.equal(weights_of(autoencoder), weights.after[autoencoder.best_epoch_])
 
 
+@pytest.mark.quick
 def test_a_refit_takes_all_rows_in_and_tells_of_the_training_before(quick, X):
     # A rate at which two trainings end alike.
     params = WAVERING | {"lr": 0.02, "random_state": 1}
@@ -119,6 +125,7 @@ def test_small_tables_are_refitted_unless_told_otherwise(quick, X):
     assert np.abs(codes["auto"] - codes[False]).max() > 1e-6
 
 
+@pytest.mark.quick
 def test_without_early_stopping_the_last_weights_are_kept(quick, X):
     weights = Weights()
     autoencoder = quick(**WAVERING, early_stopping=False, callbacks=[weights])
@@ -127,6 +134,7 @@ def test_without_early_stopping_the_last_weights_are_kept(quick, X):
     assert torch.equal(weights_of(autoencoder), weights.after[20])
 
 
+@pytest.mark.quick
 def test_training_stops_after_n_iter_no_change_epochs_without_a_better_one(quick, X):
     autoencoder = quick(max_epochs=50, lr=0.2, n_iter_no_change=3).fit(X)
     loss = autoencoder.history_["valid_loss"]
@@ -155,6 +163,7 @@ def test_scores_are_none_without_validation_rows(quick, X):
     assert autoencoder.pca_validation_score_ is None
 
 
+@pytest.mark.quick
 def test_verbose_prints_the_table_of_skorch(quick, X, capsys):
     quick(verbose=1, refit=False).fit(X)
     header, rule, *lines = capsys.readouterr().out.splitlines()

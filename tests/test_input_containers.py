@@ -56,6 +56,7 @@ def test_every_container_gives_the_same_codes(smooth, X, container):
     )
 
 
+@pytest.mark.quick
 @pytest.mark.filterwarnings("ignore:X (does not have valid|has) feature names:UserWarning")
 @pytest.mark.parametrize("container", CONTAINERS.values(), ids=CONTAINERS)
 def test_every_container_is_taken_by_partial_fit_and_the_errors(smooth, X, container):
@@ -108,7 +109,7 @@ def test_rows_that_are_not_kept_in_memory_train_alike(smooth, X, monkeypatch):
 def test_blocks_of_few_rows_give_what_one_block_gives(smooth, X, monkeypatch):
     whole = smooth().fit(X)
     errors = whole.reconstruction_error(X)
-    monkeypatch.setattr("sk_autoencoder._training.batches.BLOCK_ROWS", 7)
+    monkeypatch.setattr("sk_autoencoder._utils.blocks.BLOCK_ROWS", 7)
     monkeypatch.setattr("sk_autoencoder._pca.centred_rows.BLOCK_BYTES", 8 * 6 * 7)
     np.testing.assert_allclose(whole.reconstruction_error(X), errors, rtol=1e-10)
     np.testing.assert_allclose(smooth().fit(X).transform(X), whole.transform(X), atol=1e-5)

@@ -32,6 +32,7 @@ def pca_of(X, n_components=2):
     return pca.inverse_transform(pca.transform(X))
 
 
+@pytest.mark.quick
 def test_dropout_zeroes_its_share_in_training_and_keeps_the_mean():
     dropout, x = Dropout(0.25, torch.Generator().manual_seed(0)), torch.ones(200, 100)
     out = dropout(x)
@@ -48,6 +49,7 @@ def test_hidden_units_are_dropped_and_normalized_and_no_others():
     assert [part.normalized_shape for part in module.decoder[1::4]] == [(16,), (32,)]
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", NORMALIZATIONS)
 def test_what_is_normalized_has_no_offset_and_a_unit_of_its_own(name):
     module = make(normalization=name)
@@ -62,6 +64,7 @@ def test_what_is_normalized_has_no_offset_and_a_unit_of_its_own(name):
     )
 
 
+@pytest.mark.quick
 def test_the_tied_decoder_is_the_transpose_of_the_encoder():
     module = make(tied_weights=True, linear_shortcut=False)
     weights = [layer.weight for layer in module.encoder[::2]]
@@ -73,6 +76,7 @@ def test_the_tied_decoder_is_the_transpose_of_the_encoder():
     torch.testing.assert_close(module.decoder[0](hidden), expected)
 
 
+@pytest.mark.quick
 def test_weights_stay_tied_through_training_copies_and_pickles(quick, X):
     fitted = quick(tied_weights=True, early_stopping=False).fit(X)
     for autoencoder in (fitted, copy.deepcopy(fitted), pickle.loads(pickle.dumps(fitted))):
@@ -88,6 +92,7 @@ def test_weights_stay_tied_through_training_copies_and_pickles(quick, X):
     assert n_tied < 0.6 * n_free
 
 
+@pytest.mark.quick
 @EACH
 @pytest.mark.parametrize("activation", ["silu", "sigmoid", "softplus"])
 def test_the_start_is_pca_with_any_layers(quick, X, params, activation):
@@ -186,6 +191,7 @@ def test_batch_normalization_refuses_a_row_that_is_alone(quick, X):
         autoencoder.partial_fit(X[:1])
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_blocks_are_the_layers_with_what_is_behind_them(activation):
     for tied in (True, False):

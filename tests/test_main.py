@@ -68,6 +68,7 @@ def rows_of(out):
     return [cells for cells in lines if cells and cells[0].isdigit()]
 
 
+@pytest.mark.quick
 def test_prints_the_table(data, capsys):
     assert run(data, "--n-components", 1, 3, "--max-epochs", 1, "--test-size", "0.3") == 0
 
@@ -146,6 +147,7 @@ def test_fashion_mnist_takes_both_parts(monkeypatch, capsys):
     )
 
 
+@pytest.mark.quick
 def test_nothing_is_written_unasked(data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run(data, *FAST) == 0
@@ -171,6 +173,7 @@ def test_writes_all_that_is_asked_for(data, frame, tmp_path, capsys, suffix):
     assert sorted(os.listdir(tmp_path)) == sorted(["data.csv", "r.svg", table.name, "m.joblib"])
 
 
+@pytest.mark.quick
 def test_a_standardized_model_is_saved_with_its_scaler(data, frame, tmp_path, capsys):
     model = tmp_path / "model.joblib"
     assert run(data, *FAST, "--standardize", "--save", model) == 0
@@ -206,6 +209,7 @@ def test_no_progress_bar_without_rich(data, capsys, monkeypatch):
     assert "AutoencoderTransformer - fit" not in capsys.readouterr().out
 
 
+@pytest.mark.quick
 def test_version(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
@@ -236,6 +240,7 @@ def test_parsing_loads_neither_torch_nor_numpy():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("args", "match"),
     [
@@ -300,6 +305,7 @@ def test_no_command(capsys, args, match):
     assert "invalid choice" not in err
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("option", ["-h", "--help", "--he"])
 def test_help_comes_without_a_command(capsys, option):
     with pytest.raises(SystemExit, match="0"):
@@ -334,6 +340,7 @@ def test_a_fit_that_diverges(data, monkeypatch, capsys):
     assert "error: The fit diverged. Lower lr.\n" in error_of(capsys, data)
 
 
+@pytest.mark.quick
 def test_interrupt(data, tmp_path, monkeypatch, capsys):
     def run_comparison(*args, **kwargs):
         raise KeyboardInterrupt
@@ -389,6 +396,7 @@ def test_missing_cells_are_told_of(frame, tmp_path, capsys, suffix):
     assert np.isfinite(joblib.load(model).transform(rows)).all()
 
 
+@pytest.mark.quick
 def test_columns_that_are_not_numeric_are_left_out(frame, tmp_path, capsys):
     path = tmp_path / "t.csv"
     frame.assign(kind=["u", "v"] * 60, id=[f"r{i}" for i in range(120)])[

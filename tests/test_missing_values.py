@@ -58,6 +58,7 @@ def test_the_loss_is_that_of_the_known_cells_half_of_it_of_those_hidden(digits):
     assert loss == pytest.approx((of_hidden + of_others) / 2, rel=0.1)
 
 
+@pytest.mark.quick
 def test_a_gap_in_the_target_moves_nothing(digits):
     """Cells of a row that are unknown have no loss, so that a row without any trains nothing."""
     train, _, _ = digits
@@ -88,6 +89,7 @@ def test_known_cells_count_whatever_the_others_are(digits, fitted):
     np.testing.assert_allclose(fitted.transform(gappy[:7]), codes, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.quick
 def test_a_row_of_gaps_is_filled_with_the_mean_where_the_net_is_pca(digits):
     train, _, _ = digits
     model = AutoencoderTransformer(5, max_epochs=0).fit(train)
@@ -106,13 +108,14 @@ def test_the_dtype_and_the_callers_array_stay(digits, dtype):
     np.testing.assert_array_equal(train, before)
 
 
+@pytest.mark.quick
 def test_without_gaps_nothing_changes(digits):
     _, gappy, X = digits
     plain = AutoencoderTransformer(5, max_epochs=3, random_state=0).fit(X)
     codes = plain.transform(X)
     plain.transform(gappy)
     np.testing.assert_array_equal(plain.transform(X), codes)
-    assert plain.net_.criterion_.output is None  # the quick loss, in coordinates
+    assert plain.net_.error.target_is_input  # the quick loss, in coordinates
 
 
 def test_gaps_may_come_after_a_fit_without(digits):
@@ -126,6 +129,7 @@ def test_gaps_may_come_after_a_fit_without(digits):
     assert model.score(gappy) > before - 0.05
 
 
+@pytest.mark.quick
 def test_a_feature_without_any_known_cell_is_named(digits):
     train = digits[0].copy()
     train[:, 3] = np.nan
@@ -133,6 +137,7 @@ def test_a_feature_without_any_known_cell_is_named(digits):
         AutoencoderTransformer(5).fit(train)
 
 
+@pytest.mark.quick
 def test_infinity_is_still_refused(digits):
     train = digits[0].copy()
     train[0, 0] = np.inf
@@ -156,6 +161,7 @@ def test_gaps_go_with_other_options(digits, params):
     assert filled_in_error(model, gappy, X) < np.square(X - model.mean_)[np.isnan(gappy)].mean()
 
 
+@pytest.mark.quick
 def test_weights_count(digits):
     train, _, _ = digits
     weight = np.where(train[:, 0] > np.nanmedian(train[:, 0]), 3.0, 0.5)
@@ -204,6 +210,7 @@ def test_a_constant_feature_takes_no_part_of_the_variance_where_its_cells_are_mi
     np.testing.assert_allclose(variance, without.explained_variance_, rtol=0.01)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("value", [0.0, 0.1, 1.0, 1e6])
 @pytest.mark.parametrize("n_features", [3, 80])
 def test_constant_rows_with_missing_values_have_no_variance(value, n_features):

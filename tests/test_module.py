@@ -8,6 +8,8 @@ from torch import nn
 from sk_autoencoder._nn.layers import ACTIVATIONS
 from sk_autoencoder._nn.stack import StackedAutoencoder, auto_hidden_layer_sizes
 
+pytestmark = pytest.mark.quick
+
 
 def weights_of(module):
     return [value.clone() for value in module.state_dict().values()]

@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 
 from sk_autoencoder import AutoencoderTransformer
-from sk_autoencoder._nn.bottlenecks import Prefixes, validated_sizes
+from sk_autoencoder._nn.bottlenecks import NestedDropout, validated_sizes
 from sk_autoencoder._training import selection as _evidence
 
 K = 8
@@ -124,11 +124,12 @@ def test_the_ratios_of_a_fit_that_falls_back_to_pca_are_those_of_pca(n_component
     np.testing.assert_allclose(np.cumsum(model.explained_variance_ratio_), explained)
 
 
+@pytest.mark.quick
 def test_the_number_of_components_stays_in_later_steps(digits):
     train, _ = digits
     model = AutoencoderTransformer(0.7, nested=True, random_state=0).partial_fit(train)
     n_components = model.n_components_
-    assert n_components < model._width
+    assert n_components < model.model_.width
     for rows in np.array_split(train, 6):
         model.partial_fit(rows)
         assert model.n_components_ == len(model.explained_variance_ratio_) == n_components
@@ -138,7 +139,7 @@ def test_the_number_of_components_stays_in_later_steps(digits):
 def test_components_are_those_of_the_code_that_is_given(digits):
     train, _ = digits
     model = AutoencoderTransformer(0.7, nested=True, max_epochs=10, random_state=0).fit(train)
-    assert model.n_components_ < model._width
+    assert model.n_components_ < model.model_.width
     z, step = model.transform(model.mean_[None]), 1e-4 * np.eye(model.n_components_)
     slopes = (model.inverse_transform(z + step) - model.inverse_transform(z - step)) / 2e-4
     np.testing.assert_allclose(model.components_, slopes, atol=1e-6)
@@ -173,6 +174,7 @@ def test_a_share_that_cannot_be_reached_takes_all_components(digits):
     assert model.n_components_ >= PCA(0.99).fit(train).n_components_
 
 
+@pytest.mark.quick
 def test_row_zero_of_the_history_is_the_mean_of_pca_at_the_validated_sizes(digits):
     train, _ = digits
     model = AutoencoderTransformer(K, nested=True, max_epochs=1, early_stopping=False).fit(train)
@@ -193,6 +195,7 @@ def test_it_is_repeatable_and_survives_a_pickle(nested, digits):
     assert copy.partial_fit(train).n_iter_ == 1
 
 
+@pytest.mark.quick
 def test_noise_cannot_make_a_nested_fit_worse_than_pca():
     X = np.random.RandomState(0).normal(size=(200, 10))
     model = AutoencoderTransformer(3, nested=True, max_epochs=20, random_state=0).fit(X)
@@ -201,6 +204,7 @@ def test_noise_cannot_make_a_nested_fit_worse_than_pca():
         PCA(3).fit_transform(X)))  # fmt: skip
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("k", "sizes"), [(1, (1,)), (2, (1, 2)), (6, (1, 2, 4, 6)), (8, (1, 2, 4, 8))]
 )
@@ -208,8 +212,9 @@ def test_powers_of_two_and_the_whole_are_validated(k, sizes):
     assert validated_sizes(k) == sizes
 
 
+@pytest.mark.quick
 def test_most_codes_are_whole_and_every_size_is_drawn():
-    z = Prefixes(K, torch.Generator().manual_seed(0)).shorten(torch.ones(10_000, K))
+    z = NestedDropout(K, torch.Generator().manual_seed(0)).shorten(torch.ones(10_000, K))
     counts = np.bincount(z.sum(dim=1).int().numpy(), minlength=K + 1) / 10_000
     assert counts[0] == 0
     assert (counts[1:] > 0.02).all()

@@ -20,7 +20,10 @@ from sklearn.metrics import (
 from sklearn.model_selection import GridSearchCV
 from torch.nn import functional
 
-from sk_autoencoder._nn.losses import OBJECTIVES, Criterion, Target, find_objective
+from sk_autoencoder._nn.batch import Target
+from sk_autoencoder._nn.frames import Frame
+from sk_autoencoder._nn.losses import LOSSES, find_loss
+from sk_autoencoder._training.errors import FrameError
 
 ON_ALL_NUMBERS = ("squared_error", "absolute_error", "huber")
 # Of a mean that a loss with an output activation can take.
@@ -67,7 +70,7 @@ class Pinball:
         return torch.maximum(self.quantile * error, (self.quantile - 1) * error)
 
 
-OWN_TOO = {loss: loss for loss in OBJECTIVES} | {"function": cubed_error, "object": Pinball(0.3)}
+OWN_TOO = {loss: loss for loss in LOSSES} | {"function": cubed_error, "object": Pinball(0.3)}
 
 
 @pytest.fixture
@@ -87,10 +90,11 @@ def reference(loss, X, reconstruction):
     return REFERENCES[loss](X, reconstruction)
 
 
-@pytest.mark.parametrize("loss", OBJECTIVES)
+@pytest.mark.quick
+@pytest.mark.parametrize("loss", LOSSES)
 def test_the_loss_of_cells_is_that_of_scikit_learn_and_torch(data, X, loss):
     X = of(data, X, loss)
-    objective = find_objective(loss)
+    objective = find_loss(loss)
     output = np.random.RandomState(1).standard_normal(X.shape)
     cells = objective.cells(torch.from_numpy(output), torch.from_numpy(X))
     back = output
@@ -103,7 +107,7 @@ def test_the_loss_of_cells_is_that_of_scikit_learn_and_torch(data, X, loss):
 
 @pytest.mark.parametrize("loss", WITH_A_LINK)
 def test_a_link_and_its_inverse_cancel(loss):
-    link = find_objective(loss).link
+    link = find_loss(loss).link
     mean = np.linspace(0.01, 0.99, 50)
     back = link.activation(torch.from_numpy(link.inverse(mean))).numpy()
     np.testing.assert_allclose(back, mean, rtol=1e-12)
@@ -112,7 +116,8 @@ def test_a_link_and_its_inverse_cancel(loss):
     assert np.isfinite(link.inverse(np.array([0.0, 1.0, -0.3, 1.3]))).all()
 
 
-@pytest.mark.parametrize("loss", OBJECTIVES)
+@pytest.mark.quick
+@pytest.mark.parametrize("loss", LOSSES)
 def test_history_and_the_kept_loss_are_means_over_the_cells_in_units_of_x(quick, data, X, loss):
     X = 3 * X if loss in ON_ALL_NUMBERS else of(data, X, loss)
     autoencoder = quick(loss=loss, early_stopping=False, max_epochs=10, average=False).fit(X)
@@ -127,7 +132,7 @@ def test_history_and_the_kept_loss_are_means_over_the_cells_in_units_of_x(quick,
     assert at_the_end == pytest.approx(losses.iloc[-1], rel=0.05)
 
 
-@pytest.mark.parametrize("loss", OBJECTIVES)
+@pytest.mark.parametrize("loss", LOSSES)
 def test_the_best_validation_loss_is_that_of_the_weights_kept(quick, data, X, loss, monkeypatch):
     X = of(data, X, loss)
     seen = []
@@ -149,7 +154,7 @@ def test_the_best_validation_loss_is_that_of_the_weights_kept(quick, data, X, lo
     assert autoencoder.validation_score_ == pytest.approx(1 - kept / mean_loss, rel=1e-3)
 
 
-@pytest.mark.parametrize("loss", OBJECTIVES)
+@pytest.mark.parametrize("loss", LOSSES)
 def test_training_makes_the_loss_smaller_than_that_of_pca(quick, data, X, loss):
     X = of(data, X, loss)
     autoencoder = quick(loss=loss, max_epochs=30).fit(X)
@@ -179,6 +184,7 @@ def test_outliers_move_the_absolute_error_less_than_the_squared_one(quick, X):
     assert robust < 0.8 * squared
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("loss", WITH_A_LINK)
 @pytest.mark.parametrize("linear_shortcut", [True, False])
 @pytest.mark.parametrize("max_epochs", [0, 5])
@@ -207,6 +213,7 @@ def test_with_a_link_the_start_is_near_pca_but_not_at_it(quick, data, loss):
     assert autoencoder.score(X) != pytest.approx(pca.explained_variance_ratio_.sum(), abs=1e-3)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "loss", ["absolute_error", "huber", cubed_error], ids=["absolute_error", "huber", "function"]
 )
@@ -257,6 +264,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("method", ["fit", "partial_fit", "transform", "score"])
 @pytest.mark.parametrize(("loss", "value", "message"), REFUSED.values(), ids=REFUSED)
 def test_values_that_a_loss_is_not_made_for_are_refused(quick, data, method, loss, value, message):
@@ -281,6 +289,7 @@ def test_the_ends_of_a_domain_belong_to_it(quick, loss, values):
     assert np.isfinite(autoencoder.reconstruct(X)).all()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "loss", [copy_of_squared_error, torch.nn.MSELoss(reduction="none")], ids=["function", "module"]
 )
@@ -345,7 +354,7 @@ def test_a_loss_may_not_come_through_net_params(quick, X):
         quick(net_params={"criterion__loss": "huber"}).fit(X)
 
 
-@pytest.mark.parametrize("loss", OBJECTIVES)
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_each_loss_keeps_the_floating_dtype(smooth, data, X, loss, dtype):
     X = of(data, X, loss).astype(dtype)
@@ -385,13 +394,13 @@ def test_another_loss_may_not_go_on_where_one_has_trained(quick, X):
 
 def test_a_search_over_losses_compares_the_variance_explained(quick, data):
     X = data["binary_crossentropy"]
-    losses = [*OBJECTIVES, cubed_error]
+    losses = [*LOSSES, cubed_error]
     search = GridSearchCV(quick(), {"loss": losses}, cv=2, error_score="raise").fit(X)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert search.best_params_["loss"] in losses
 
 
-@pytest.mark.parametrize("loss", OBJECTIVES)
+@pytest.mark.parametrize("loss", LOSSES)
 def test_the_textbook_network_and_an_own_module_take_each_loss(quick, data, X, loss):
     X = of(data, X, loss)
     textbook = quick(loss=loss, linear_shortcut=False, early_stopping=False, max_epochs=15).fit(X)
@@ -445,7 +454,7 @@ def test_poisson_starts_where_the_counts_of_rare_rows_do_not_explode(quick, mean
 
 
 def test_a_batch_counts_its_rows_by_their_weights():
-    criterion = Criterion()
+    criterion = FrameError(Frame(np.zeros(3), 1.0))
     back, x = torch.zeros(2, 3), torch.tensor([[1.0] * 3, [2.0] * 3])
     assert criterion(back, Target(x, None)) == 2.5
     assert criterion(back, Target(x, torch.tensor([1.5, 0.5]))) == 1.75

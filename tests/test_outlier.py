@@ -21,9 +21,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
 
-from benchmarks import false_alarms
+from benchmarks.quality import false_alarms
 from sk_autoencoder import AutoencoderOutlierDetector, AutoencoderTransformer
-from sk_autoencoder._outlier import QUANTILES, QUANTILES_OF_CLEAN, TIE, _fence
+from sk_autoencoder._outliers.references import References
+from sk_autoencoder._outliers.threshold import QUANTILES, QUANTILES_OF_CLEAN, TIE, fence
 
 DOC = ClassDoc(AutoencoderOutlierDetector)
 SIGNATURE = inspect.signature(AutoencoderOutlierDetector).parameters
@@ -60,6 +61,7 @@ def squared_differences(X, references, n_neighbors):
     return np.sort(squares, axis=1)[:, :n_neighbors].mean(axis=1)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("novelty", [False, True])
 def test_a_score_is_minus_the_mean_squared_distance_of_the_nearest_reconstructions(
     make, X, X_new, novelty
@@ -75,11 +77,12 @@ def test_a_score_is_minus_the_mean_squared_distance_of_the_nearest_reconstructio
     )
 
 
+@pytest.mark.quick
 def test_what_features_add_sums_to_the_score_and_is_never_negative(make, X, X_new, monkeypatch):
     detector = make().fit(X)
 
     contributions = detector.explain(X_new)
-    monkeypatch.setattr("sk_autoencoder._outlier.LARGEST_BLOCK", 7 * 12 * 6)
+    monkeypatch.setattr("sk_autoencoder._outliers.references.MAX_BLOCK", 7 * 12 * 6)
 
     assert contributions.shape == X_new.shape
     assert contributions.dtype == np.float64
@@ -91,7 +94,7 @@ def test_what_features_add_sums_to_the_score_and_is_never_negative(make, X, X_ne
 @pytest.mark.parametrize("novelty", [False, True])
 @pytest.mark.parametrize("method", ["fit", "predict", "explain"])
 def test_the_memory_does_not_grow_with_the_distances_of_all_rows(monkeypatch, method, novelty):
-    monkeypatch.setattr("sk_autoencoder._outlier.LARGEST_BLOCK", 2**14)
+    monkeypatch.setattr("sk_autoencoder._outliers.references.MAX_BLOCK", 2**14)
     X = np.random.RandomState(0).standard_normal((10_000, 2))
     params = {"max_samples": 200, "n_neighbors": 100, "novelty": novelty}
     detector = AutoencoderOutlierDetector(FunctionTransformer(), **params).fit(X)
@@ -110,17 +113,19 @@ def test_scores_do_not_depend_on_the_rows_that_are_searched_together(make, X, X_
         return detector.score_samples(X_new), detector.offset_
 
     together = scores()
-    monkeypatch.setattr("sk_autoencoder._outlier.LARGEST_BLOCK", 50)
+    monkeypatch.setattr("sk_autoencoder._outliers.references.MAX_BLOCK", 50)
     for one, other in zip(together, scores(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9)
 
 
+@pytest.mark.quick
 def test_the_feature_that_is_wrong_adds_the_most(make, X_odd):
     contributions = make().fit(X_odd).explain(X_odd[-5:])
     assert (contributions.argmax(axis=1) == 1).all()
     assert (contributions[:, 1] > 0.5 * contributions.sum(axis=1)).all()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("novelty", [False, True])
 def test_rows_off_the_surface_are_outliers(make, X, X_odd, novelty):
     detector = make(novelty=novelty).fit(X if novelty else X_odd)
@@ -146,6 +151,7 @@ def test_the_decision_is_the_score_from_the_threshold_on(make, X, X_new):
     np.testing.assert_array_equal(detector.predict(X_new), np.where(decision < 0, -1, 1))
 
 
+@pytest.mark.quick
 def test_contamination_is_the_share_of_training_rows_called_outliers(make, X):
     labels = make(contamination=0.15).fit_predict(X)
     assert (labels == -1).sum() == 18
@@ -158,15 +164,19 @@ def test_the_fence_is_a_quantile_of_the_g_distribution(skewness):
 
     distances = distance(norm.ppf(np.linspace(0, 1, 10_001)[1:-1]))
     for shares in (QUANTILES, QUANTILES_OF_CLEAN):
-        fence = _fence(distances, shares, 1.0)
-        assert fence == pytest.approx(distance(norm.ppf(1 - 0.75 / 100)), rel=1e-3)
-        assert (_fence(distances, shares, 0.2) < fence) == (skewness > 0.2)
+        found = fence(distances, shares, 1.0)
+        assert found == pytest.approx(distance(norm.ppf(1 - 0.75 / 100)), rel=1e-3)
+        assert (fence(distances, shares, 0.2) < found) == (skewness > 0.2)
 
 
 @pytest.mark.parametrize("novelty", [False, True])
 def test_the_threshold_is_the_fence_of_the_distances(make, X, novelty):
     detector = make(novelty=novelty).fit(X)
-    distances = np.sqrt(-detector._scores_of_training(X, np.arange(len(X))))
+    rows = np.arange(len(X))
+    scores = detector.score_samples(X)
+    if novelty:
+        scores = detector._references().scores_as_if_new(X, rows, rows)
+    distances = np.sqrt(-scores)
     share = 0.95 if novelty else 0.85
     lower, middle, upper = np.quantile(distances, [1 - share, 0.5, share])
     most = 0.325 * X.shape[1] ** -0.4
@@ -320,7 +330,7 @@ def test_an_offset_does_not_call_for_the_slow_search(monkeypatch, novelty):
     def refuse(*_):
         raise AssertionError("searched by the differences of all cells")
 
-    monkeypatch.setattr(AutoencoderOutlierDetector, "_search_by_differences", refuse)
+    monkeypatch.setattr(References, "_search_by_differences", refuse)
     X = with_outliers(20) + 1e8
     detector = AutoencoderOutlierDetector(PCA(10), novelty=novelty).fit(X)
     np.testing.assert_array_equal(detector.location_, np.sort(detector.references_, axis=0)[199])
@@ -331,7 +341,9 @@ def test_the_nearest_of_a_reference_are_told_without_all_others(monkeypatch):
     X = np.random.RandomState(0).standard_normal((200, 20))
     X_new = np.concatenate([X, X + 1e-9])
     detector = AutoencoderOutlierDetector(FunctionTransformer(), novelty=True).fit(X)
-    monkeypatch.setattr("sk_autoencoder._outlier.cdist", lambda *_: pytest.fail("all others"))
+    monkeypatch.setattr(
+        "sk_autoencoder._outliers.references.cdist", lambda *_: pytest.fail("all others")
+    )
     expected = np.repeat([0, -20e-18], len(X))
     np.testing.assert_allclose(detector.score_samples(X_new), expected, rtol=1e-5, atol=1e-30)
 
@@ -358,6 +370,7 @@ def test_the_score_of_a_reference_is_zero_and_not_minus_zero(n_features):
     assert not np.signbit(scores).any()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(("max_samples", "n_neighbors"), [(4096, "auto"), (60, 4), (3, 3)])
 def test_with_novelty_the_threshold_comes_from_other_rows_than_ones_own(
     make, X, max_samples, n_neighbors
@@ -507,6 +520,7 @@ def with_frozen(X):
     }
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("place", list(with_frozen(np.eye(6))))
 @pytest.mark.parametrize("novelty", [False, True])
 def test_a_frozen_transformer_is_not_fitted_again(place, novelty, X, X_new):
@@ -624,6 +638,7 @@ def test_a_detector_is_fitted_first(make, X, method):
         getattr(make(), method)(X)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "params",
     [
@@ -648,6 +663,7 @@ def test_parameters_of_the_autoencoder_are_checked_too(quick, X):
         AutoencoderOutlierDetector(quick(lr=-1)).fit(X)
 
 
+@pytest.mark.quick
 def test_gaps_are_refused(make, X):
     X[0, 0] = np.nan
     with pytest.raises(ValueError, match="Input X contains NaN"):

@@ -12,6 +12,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sk_autoencoder import AutoencoderOutlierDetector, OutlierExplanationDisplay
 
+pytestmark = pytest.mark.quick
+
 CONTRIBUTIONS = np.array([[1.0, 0.0, 3.0], [5.0, 0.0, 0.0], [0.0, 1.0, 1.0]])
 
 

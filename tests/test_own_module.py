@@ -9,6 +9,8 @@ import torch
 from sklearn.base import clone
 from torch import nn
 
+pytestmark = pytest.mark.quick
+
 RESERVED_NET_PARAMS = [
     "batch_size",
     "callbacks",
@@ -159,7 +161,7 @@ def test_a_module_computes_in_the_dtype_of_the_rows(quick, X):
 def test_net_params_reach_skorch(quick, X):
     params = {"optimizer__betas": (0.8, 0.9), "predict_nonlinearity": None}
     given = copy.deepcopy(params)
-    net = quick(net_params=params).fit(X).net_
+    net = quick(net_params=params, warm_start=True).fit(X).net_
     assert net.optimizer_.defaults["betas"] == (0.8, 0.9)
     assert net.predict_nonlinearity is None
     assert params == given
@@ -232,7 +234,7 @@ def test_an_encoder_that_gives_no_tensor_is_named(quick, X):
 
 
 def test_an_optimizer_takes_another_implementation_than_the_fused_one(quick, X):
-    net = quick(net_params={"optimizer__foreach": True}).fit(X).net_
+    net = quick(net_params={"optimizer__foreach": True}, warm_start=True).fit(X).net_
     assert net.optimizer_.defaults["foreach"]
 
 

@@ -10,6 +10,8 @@ from torch import nn
 from sk_autoencoder import AutoencoderTransformer
 from sk_autoencoder._training.own_parts import FUNCTIONS
 
+pytestmark = pytest.mark.quick
+
 
 class Linear(nn.Module):
     def __init__(self, bias=True):

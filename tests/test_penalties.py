@@ -12,9 +12,10 @@ from sklearn.model_selection import GridSearchCV
 from torch import nn
 
 from sk_autoencoder import AutoencoderTransformer
-from sk_autoencoder._nn.losses import Target
-from sk_autoencoder._nn.penalties import L1, PENALTIES, Contraction, Correlation, KullbackLeibler
-from sk_autoencoder._training.net import Pass
+from sk_autoencoder._nn.batch import Pass, Target
+from sk_autoencoder._nn.penalties import L1, Contraction, Correlation, KullbackLeibler
+
+PENALTIES = ("sparsity_penalty", "contractive_penalty", "orthogonality_penalty")
 
 
 class Encoder(nn.Module):
@@ -41,6 +42,7 @@ def t():
 SPARSE = [L1(), KullbackLeibler(0.1)]
 
 
+@pytest.mark.quick
 def test_l1_is_the_mean_size_of_the_components_as_shares_of_their_root_mean_squares():
     z = torch.tensor([[3.0, 0.0], [3.0, 0.0], [3.0, 0.0], [3.0, 8.0]])
     assert L1()(None, batch_of(z)).item() == pytest.approx((1 + 0.25**0.5) / 2)
@@ -48,6 +50,7 @@ def test_l1_is_the_mean_size_of_the_components_as_shares_of_their_root_mean_squa
     assert L1()(None, batch_of(normal)).item() == pytest.approx((2 / np.pi) ** 0.5, rel=0.01)
 
 
+@pytest.mark.quick
 def test_kl_is_zero_where_the_mean_activity_is_the_target_and_grows_away_from_it():
     def divergence(share):
         z = torch.zeros(1000, 2)
@@ -105,6 +108,7 @@ def test_contraction_estimates_the_share_of_noise_in_noisy_codes(t, variance, we
     assert torch.cosine_similarity(estimate.ravel(), expected.ravel(), dim=0) > 0.99
 
 
+@pytest.mark.quick
 def test_contraction_is_one_half_for_pca_of_features_that_do_not_correlate(t):
     module = nn.Linear(5, 2, bias=False)
     module.weight.data = torch.eye(5)[:2]
@@ -142,6 +146,7 @@ def test_contraction_of_rows_that_are_judged_is_always_the_same(t):
     assert not first.requires_grad
 
 
+@pytest.mark.quick
 def test_correlation_is_the_mean_square_over_pairs():
     z = torch.randn(500, 4, generator=torch.Generator().manual_seed(0))
     z[:, 1] = z[:, 0] + 0.5 * z[:, 1]
@@ -232,6 +237,7 @@ def test_contractive_codes_move_less_by_their_own_measure(measure):
     assert contracted.explained > plain.explained - 0.05
 
 
+@pytest.mark.quick
 def test_uncorrelated_codes_correlate_less(measure):
     textbook = {"linear_shortcut": False}
     plain, penalized = measure(**textbook), measure(**textbook, orthogonality_penalty=1.0)
@@ -263,6 +269,7 @@ def test_the_kept_score_is_that_of_the_reconstruction_alone(quick, X, monkeypatc
     assert autoencoder.history_["valid_loss"][1:].min() > 0.1 * unit
 
 
+@pytest.mark.quick
 def test_a_weight_means_the_same_in_all_units(smooth, X):
     params = {"sparsity_penalty": 0.5, "contractive_penalty": 0.2, "early_stopping": False}
     params |= {"orthogonality_penalty": 0.3}
@@ -329,7 +336,7 @@ def test_noise_is_as_large_as_features_vary_in_the_frame_of_a_module_too(quick, 
 
     for params, expected in (({}, 1), ({"module": Linear}, X.var(axis=0).mean())):
         autoencoder = quick(3, contractive_penalty=1.0, **params).fit(X)
-        ((_, contraction),) = autoencoder.net_.penalties
+        (contraction,) = autoencoder.net_.penalties_.terms
         assert contraction.variance == pytest.approx(expected, rel=1e-6)
 
 
@@ -346,6 +353,7 @@ def test_a_search_finds_a_weight(quick, X):
     assert search.fit(X).best_params_ == {"sparsity_penalty": 0.0}
 
 
+@pytest.mark.quick
 def test_no_epochs_are_pca_whatever_the_penalties(quick, X):
     autoencoder = quick(max_epochs=0, **dict.fromkeys(PENALTIES, 1.0)).fit(X)
     pca = PCA(2).fit(X)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import sparse
+from seams import data_of
 from sklearn.datasets import load_digits
 
 from sk_autoencoder._nn.layers import blocks
@@ -20,11 +21,12 @@ def _few_steps(monkeypatch):
     monkeypatch.setattr(_pretraining, "N_STEPS", 100)
 
 
+@pytest.mark.quick
 def test_each_layer_reconstructs_what_those_below_it_give(quick, X):
     lost = []
     for pretrain in (None, "layerwise"):
         autoencoder = quick(max_epochs=0, **STACK | {"pretrain": pretrain}).fit(X)
-        module, hidden = autoencoder.net_.module_, autoencoder._coordinates.read(X)
+        module, hidden = autoencoder.net_.module_, autoencoder.model_.frame.read(X)
         pairs = zip(blocks(module.encoder), reversed(blocks(module.decoder)), strict=True)
         with torch.no_grad():
             for down, up in pairs:
@@ -42,6 +44,7 @@ def test_a_pretrained_stack_of_sigmoids_gets_going(quick):
     assert scores[1] > scores[0] + 0.1
 
 
+@pytest.mark.quick
 def test_each_layer_is_trained_alone_from_the_outermost_on(quick, X, monkeypatch):
     trained = []
 
@@ -93,12 +96,12 @@ def test_weights_count_in_pretraining(quick, X, monkeypatch):
     monkeypatch.setattr(_pretraining, "N_STEPS", 400)
     narrow = {"hidden_layer_sizes": (2,), "activation": "identity", "max_epochs": 0}
     fitted = quick(linear_shortcut=False, early_stopping=False, **narrow).fit(X)
-    coordinates, criterion = fitted._coordinates, fitted.net_.criterion_
+    coordinates = fitted.model_.frame
     t, chosen = coordinates.read(X).float(), X[:, 0] > 0
     errors = []
     for weight in (np.where(chosen, 100.0, 0.01), None):
         module = copy.deepcopy(fitted.net_.module_).float()
-        rows = Rows(X, np.arange(len(X)), coordinates, criterion, weight)
+        rows = Rows(data_of(X, weight=weight), coordinates, fitted.net_.error)
         _pretraining.pretrain_layerwise(module, rows, 8, seed=0)
         down, up = blocks(module.encoder)[0], blocks(module.decoder)[-1]
         with torch.no_grad():
@@ -106,9 +109,10 @@ def test_weights_count_in_pretraining(quick, X, monkeypatch):
     assert errors[0] < 0.9 * errors[1]
 
 
+@pytest.mark.quick
 def test_a_fit_that_goes_on_is_not_pretrained_again(quick, X, monkeypatch):
     autoencoder = quick(**STACK).partial_fit(X)
-    monkeypatch.setattr("sk_autoencoder._training.procedure.pretrain_layerwise", None)
+    monkeypatch.setattr("sk_autoencoder._training.setup.pretrain_layerwise", None)
     autoencoder.partial_fit(X)
     with pytest.raises(TypeError):
         quick(**STACK).partial_fit(X)

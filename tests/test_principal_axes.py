@@ -9,13 +9,15 @@ from sklearn.decomposition import PCA
 
 from sk_autoencoder._pca.principal_axes import PrincipalAxes
 
+pytestmark = pytest.mark.quick
+
 # A solver is chosen by the shape, where `solver` lowers the bound of the exact ones.
 SHAPES = {"covariance": (60, 8), "row products": (9, 30), "iterations": (60, 30)}
 
 
 @pytest.fixture(params=SHAPES)
 def solver(request, monkeypatch):
-    monkeypatch.setattr("sk_autoencoder._pca.principal_axes.LARGEST_EXACT", 10)
+    monkeypatch.setattr("sk_autoencoder._pca.principal_axes.MAX_EXACT", 10)
     return request.param
 
 
@@ -180,7 +182,7 @@ def test_axes_are_orthonormal_where_the_rows_have_fewer_directions(solver, conta
 
 @pytest.mark.parametrize("n_features", [50, 400])
 def test_sparse_rows_are_never_dense_at_once(monkeypatch, n_features):
-    monkeypatch.setattr("sk_autoencoder._pca.principal_axes.LARGEST_EXACT", 100)
+    monkeypatch.setattr("sk_autoencoder._pca.principal_axes.MAX_EXACT", 100)
     monkeypatch.setattr("sk_autoencoder._pca.centred_rows.BLOCK_BYTES", 2**15)
     monkeypatch.setattr("sk_autoencoder._pca.principal_axes.WIDE_BLOCK_BYTES", 2**16)
     sizes = []

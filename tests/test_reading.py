@@ -39,6 +39,7 @@ def test_digits():
     assert digits.image_shape == (8, 8)
 
 
+@pytest.mark.quick
 def test_first_line_has_the_names(csv):
     data = read(csv("a,2\n1,2.5\n3,4\n"))
     assert data.name == "table.csv"
@@ -50,12 +51,14 @@ def test_first_line_of_numbers_is_a_row(csv):
     np.testing.assert_array_equal(read(csv("1,2.5\n1,4\n")).X, [[1, 2.5], [1, 4]])
 
 
+@pytest.mark.quick
 def test_index_that_pandas_wrote_is_no_feature(tmp_path):
     frame = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
     frame.to_csv(tmp_path / "table.csv")
     pd.testing.assert_frame_equal(read(tmp_path / "table.csv").X, frame)
 
 
+@pytest.mark.quick
 def test_bool_and_int_columns_are_numbers(tmp_path):
     pytest.importorskip("pyarrow")
     frame = pd.DataFrame({"a": [True, False], "b": pd.array([1, 2], dtype="Int64"), "c": [1.5, 2]})
@@ -63,6 +66,7 @@ def test_bool_and_int_columns_are_numbers(tmp_path):
     pd.testing.assert_frame_equal(read(tmp_path / "table.parquet").X, frame)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("text", "match"),
     [
@@ -125,6 +129,7 @@ def test_broken_parquet(tmp_path):
         read(tmp_path / "table.parquet")
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("array", "match"),
     [
@@ -187,6 +192,7 @@ def test_a_missing_cell_in_the_first_row_of_numbers_is_found(csv, first):
     assert np.isnan(X[0]).sum() == 1
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("text", "X", "notes"),
     [
@@ -280,6 +286,7 @@ def test_surplus_fields_are_refused_with_their_line(csv, text, match):
         read(csv(text))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1"]
 )
@@ -300,6 +307,7 @@ def test_other_names_of_texts(tmp_path, name):
     np.testing.assert_array_equal(read(tmp_path / name).X, [[1, 2], [3, nan]])
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("name", ["t.csv.gz", "t.xlsx", "t.feather", "t.parquet", "t.npy"])
 @pytest.mark.parametrize("content", [b"", b"something else", b"\x1f\x8b\x08cut", b"PK\x03\x04cut"])
 def test_damaged_files(tmp_path, name, content):
@@ -359,6 +367,7 @@ def test_an_optional_package_that_is_missing(tmp_path, monkeypatch, package):
         read(path)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("cells", "options", "X"),
     [
@@ -383,6 +392,7 @@ def test_an_empty_sheet(tmp_path):
         read(tmp_path / "t.xlsx")
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("column", "cell"),
     [

@@ -14,6 +14,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sk_autoencoder import ReconstructionCurveDisplay
 
+pytestmark = pytest.mark.quick
+
 
 class Nested(TransformerMixin, BaseEstimator):
     """PCA as a nested autoencoder has it: `inverse_transform` takes fewer columns."""

@@ -11,6 +11,8 @@ from sklearn.preprocessing import StandardScaler
 
 from sk_autoencoder import ReconstructionDisplay
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def X():

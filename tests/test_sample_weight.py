@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from seams import data_of, gains_of
 from sklearn.callback import FitCallback
 from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV
@@ -11,10 +12,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator
-
-from sk_autoencoder._training.procedure import gains_of
-from sk_autoencoder._training.split import Part
-from sk_autoencoder._validation import Data
 
 LOSSES = ["squared_error", "absolute_error", "binary_crossentropy", "poisson"]
 FRAMES = {
@@ -59,6 +56,7 @@ def test_the_check_of_equivalence_holds_for_what_is_not_trained(quick, params, s
     check("AutoencoderTransformer", quick(max_epochs=0, **params))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("rows", ["narrow", "wide"])
 def test_whole_weights_are_repeated_rows(quick, X, loss, rows):
@@ -72,6 +70,7 @@ def test_whole_weights_are_repeated_rows(quick, X, loss, rows):
     np.testing.assert_allclose(weighted.reconstruct(X), expected.reconstruct(X), atol=1e-8)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("params", [{}, {"early_stopping": False}, {"linear_shortcut": False}])
 def test_a_row_without_weight_is_left_out(quick, X, weight, params):
     heavy = np.where(weight > 0, 2.5, 0.0)
@@ -139,6 +138,7 @@ def test_the_training_itself_heeds_weights_and_not_only_the_start(quick, X):
     )
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
 @pytest.mark.parametrize("shape", [(120, 6), (300, 280)], ids=["narrow", "more than the axes"])
 def test_losses_in_history_are_weighted_means(quick, loss, shape):
@@ -152,6 +152,7 @@ def test_losses_in_history_are_weighted_means(quick, loss, shape):
     np.testing.assert_allclose(autoencoder.history_["train_loss"], expected, rtol=1e-5)
 
 
+@pytest.mark.quick
 def test_validation_losses_are_weighted_means(quick, X, monkeypatch):
     weight = np.random.RandomState(1).uniform(0.1, 3, len(X))
     rows = np.arange(120)
@@ -178,15 +179,13 @@ def test_a_gain_on_rows_that_hardly_count_is_none(quick, X):
 def test_gains_over_pca_count_by_their_weights(quick, X):
     weight = np.random.RandomState(0).uniform(0.1, 3, len(X))
     autoencoder = quick(early_stopping=False, max_epochs=10).fit(X)
-    rows = np.arange(len(X))
-    plain, weighted = (
-        gains_of(autoencoder, Part(Data(X, None, given), rows)) for given in (None, weight)
-    )
+    plain, weighted = (gains_of(autoencoder, data_of(X, weight=given)) for given in (None, weight))
     plain, weighted = plain.of_each, weighted.of_each
     assert np.abs(plain).max() > 0.01
     np.testing.assert_allclose(weighted, plain * weight / weight.mean(), rtol=1e-5)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_weighted_score_is_that_of_the_definition(quick, X, X_new, dtype):
     autoencoder = quick().fit(X.astype(dtype))
@@ -366,6 +365,7 @@ def test_a_weighted_constant_table_is_reconstructed(quick):
     np.testing.assert_allclose(autoencoder.reconstruct(X[5:]), X[5:], rtol=1e-12)
 
 
+@pytest.mark.quick
 def test_weighted_axes_are_those_of_pca_on_weighted_rows(quick, X):
     weight = np.random.RandomState(0).uniform(0.1, 5, 120)
     autoencoder = quick(max_epochs=0).fit(X, sample_weight=weight)

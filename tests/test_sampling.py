@@ -23,6 +23,7 @@ def two_clouds(n_samples=200, seed=0):
     return np.column_stack([side, *rng.uniform(-1, 1, (3, n_samples))])
 
 
+@pytest.mark.quick
 def test_new_rows_are_like_those_of_the_training_data(quick, X):
     autoencoder = quick(max_epochs=20).fit(X)
     new = autoencoder.sample(2000, random_state=0)
@@ -39,6 +40,7 @@ def test_new_rows_are_not_copies(quick, X):
     assert len(np.unique(new, axis=0)) == 50
 
 
+@pytest.mark.quick
 def test_a_gap_between_two_clouds_stays_empty(quick):
     new = quick(max_epochs=0).fit(two_clouds()).sample(500, random_state=0)
     assert np.all(np.abs(new[:, 0]) > 7)
@@ -52,6 +54,7 @@ def test_rows_are_drawn_as_often_as_they_count(quick):
     assert 800 < (new[:, 0] > 0).sum() < 980
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("variational", [False, True])
 def test_a_random_state_repeats_the_rows(quick, X, variational):
     autoencoder = quick(variational=variational).fit(X)
@@ -153,6 +156,7 @@ def test_new_rows_come_in_the_units_of_X_from_all_kinds_of_codes(quick, X, param
     np.testing.assert_allclose(new.mean(axis=0), 1e3 * X.mean(axis=0) + 1e4, atol=250)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("variational", [False, True])
 def test_new_rows_have_the_dtype_of_the_training_data(quick, X, dtype, variational):
@@ -175,9 +179,9 @@ def test_new_rows_stay_in_the_range_of_a_loss_that_has_one(quick, X):
 
 
 def test_only_a_part_of_many_codes_is_kept(quick, X, monkeypatch):
-    monkeypatch.setattr(_sampling, "LARGEST_SAMPLE", 30)
+    monkeypatch.setattr(_sampling, "MAX_SAMPLE", 30)
     autoencoder = quick().fit(X)
-    assert autoencoder._sampler.codes.shape == (30, 2)
+    assert autoencoder.model_.sampler.codes.shape == (30, 2)
     assert autoencoder.sample(4).shape == (4, 6)
 
 

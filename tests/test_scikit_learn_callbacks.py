@@ -52,6 +52,7 @@ def assert_nothing_is_left(estimator):
     assert b"sklearn.callback" not in pickle.dumps(estimator.net_)
 
 
+@pytest.mark.quick
 def test_an_epoch_is_a_task(quick, X):
     recorder = Recorder()
     quick(max_epochs=2, early_stopping=False).set_callbacks(recorder).fit(X)
@@ -67,6 +68,7 @@ def test_an_epoch_is_a_task(quick, X):
     ]
 
 
+@pytest.mark.quick
 def test_partial_fit_is_a_task_of_one_epoch(quick, X):
     recorder = Recorder()
     quick().set_callbacks(recorder).partial_fit(X)
@@ -88,6 +90,7 @@ def test_a_refit_is_a_task_of_as_many_epochs_as_were_best(quick, X):
     ]
 
 
+@pytest.mark.quick
 def test_no_epochs_are_a_task_without_parts(quick, X):
     recorder = Recorder()
     quick(max_epochs=0, early_stopping=False).set_callbacks(recorder).fit(X)
@@ -129,6 +132,7 @@ def test_the_estimator_of_a_hook_does_not_change_with_later_epochs(quick, X):
     assert np.abs(keeper.kept[0][1] - autoencoder.transform(X)).max() > 1e-6
 
 
+@pytest.mark.quick
 def test_a_true_answer_stops_the_fit(quick, X):
     recorder = Recorder(stop_at=1)
     autoencoder = quick(max_epochs=9).set_callbacks(recorder).fit(X)
@@ -203,6 +207,7 @@ def scores(estimator, X, y=None):
     return {"explained": estimator.score(X), "least": estimator.score_samples(X).min()}
 
 
+@pytest.mark.quick
 def test_a_scoring_monitor_scores_each_epoch(quick, X):
     monitor = ScoringMonitor(scoring=scores)
     autoencoder = quick(early_stopping=False, max_epochs=4).set_callbacks(monitor).fit(X)

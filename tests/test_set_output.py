@@ -6,6 +6,8 @@ import polars as pl
 import pytest
 from sklearn import config_context
 
+pytestmark = pytest.mark.quick
+
 NAMES = ["a", "b", "c", "d", "e", "f"]
 CODES = ["autoencodertransformer0", "autoencodertransformer1"]
 

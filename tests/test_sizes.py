@@ -40,6 +40,7 @@ def test_sizes_that_a_dtype_can_square_give_the_same_result(quick, X, dtype, siz
     autoencoder.partial_fit(scaled)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("method", ["fit", "partial_fit", "fit_transform"])
 @pytest.mark.parametrize("kind", ["dense", "sparse", "missing"])
 @pytest.mark.parametrize(("dtype", "size"), REFUSED_CASES)
@@ -71,6 +72,7 @@ def test_a_loss_of_cells_that_squares_nothing_takes_any_size(quick, X, loss, siz
     assert 0 < autoencoder.score(X * size) <= 1
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("size", [1e-33, 1e36, 1e100])
 def test_counts_that_float32_cannot_hold_are_named(quick, X, size):
     with pytest.raises(ValueError, match=r"standard deviation of X is .* between 1e-30 and 1e\+30"):
@@ -93,6 +95,7 @@ def test_a_huge_cell_of_a_later_row_gives_numbers_or_an_error(quick, X, dtype, w
         assert result is None or method == "partial_fit" or np.isfinite(result).all()
 
 
+@pytest.mark.quick
 def test_errors_that_overflow_are_named(quick, X):
     autoencoder = quick().fit(X)
     X[0, 1] = 1e308

@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder
 
+from sk_autoencoder._nn.losses import find_loss
 from sk_autoencoder._pca.centred_rows import DENSEST_SPARSE
 from sk_autoencoder._validation import check_X
 
@@ -90,6 +91,7 @@ def test_each_kind_of_sparse_rows_is_taken_by_all_methods(smooth, sparse_X, kind
     )
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("density", DENSITIES.values(), ids=DENSITIES)
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -189,7 +191,7 @@ def test_wide_sparse_matrices_of_each_dtype_are_dense_rows(quick, dtype):
 def test_wide_sparse_matrices_share_what_they_store(quick, index_dtype):
     X = sparse.csr_matrix(rows_of(WIDE))
     X.indices, X.indptr = X.indices.astype(index_dtype), X.indptr.astype(index_dtype)
-    checked, _ = check_X(quick().fit(X), X, reset=False)
+    checked, _ = check_X(quick().fit(X), X, find_loss("squared_error"), reset=False)
     assert type(checked) is sparse.csr_array
     assert np.shares_memory(checked.data, X.data)
     assert np.shares_memory(checked.indices, X.indices)
@@ -253,6 +255,7 @@ def test_many_categories_are_encoded_in_a_pipeline(quick):
     assert np.isfinite(pipeline.score(table))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_losses_outside_of_the_axes_are_those_of_dense_rows(smooth, dtype):
     X = rows_of((300, 400)).astype(dtype)
@@ -263,12 +266,14 @@ def test_losses_outside_of_the_axes_are_those_of_dense_rows(smooth, dtype):
     )
 
 
+@pytest.mark.quick
 def test_training_lowers_the_loss_on_sparse_rows(quick):
     X = sparse.csr_array(rows_of((300, 280)))
     losses = quick(8, early_stopping=False, max_epochs=20, lr=3e-3).fit(X).history_["train_loss"]
     assert losses.iloc[-1] < 0.9 * losses[0]
 
 
+@pytest.mark.quick
 def test_rows_that_are_not_kept_train_alike(smooth, sparse_X, monkeypatch):
     X = sparse.csr_array(sparse_X)
     params = SMOOTH | {"early_stopping": False}
@@ -298,7 +303,7 @@ LARGE = (400, 500)
 
 @pytest.mark.parametrize("params", [{}, {"loss": "huber"}, {"linear_shortcut": False}], ids=str)
 def test_only_a_few_rows_at_a_time_are_made_dense(quick, made_dense, monkeypatch, params):
-    monkeypatch.setattr("sk_autoencoder._training.batches.BLOCK_ROWS", 16)
+    monkeypatch.setattr("sk_autoencoder._utils.blocks.BLOCK_ROWS", 16)
     monkeypatch.setattr("sk_autoencoder._training.batches.KEPT_BYTES", 0)
     X = sparse.csr_array(rows_of(LARGE, 0.01))
     autoencoder = quick(hidden_layer_sizes=(4,), **(GENTLE | params)).fit(X)
@@ -309,6 +314,7 @@ def test_only_a_few_rows_at_a_time_are_made_dense(quick, made_dense, monkeypatch
     assert 0 < max(n_rows) <= GENTLE["batch_size"]
 
 
+@pytest.mark.quick
 def test_the_default_loss_makes_no_row_dense_in_training(quick, made_dense):
     X = sparse.csr_array(rows_of((300, 400), 0.01))
     autoencoder = quick(hidden_layer_sizes=(4,), **GENTLE).fit(X)

@@ -1,11 +1,13 @@
 """Supervised codes: what y adds to them, and how it is read."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from seams import data_of, head_of, split_rows, target_encoder_of
 from sklearn.exceptions import DataConversionWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
@@ -15,8 +17,6 @@ from skorch.callbacks import Callback
 
 from sk_autoencoder import AutoencoderTransformer
 from sk_autoencoder._training import supervision as _supervised
-from sk_autoencoder._training.split import split_rows
-from sk_autoencoder._validation import Data
 
 
 def drowned(n_samples=300, seed=0):
@@ -46,6 +46,7 @@ def accuracy(autoencoder, y, y_new):
     return neighbors.score(autoencoder.transform(X_new), y_new)
 
 
+@pytest.mark.quick
 def test_codes_tell_a_class_that_is_drowned(taught):
     (X, value), (_, value_new) = drowned(), drowned(seed=1)
     y, y_new = (np.where(v > 0, "more", "less") for v in (value, value_new))
@@ -75,8 +76,8 @@ def test_rows_without_a_label_count_for_the_reconstruction_alone(taught, dtype):
     known = y.astype(dtype)
     known[:150] = -1
     autoencoder = taught().fit(X, known)
-    assert autoencoder._answers.n_outputs == 2
-    assert autoencoder._answers.share == 0.5
+    assert target_encoder_of(autoencoder).n_outputs == 2
+    assert target_encoder_of(autoencoder).share == 0.5
     assert accuracy(autoencoder, y, y_new) > 0.75
 
 
@@ -84,14 +85,15 @@ def test_values_that_are_missing_are_left_out(taught):
     (X, value), (_, value_new) = drowned(), drowned(seed=1)
     y = np.where(np.arange(300) < 150, np.nan, value)
     autoencoder = taught().fit(X, y)
-    assert autoencoder._answers.share == 0.5
+    assert target_encoder_of(autoencoder).share == 0.5
     assert np.isfinite(autoencoder.history_["train_loss"]).all()
     assert accuracy(autoencoder, value > 0, value_new > 0) > 0.75
 
 
+@pytest.mark.quick
 def test_a_label_less_row_has_no_part_in_the_loss_of_the_head():
-    answers = _supervised.Answers.fit(np.array([0, 1, 1, -1]), None)
-    head = _supervised.Head(2, answers)
+    answers = _supervised.TargetEncoder.fit(np.array([0, 1, 1, -1]), None)
+    head = head_of(2, answers)
     torch.nn.init.eye_(head.weight)
     z = torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 1.0], [5.0, 5.0]])
     y = torch.from_numpy(answers.encode(np.array([0, 1, 1, -1])))
@@ -101,13 +103,14 @@ def test_a_label_less_row_has_no_part_in_the_loss_of_the_head():
     assert head.loss(z, y, None) != head.loss(other.flip(0), y, None)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "y", [np.arange(40) % 3, np.arange(40.0) + 0.5, np.where(np.arange(40) < 20, -1, 1) % 5]
 )
 @pytest.mark.parametrize("weight", [None, torch.full((40,), 2.0)])
 def test_a_head_that_knows_the_frequencies_alone_loses_1(y, weight):
-    answers = _supervised.Answers.fit(y, None)
-    head = _supervised.Head(2, answers)
+    answers = _supervised.TargetEncoder.fit(y, None)
+    head = head_of(2, answers)
     if answers.are_classes:
         counts = np.bincount(answers.encode(y))
         head.bias.data = torch.from_numpy(np.log(counts / counts.sum())).float()
@@ -136,6 +139,7 @@ def test_rows_that_do_not_count_take_their_labels_with_them(taught):
     np.testing.assert_array_equal(whole.transform(X), taught().fit(X[kept], y[kept]).transform(X))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("y", "share"),
     [
@@ -154,7 +158,7 @@ def test_rows_that_do_not_count_take_their_labels_with_them(taught):
 def test_all_forms_of_two_classes_are_read(taught, X, y, share):
     times = 120 // len(y)
     y = pd.concat([y] * times) if isinstance(y, pd.Series) else np.tile(y, times)
-    answers = taught(max_epochs=1).fit(X, y)._answers
+    answers = target_encoder_of(taught(max_epochs=1).fit(X, y))
     assert answers.are_classes
     assert answers.n_outputs == 2
     assert answers.share == pytest.approx(share)
@@ -252,18 +256,23 @@ def test_whole_numbers_that_look_like_values_are_classes_with_a_warning(taught, 
     y = np.arange(120) // 2
     with pytest.warns(UserWarning, match="59 different .* in 118 .*standardise") as told:
         autoencoder = taught(max_epochs=1).fit(X, np.where(y == 0, -1, y + 1).astype(dtype))
-    assert autoencoder._answers.are_classes
+    assert target_encoder_of(autoencoder).are_classes
     assert told[0].filename == __file__
-    assert not taught(max_epochs=1).fit(X, (y - y.mean()) / y.std())._answers.are_classes
+    assert (
+        not taught(max_epochs=1)
+        .fit(X, (y - y.mean()) / y.std())
+        ._training.resumable.target.are_classes
+    )
 
 
 @pytest.mark.parametrize(
     "y", [np.arange(120) % 20, np.arange(120) % 24, [f"{i}" for i in range(120)]]
 )
 def test_there_is_no_warning_of_fewer_classes_or_of_words(taught, X, y):
-    assert taught(max_epochs=1).fit(X, y)._answers.are_classes
+    assert target_encoder_of(taught(max_epochs=1).fit(X, y)).are_classes
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("weight", [0, 0.0, 1, 0.5])
 def test_y_is_required_where_codes_are_supervised(weight):
     assert get_tags(AutoencoderTransformer(supervised_weight=weight)).target_tags.required is (
@@ -271,6 +280,7 @@ def test_y_is_required_where_codes_are_supervised(weight):
     )
 
 
+@pytest.mark.quick
 def test_supervision_cannot_begin_halfway(quick, X):
     autoencoder = quick().fit(X).set_params(supervised_weight=1.0)
     with pytest.raises(ValueError, match="supervised_weight changed"):
@@ -345,18 +355,20 @@ def test_a_module_keeps_its_own_attributes(X):
     params = {"supervised_weight": 1.0, "max_epochs": 2, "random_state": 0}
     module = OwnModule()
     AutoencoderTransformer(2, module=module, **params).fit(X, y)
-    module.supervised_head = torch.nn.Linear(2, 2)
-    with pytest.raises(ValueError, match="'supervised_head'"):
-        AutoencoderTransformer(2, module=module, **params).fit(X, y)
+    module.supervised_head = head = torch.nn.Linear(2, 2)
+    before = head.weight.detach().clone()
+    fitted = AutoencoderTransformer(2, module=module, **params).fit(X, y)
+    assert fitted.net_.module_.supervised_head.weight.shape == (2, 2)
+    np.testing.assert_array_equal(head.weight.detach(), before)
 
 
+@pytest.mark.quick
 def test_classes_are_split_in_their_shares(taught):
     X, value = drowned()
     y = np.where(value > 0.8, "rare", "often").astype(object)
     y[:30] = -1
-    data, answers = _supervised.read(taught(), X, y, Data(X, y, None), resume=False)
+    data = _supervised.encode_target(replace(data_of(X), y=y), y, 1.0)
     autoencoder = taught(validation_fraction=0.2)
-    autoencoder._answers = answers
     for seed in range(5):
         parts = split_rows(autoencoder, data, np.random.RandomState(seed))
         shares = [[np.mean(y[part] == name) for name in ("rare", -1)] for part in parts]

@@ -11,6 +11,8 @@ from sklearn.preprocessing import StandardScaler
 
 from sk_autoencoder import TrainingCurveDisplay
 
+pytestmark = pytest.mark.quick
+
 TRAIN, VALID = "training rows", "validation rows"
 
 
@@ -26,7 +28,8 @@ def history():
 
 
 def quartic(reconstruction, X):
-    """Stand for a loss of one's own, which a plot asks for its name alone."""
+    """Stand for a loss of one's own."""
+    return (reconstruction - X) ** 4
 
 
 def legend(display):
@@ -170,8 +173,7 @@ def test_what_is_no_plain_mean_error_is_called_a_loss(quick, X, params):
     ],
 )
 def test_the_axis_tells_which_loss_it_is(quick, X, loss, label):
-    autoencoder = quick(max_epochs=1).fit(X)
-    autoencoder.loss = loss
+    autoencoder = quick(max_epochs=1, loss=loss).fit(X)
     assert TrainingCurveDisplay.from_estimator(autoencoder).ax_.get_ylabel() == label
 
 

@@ -34,6 +34,7 @@ def table(shape, noise=0.1):
     return rows + noise * rng.standard_normal(shape) + rng.uniform(-3, 3, n_features)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("n_components", [1, 4])
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_no_epochs_give_the_reconstruction_of_pca(quick, shape, n_components):
@@ -43,6 +44,7 @@ def test_no_epochs_give_the_reconstruction_of_pca(quick, shape, n_components):
     np.testing.assert_allclose(autoencoder.reconstruct(X), expected, atol=1e-10 * np.ptp(X))
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("shape", [(100, 6), (20, 60), (400, 300)])
 def test_codes_of_no_epochs_are_those_of_pca(quick, shape):
     X = table(shape)
@@ -51,7 +53,7 @@ def test_codes_of_no_epochs_are_those_of_pca(quick, shape):
 
 
 def test_a_table_too_large_for_an_exact_solution_keeps_the_directions_it_has(quick, monkeypatch):
-    monkeypatch.setattr("sk_autoencoder._pca.principal_axes.LARGEST_EXACT", 250)
+    monkeypatch.setattr("sk_autoencoder._pca.principal_axes.MAX_EXACT", 250)
     X = table((270, 300), noise=0)
     autoencoder = quick(12, max_epochs=0).fit(X)
     np.testing.assert_allclose(autoencoder.reconstruct(X), X, atol=1e-10)
@@ -66,6 +68,7 @@ def test_as_many_components_as_features_reconstruct_exactly(quick, X, X_new):
     assert autoencoder.score(X_new) == pytest.approx(1)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("case", ["noise", "plane"])
 def test_where_nothing_beats_pca_the_result_is_pca_on_all_rows(quick, case):
     rng = np.random.RandomState(0)
@@ -91,6 +94,7 @@ def test_a_gain_by_chance_is_not_taken_for_one(quick):
     assert lucky > 0
 
 
+@pytest.mark.quick
 def test_learns_more_than_pca_on_a_curved_surface(quick):
     X, _ = make_s_curve(800, noise=0.02, random_state=0)
     X, X_new = X[:600], X[600:]
@@ -113,6 +117,7 @@ def test_centring_takes_the_mean_of_the_training_rows(quick, X):
     np.testing.assert_allclose(autoencoder.mean_, X.mean(axis=0), atol=1e-14)
 
 
+@pytest.mark.quick
 def test_score_is_the_explained_share_of_the_variance_around_the_training_mean(quick, X, X_new):
     autoencoder = quick().fit(X)
     residual = np.square(X_new - autoencoder.reconstruct(X_new)).sum()
@@ -141,6 +146,7 @@ def test_a_row_off_the_surface_scores_lower(quick, X):
     assert autoencoder.score_samples(stranger)[0] < autoencoder.score_samples(X).min()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("params", [{}, {"linear_shortcut": False}])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_floating_dtype_of_the_input_is_that_of_the_output(quick, X, dtype, params):
@@ -169,6 +175,7 @@ def test_rows_in_float64_are_computed_in_float64(quick, X):
     assert 0 < np.abs(codes - nearby).max() < 1e-9
 
 
+@pytest.mark.quick
 def test_fit_transform_is_fit_and_then_transform(quick, X):
     np.testing.assert_array_equal(quick().fit_transform(X), quick().fit(X).transform(X))
 
@@ -185,6 +192,7 @@ def test_codes_of_another_width_are_refused(quick, X):
         quick().fit(X).inverse_transform(X[:, :3])
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     "method", ["transform", "inverse_transform", "reconstruct", "score", "reconstruction_error"]
 )
@@ -193,6 +201,7 @@ def test_an_unfitted_estimator_says_so(quick, X, method):
         getattr(quick(), method)(X)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("params", "bad"),
     [({}, np.inf), ({"lr": 1e6}, 0), ({"n_components": 7}, 0), ({"net_params": {"lr": 1}}, 0)],

@@ -2,9 +2,7 @@
 
 import numpy as np
 import pytest
-
-from sk_autoencoder._training.split import split_rows
-from sk_autoencoder._validation import Data, rows_with_known_cells
+from seams import data_of, split_rows
 
 VARIANTS = {
     "defaults": {},
@@ -63,12 +61,13 @@ def test_a_column_that_one_part_alone_knows_is_fitted(quick, X, params, known):
         assert np.isfinite(autoencoder.reconstruct(X)).all()
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("n_known", [1, 2, 30])
 def test_validation_rows_are_rows_with_known_cells(quick, X, n_known):
     known = np.sort(np.random.RandomState(0).permutation(120)[:n_known])
     X[np.setdiff1d(np.arange(120), known)] = np.nan
-    data = Data(X, None, None, gaps=True)
-    np.testing.assert_array_equal(rows_with_known_cells(data), known)
+    data = data_of(X, has_missing=True)
+    np.testing.assert_array_equal(data.with_known_cells().rows, known)
     train, valid = split_rows(quick(1), data, np.random.RandomState(0))
     if n_known < 30:
         assert valid is None
@@ -77,6 +76,7 @@ def test_validation_rows_are_rows_with_known_cells(quick, X, n_known):
         np.testing.assert_array_equal(np.sort(np.r_[train, valid]), known)
 
 
+@pytest.mark.quick
 def test_classes_keep_their_shares_among_rows_with_known_cells(quick, X):
     y = np.arange(120) % 2
     X[::3] = np.nan
@@ -84,6 +84,7 @@ def test_classes_keep_their_shares_among_rows_with_known_cells(quick, X):
     assert_losses_are_numbers(autoencoder)
 
 
+@pytest.mark.quick
 def test_only_two_rows_with_known_cells_are_fitted(quick, X):
     X[2:] = np.nan
     autoencoder = quick().fit(X)

@@ -6,6 +6,8 @@ import pytest
 
 from sk_autoencoder._cli.writing import TABLES, find_output, write
 
+pytestmark = pytest.mark.quick
+
 
 def test_none_stays_none():
     assert find_output(None, TABLES, "--table") is None

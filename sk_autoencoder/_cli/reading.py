@@ -32,7 +32,7 @@ class Data:
 
 
 def find_data(name: str, options: Options = Options()) -> str | Path:
-    """Give the name of an embedded data set, or the path of a file that can be read."""
+    """Return the name of an embedded data set, or the path of a file that can be read."""
     if name in EMBEDDED:
         _check_options(name, options, "")
         return name

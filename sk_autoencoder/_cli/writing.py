@@ -17,7 +17,7 @@ MODELS = (".joblib",)
 
 
 def find_output(name: str | None, suffixes: tuple[str, ...], option: str) -> Path | None:
-    """Give the path of a file to write, where its folder lets it be written."""
+    """Return the path of a file to write, where its folder lets it be written."""
     if name is None:
         return None
     path = Path(name).resolve()  # so that a link is followed and not replaced

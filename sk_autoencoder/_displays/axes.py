@@ -11,7 +11,7 @@ MEASURES = {
     "transform_time": "transform time [s]",
 }
 
-MOST_TICKS = 8
+MAX_TICKS = 8
 
 
 def check_matplotlib(caller: str) -> None:
@@ -25,7 +25,7 @@ def check_matplotlib(caller: str) -> None:
 
 
 def new_axes(ax, caller: str):
-    """Give the axes passed, or those of a new figure."""
+    """Return the axes passed, or those of a new figure."""
     check_matplotlib(caller)
     if ax is not None:
         return ax
@@ -38,7 +38,7 @@ def label_sizes(ax, sizes, measure: str) -> None:
     """Label a measure against sizes of a code, which tend to be powers of two."""
     ax.set_xscale("log", base=2)
     sizes = sorted(set(sizes))
-    if len(sizes) <= MOST_TICKS:
+    if len(sizes) <= MAX_TICKS:
         ax.set_xticks(sizes)
     ax.xaxis.set_major_formatter("{x:g}")
     ax.minorticks_off()

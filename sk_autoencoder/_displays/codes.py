@@ -25,7 +25,7 @@ CLASS_COLORS = [
     "#92dadd",
 ]
 
-MOST_CLASSES = 20
+MAX_CLASSES = 20
 LEGEND_ROWS = 10
 
 
@@ -234,7 +234,7 @@ def _check_components(components, n_components: int) -> tuple[int, int]:
 
 
 def _check_y(y, codes: np.ndarray) -> np.ndarray:
-    """Give y as an array of one finite value a row."""
+    """Return y as an array of one finite value a row."""
     y = column_or_1d(y)
     check_consistent_length(codes, y)
     assert_all_finite(y, input_name="y")
@@ -246,11 +246,11 @@ def _has_classes(y: np.ndarray) -> bool:
     if not np.issubdtype(y.dtype, np.number):
         return True
     distinct = np.unique(y)
-    return len(distinct) <= MOST_CLASSES and bool(np.all(distinct == distinct.round()))
+    return len(distinct) <= MAX_CLASSES and bool(np.all(distinct == distinct.round()))
 
 
 def _class_colors(cmap, n_classes: int):
-    """Give a colormap of as many colours as there are classes."""
+    """Return a colormap of as many colours as there are classes."""
     import matplotlib as mpl
 
     if cmap is None and n_classes <= len(CLASS_COLORS):

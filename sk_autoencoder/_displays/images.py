@@ -173,7 +173,7 @@ def _strip(images: np.ndarray, image_shape, gap: int) -> np.ndarray:
 
 
 def reconstruction_label(name: str, n_components: int, error: float) -> str:
-    """Give the text beside a row of reconstructions."""
+    """Return the text beside a row of reconstructions."""
     return f"{name}, k={n_components}\nMSE {error:.3g}"
 
 

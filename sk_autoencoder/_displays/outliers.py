@@ -184,7 +184,7 @@ class OutlierExplanationDisplay:
         return self
 
     def _columns(self, max_features: int) -> tuple[list[str], np.ndarray]:
-        """Give the columns of the table, the highest on average first, and the shares in them."""
+        """Return the columns of the table, the highest on average first, and the shares in them."""
         contributions = np.asarray(self.contributions)
         n_features = contributions.shape[1]
         names = _check_names(
@@ -216,7 +216,7 @@ class OutlierExplanationDisplay:
 
 
 def _transform(steps: Pipeline, X):
-    """Give what the steps make of X, and the names of its features, where there are any."""
+    """Return what the steps make of X, and the names of its features, where there are any."""
     X = steps.transform(X)
     try:
         return X, steps.get_feature_names_out()
@@ -225,7 +225,7 @@ def _transform(steps: Pipeline, X):
 
 
 def _check_names(names, default, expected: int, parameter: str):
-    """Give the names, or those by default; refuse another number of them."""
+    """Return the names, or those by default; refuse another number of them."""
     if names is None:
         return default
     if len(names) != expected:

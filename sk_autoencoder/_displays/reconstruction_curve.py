@@ -24,9 +24,9 @@ from sk_autoencoder._pca.principal_axes import explained_variance
 from sk_autoencoder._sklearn_compat import StrOptions, validate_params
 
 MEASURES_OF_ERROR = {"error", "explained_variance"}
-MOST_SIZES = 64
+MAX_SIZES = 64
 MARKERS = "os^Dv"
-MOST_MARKERS = 16
+MAX_MARKERS = 16
 MARKER_DISTANCE = 0.1  # of the diagonal of the axes
 
 
@@ -181,7 +181,7 @@ class ReconstructionCurveDisplay:
                 data=part.sort_values("n_components"),
                 marker=marker,
                 markersize=4,
-                markevery=MARKER_DISTANCE if len(part) > MOST_MARKERS else None,
+                markevery=MARKER_DISTANCE if len(part) > MAX_MARKERS else None,
                 label=label,
                 color=COLORS.get(label),
             )
@@ -198,7 +198,7 @@ def _errors(estimator, X, rows: np.ndarray) -> Iterator[tuple[int, float]]:
 
 
 def _codes_of_each_size(estimator, codes: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
-    """Give the first components alone, for each size, where they are ordered."""
+    """Return the first components alone, for each size, where they are ordered."""
     n_components = codes.shape[1]
     if is_nested(estimator):
         for size in _sizes(n_components):
@@ -211,10 +211,10 @@ def _codes_of_each_size(estimator, codes: np.ndarray) -> Iterator[tuple[np.ndarr
 
 
 def _sizes(n_components: int) -> list[int]:
-    """Give all sizes of a code, or, of many, some that are spread geometrically."""
-    if n_components <= MOST_SIZES:
+    """Return all sizes of a code, or, of many, some that are spread geometrically."""
+    if n_components <= MAX_SIZES:
         return list(range(1, n_components + 1))
-    spread = np.geomspace(1, n_components, MOST_SIZES).round().astype(int)
+    spread = np.geomspace(1, n_components, MAX_SIZES).round().astype(int)
     return np.unique(spread).tolist()
 
 

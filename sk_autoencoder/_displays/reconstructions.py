@@ -23,7 +23,7 @@ def check_rows(X) -> np.ndarray:
 
 
 def last_step(estimator):
-    """Give the last step of a pipeline, or what is no pipeline."""
+    """Return the last step of a pipeline, or what is no pipeline."""
     return estimator[-1] if isinstance(estimator, Pipeline) else estimator
 
 
@@ -48,7 +48,7 @@ def check_labels(labels, estimators) -> None:
 
 
 def encode(estimator, X, rows: np.ndarray) -> np.ndarray:
-    """Give the codes of X by a fitted estimator that also knows the way back.
+    """Return the codes of X by a fitted estimator that also knows the way back.
 
     `rows` are those of X as an array.
     """

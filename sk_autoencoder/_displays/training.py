@@ -126,11 +126,11 @@ class TrainingCurveDisplay:
             If `loss_type` is "valid" and no rows were set aside.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
-        from sk_autoencoder._transformer import AutoencoderTransformer
+        from sk_autoencoder._base import BaseAutoencoder
 
         if isinstance(estimator, Pipeline):
             estimator = estimator[-1]
-        if not isinstance(estimator, AutoencoderTransformer):
+        if not isinstance(estimator, BaseAutoencoder):
             raise TypeError(
                 f"{type(estimator).__name__} has no history of a training. Pass a fitted "
                 "AutoencoderTransformer, or a pipeline that ends in one."
@@ -212,7 +212,7 @@ class TrainingCurveDisplay:
 
 
 def _losses(history, loss_type: str) -> list[tuple[str, str, str]]:
-    """Give column, name and colour of each loss to plot."""
+    """Return column, name and colour of each loss to plot."""
     if "valid_loss" in history:
         return [LOSSES[kind] for kind in LOSSES if loss_type in (kind, "both")]
     if loss_type == "valid":
@@ -225,13 +225,12 @@ def _losses(history, loss_type: str) -> list[tuple[str, str, str]]:
 
 def _start_of(estimator) -> tuple[str, bool]:
     """Say what row 0 of a history is, and whether the losses start there."""
-    from sk_autoencoder._training.setup import starts_at_pca
-
-    if estimator.net_.variational is not None:
+    net = estimator.net_
+    if not net.criterion_.is_mean_of_rows:
         return "start", True
-    if estimator.net_.penalties:
+    if net.penalties_:
         return "PCA, reconstruction alone", False
-    return "PCA", starts_at_pca(estimator)
+    return "PCA", estimator._training.config.starts_at_pca
 
 
 def _loss_name(estimator) -> str:
@@ -240,9 +239,9 @@ def _loss_name(estimator) -> str:
     It is not where penalties count in it, or where it is one of corrupted rows, of rows with
     hidden cells, or of several sizes of the code.
     """
-    net, loss = estimator.net_, estimator.loss
-    is_changed = estimator.corruption is not None or net.criterion_.gaps or estimator.nested
-    if is_changed or not net.is_of_reconstruction:
+    net, loss, config = estimator.net_, estimator.model_.loss, estimator._training.config
+    is_changed = config.corruption.corruption is not None or config.code.nested
+    if is_changed or net.error.takes_missing or not net.is_of_reconstruction:
         return "loss"
     name = loss if isinstance(loss, str) else getattr(loss, "__name__", "loss")
     return f"mean {name.replace('_', ' ')}"

@@ -10,15 +10,17 @@ from itertools import islice
 
 import numpy as np
 import torch
-from sklearn.utils import gen_batches
 
-from sk_autoencoder._model.fitted import Network
+from sk_autoencoder._data import Data
+from sk_autoencoder._model.fitted import FittedAutoencoder
 from sk_autoencoder._nn.bottlenecks import first
-from sk_autoencoder._pca.principal_axes import PrincipalAxes, explained_variance
-from sk_autoencoder._training.baseline import pca_reconstructions
-from sk_autoencoder._training.batches import as_dense, rows_a_block
+from sk_autoencoder._pca.principal_axes import (
+    PrincipalAxes,
+    explained_variance,
+    pca_reconstructions,
+)
+from sk_autoencoder._utils.blocks import as_dense, batches, rows_a_block
 from sk_autoencoder._utils.sizes import NotFiniteError
-from sk_autoencoder._validation import Data
 
 # Of a few rows of X, with one component, with two, and so on.
 Reconstructions = Callable[[np.ndarray], Iterable[np.ndarray]]
@@ -38,7 +40,7 @@ class Moments:
         return self.scatter / max(self.n_rows - 1, self.n_rows / 2)
 
     def __add__(self, other: Moments) -> Moments:
-        """Give the moments of both together (Chan, Golub and LeVeque, 1983)."""
+        """Return the moments of both together (Chan, Golub and LeVeque, 1983)."""
         n_rows = self.n_rows + other.n_rows
         step = other.mean - self.mean
         between = self.n_rows * other.n_rows / n_rows * np.outer(step, step)
@@ -46,13 +48,16 @@ class Moments:
         return Moments(n_rows, mean, self.scatter + other.scatter + between)
 
 
-def moments_of_fit(network: Network, data: Data) -> Moments:
-    """Return the moments of the codes of the rows of a fit, which diverged where one is none."""
+def moments_of_fit(model: FittedAutoencoder, data: Data) -> Moments:
+    """Return the moments of the codes of the rows of a fit, which diverged where one is none.
+
+    `model` has all components, and does not whiten.
+    """
     try:
-        if network.output.ceiling is not None:
-            for _ in network.reconstructions(data.X):
+        if model.output.ceiling is not None:
+            for _ in model.reconstructions(data.X, data.has_missing):
                 pass
-        return moments(network, data)
+        return moments(model, data)
     except NotFiniteError as error:
         raise ValueError(
             "The fit diverged: with its last weights codes or reconstructions of its own rows are "
@@ -60,19 +65,20 @@ def moments_of_fit(network: Network, data: Data) -> Moments:
         ) from error
 
 
-def moments(network: Network, data: Data) -> Moments:
-    """Moments of the codes of all rows."""
-    weight = torch.ones(len(data), dtype=torch.float64)
+def moments(model: FittedAutoencoder, data: Data) -> Moments:
+    """Return the moments of the codes of all rows of a table."""
+    n_rows = data.X.shape[0]
+    weight = torch.ones(n_rows, dtype=torch.float64)
     if data.weight is not None:
         weight = torch.from_numpy(data.weight)
+
+    def of_block(rows: slice) -> Moments:
+        codes = model.encode(data.X[rows], has_missing=data.has_missing)
+        return _moments(torch.from_numpy(codes).double(), weight[rows])
+
     # Each part is added at once: one that is kept would pin the memory of its block beside it.
-    return reduce(
-        operator.add,
-        (
-            _moments(torch.from_numpy(network.encode(data.X[rows])).double(), weight[rows])
-            for rows in gen_batches(len(data), rows_a_block(data.X.shape[1]))
-        ),
-    )
+    blocks = batches(n_rows, rows_a_block(data.n_features))
+    return reduce(operator.add, (of_block(rows) for rows in blocks))
 
 
 def _moments(z: torch.Tensor, weight: torch.Tensor) -> Moments:
@@ -88,52 +94,54 @@ def _moments(z: torch.Tensor, weight: torch.Tensor) -> Moments:
     return Moments(n_rows.item(), (mean + step).numpy(), scatter.numpy())
 
 
-def explained(network: Network, data: Data, mean: np.ndarray) -> float:
-    """Share of the variance around a mean that the reconstruction of some rows explains."""
+def explained(model: FittedAutoencoder, data: Data) -> float:
+    """Return the share of the variance around the mean that reconstructions of a table explain."""
     loss = variance = 0.0
-    for rows, error in network.squared_errors(data.X):
+    suited = model.astype(data.X.dtype)
+    for rows, error in suited.squared_errors(data.X, data.has_missing):
         weight = 1.0 if data.weight is None else data.weight[rows, None]
         loss += np.nansum(error * weight)
-        variance += np.nansum(np.square(as_dense(data.X[rows]) - mean) * weight)
+        variance += np.nansum(np.square(as_dense(data.X[rows]) - model.mean) * weight)
     return explained_variance(loss, variance)
 
 
-def explained_by_each(of: Reconstructions, data: Data, rows: np.ndarray, mean) -> np.ndarray:
-    """Share of the variance of some rows that each component adds to those before it."""
+def explained_by_each(reconstructions: Reconstructions, data: Data, mean) -> np.ndarray:
+    """Return the share of the variance of some rows that each component adds to those before it."""
     losses, variance = [], 0.0
-    for block in gen_batches(len(rows), rows_a_block(len(mean))):
-        index = rows[block]
+    for block in batches(len(data), rows_a_block(len(mean))):
+        index = data.rows[block]
         x = as_dense(data.X[index])
         weight = 1.0 if data.weight is None else data.weight[index, None]
         variance += np.nansum(np.square(x - mean) * weight)
-        errors = (np.square(back - x, dtype=np.float64) for back in of(data.X[index]))
+        backs = reconstructions(data.X[index])
+        errors = (np.square(back - x, dtype=np.float64) for back in backs)
         losses.append([np.nansum(error * weight) for error in errors])
     cumulative = [explained_variance(loss, variance) for loss in np.sum(losses, axis=0)]
     return np.diff(cumulative, prepend=0.0)
 
 
-def of_network(network: Network) -> Reconstructions:
-    """Give what reconstructs rows from the first components of a network's code."""
+def of_network(model: FittedAutoencoder, has_missing: bool) -> Reconstructions:
+    """Return what reconstructs rows from the first components of a code."""
 
     @torch.inference_mode()
     def reconstructions(block) -> Iterator[np.ndarray]:
-        z = network.module.encode(network.read(block))
-        for i in range(network.width):
-            yield network.rows_of(first(z, i + 1)).cpu().numpy()
+        z = model.module.encode(model.read(block, has_missing))
+        for i in range(model.width):
+            yield model.rows_of(first(z, i + 1)).cpu().numpy()
 
     return reconstructions
 
 
-def of_pca(axes: PrincipalAxes, width: int, fill) -> Reconstructions:
-    """Give what reconstructs rows, whose gaps are filled before, from PCA's first components.
+def of_pca(axes: PrincipalAxes, width: int, impute) -> Reconstructions:
+    """Return what reconstructs rows, imputed before, from PCA's first components.
 
     A code wider than there are axes has nothing more.
     """
     sizes = range(1, width + 1)
-    return lambda block: islice(pca_reconstructions(axes, fill(as_dense(block)), sizes), 1, None)
+    return lambda block: islice(pca_reconstructions(axes, impute(as_dense(block)), sizes), 1, None)
 
 
 def fewest(share: np.ndarray, wanted: float) -> int:
-    """Give the fewest components that explain a share of the variance, or all of them."""
+    """Return the fewest components that explain a share of the variance, or all of them."""
     enough = np.flatnonzero(np.cumsum(share) >= wanted)
     return int(enough[0]) + 1 if len(enough) else len(share)

@@ -1,24 +1,24 @@
-"""New codes: a mixture of normal distributions, fitted on those of the training rows."""
+"""New codes: drawn from a prior, or like those of the training rows."""
 
 from __future__ import annotations
 
-import copy
 import warnings
-from numbers import Integral
+from dataclasses import dataclass
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
-from sklearn.utils import check_scalar
 
-from sk_autoencoder._model.fitted import Network
+from sk_autoencoder._data import Data
+from sk_autoencoder._model.fitted import FittedAutoencoder
 from sk_autoencoder._nn.whitening import Whitening, rounding_variances
-from sk_autoencoder._training.batches import at_most
-from sk_autoencoder._validation import Data
+from sk_autoencoder._utils.blocks import at_most
 
-LARGEST_SAMPLE = 5000
+# Codes to keep: so many, or as many as take up a share of the bytes of the weights, and some more.
+MAX_SAMPLE = 5000
+MAX_SHARE_OF_WEIGHTS = 1 / 8
+FREE_BYTES = 2**14
 NUMBERS_OF_NORMALS = (1, 2, 4, 8, 16, 32)
 ROWS_A_DIRECTION = 4  # that a normal distribution has to have for itself
 REGULARIZATION = 1e-3  # of the variance of the codes
@@ -29,10 +29,37 @@ SEED = 0
 FITTING = Lock()
 
 
+@dataclass(frozen=True)
+class Prior:
+    """The normal distribution from which a variational autoencoder draws new codes."""
+
+    scale: np.ndarray  # (n_components,), float64, in the units of X
+
+    def sample(self, n_samples: int, rng: np.random.RandomState) -> np.ndarray:
+        """Return codes before whitening, of shape (n_samples, n_components)."""
+        return rng.standard_normal((n_samples, len(self.scale))) * self.scale
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A mixture of normal distributions."""
+
+    weights: np.ndarray  # (n_normals,)
+    means: np.ndarray  # (n_normals, n_components)
+    covariances: np.ndarray  # (n_normals, n_components, n_components)
+
+    def sample(self, n_samples: int, rng: np.random.RandomState) -> np.ndarray:
+        """Return rows in a random order, of shape (n_samples, n_components)."""
+        counts = rng.multinomial(n_samples, self.weights)
+        normals = zip(self.means, self.covariances, counts, strict=True)
+        drawn = [rng.multivariate_normal(mean, cov, int(count)) for mean, cov, count in normals]
+        return rng.permutation(np.vstack(drawn))
+
+
 class CodeMixture:
     """Draws codes like those of the training rows.
 
-    Of these a random part is kept, at most `LARGEST_SAMPLE` of them, and the mixture is
+    Of these a random part is kept, at most `MAX_SAMPLE` of them, and the mixture is
     fitted when a sample is first asked for: a fit of the autoencoder does not pay for it.
     The number of normal distributions is the one with the lowest Bayesian information
     criterion (Schwarz, 1978).
@@ -49,10 +76,10 @@ class CodeMixture:
         self.mean = codes.mean(axis=0)
         self.scale = float(np.abs(codes - self.mean).max()) or 1.0
         self.codes = ((codes - self.mean) / self.scale).astype(np.float32)
-        self._mixture: GaussianMixture | None = None
+        self._mixture: Mixture | None = None
 
     def sample(self, n_samples: int, rng: np.random.RandomState) -> np.ndarray:
-        """Codes, before whitening, of shape (n_samples, n_components)."""
+        """Return codes before whitening, of shape (n_samples, n_components)."""
         codes = self.codes.astype(np.float64)
         if not codes.any():  # all alike
             return np.tile(self.mean, (n_samples, 1))
@@ -60,14 +87,11 @@ class CodeMixture:
         mean = codes.mean(axis=0)
         rounding = rounding_variances(mean, covariance, torch.float32)
         whitening = Whitening(mean, covariance, rounding)
-        # A copy draws, so that what other threads draw from does not change.
-        mixture = copy.copy(self._fitted(whitening(torch.from_numpy(codes)).numpy()))
-        mixture.random_state = rng
-        new, _ = mixture.sample(n_samples)
-        new = whitening.inverse(torch.from_numpy(rng.permutation(new))).numpy()
+        mixture = self._fitted(whitening(torch.from_numpy(codes)).numpy())
+        new = whitening.inverse(torch.from_numpy(mixture.sample(n_samples, rng))).numpy()
         return new * self.scale + self.mean
 
-    def _fitted(self, codes: np.ndarray) -> GaussianMixture:
+    def _fitted(self, codes: np.ndarray) -> Mixture:
         """Return the mixture of the whitened codes, for all threads the same."""
         if self._mixture is None:
             with FITTING:
@@ -76,36 +100,48 @@ class CodeMixture:
         return self._mixture
 
 
-def _fit(codes: np.ndarray) -> GaussianMixture:
+def _fit(codes: np.ndarray) -> Mixture:
     """Fit mixtures of ever more normal distributions, as long as the criterion falls."""
+    # Where new rows are never asked for, scikit-learn is not needed.
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
+    from sk_autoencoder._sklearn_compat import config_context
+
     most = max(len(codes) // (ROWS_A_DIRECTION * codes.shape[1]), 1)
-    best, least = None, np.inf
-    for n_normals in NUMBERS_OF_NORMALS:
-        if n_normals > most:
-            break
-        mixture = GaussianMixture(n_normals, reg_covar=REGULARIZATION, random_state=SEED)
-        with warnings.catch_warnings():
-            # Of a few steps more the sample would not change much.
-            warnings.simplefilter("ignore", ConvergenceWarning)
+    best: Any = None
+    least = np.inf
+    # A mixture of scikit-learn does less with dispatch than without.
+    with warnings.catch_warnings(), config_context(array_api_dispatch=False):
+        # Of a few steps more the sample would not change much.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for n_normals in NUMBERS_OF_NORMALS:
+            if n_normals > most:
+                break
+            mixture = GaussianMixture(n_normals, reg_covar=REGULARIZATION, random_state=SEED)
             criterion = mixture.fit(codes).bic(codes)
-        if criterion >= least:
-            break
-        best, least = mixture, criterion
-    assert best is not None
-    return best
+            if criterion >= least:
+                break
+            best, least = mixture, criterion
+    return Mixture(best.weights_, best.means_, best.covariances_)
 
 
-def code_mixture(network: Network, data: Data) -> CodeMixture:
-    """Give a mixture of the codes of some rows, which are drawn as often as they count."""
-    index, rng = np.arange(len(data)), np.random.RandomState(SEED)
+def _affordable(model: FittedAutoencoder) -> int:
+    """Return how many codes, in float32, stay small beside the weights."""
+    n_bytes = sum(w.numel() * w.element_size() for w in model.module.parameters())
+    return int((MAX_SHARE_OF_WEIGHTS * n_bytes + FREE_BYTES) // (4 * model.width))
+
+
+def code_mixture(model: FittedAutoencoder, data: Data) -> CodeMixture:
+    """Return a mixture of the codes of some rows, which are drawn as often as they count.
+
+    `model` has all components, and does not whiten.
+    """
+    n_codes = min(MAX_SAMPLE, _affordable(model))
+    index, rng = data.rows, np.random.RandomState(SEED)
     if data.weight is None:
-        index = at_most(LARGEST_SAMPLE, index, rng)
+        index = at_most(n_codes, index, rng)
     else:
-        n_kept = min(len(data), LARGEST_SAMPLE)
-        index = rng.choice(index, n_kept, p=data.weight / data.weight.sum())
-    return CodeMixture(network.encode(data.X[index]))
-
-
-def check_n_samples(n_samples) -> int:
-    """Give the number of rows asked for, at least 1."""
-    return int(check_scalar(n_samples, "n_samples", Integral, min_val=1))
+        weight = data.weight[index]
+        index = rng.choice(index, min(len(data), n_codes), p=weight / weight.sum())
+    return CodeMixture(model.encode(data.X[index], has_missing=data.has_missing))

@@ -9,12 +9,11 @@ import torch
 from scipy import sparse
 from torch import nn
 
-from sk_autoencoder._pca.principal_axes import PrincipalAxes
-from sk_autoencoder._utils.arrays import can_be_shared
+from sk_autoencoder._utils.blocks import can_be_shared
 from sk_autoencoder._utils.sizes import check_deviation
 
 
-class Coordinates(nn.Module):
+class Frame(nn.Module):
     """Centre the rows of X, scale them by one number and, if asked, rotate them.
 
     One scale for all features and an orthonormal rotation leave the squared error what it
@@ -39,8 +38,8 @@ class Coordinates(nn.Module):
 
     Attributes
     ----------
-    fill : callable
-        Closes the gaps of a few rows.
+    impute : callable
+        Fills in the missing values of a few rows.
     """
 
     mean: torch.Tensor
@@ -48,7 +47,7 @@ class Coordinates(nn.Module):
     _origin: torch.Tensor
     _remainder: torch.Tensor | None
     _shift: torch.Tensor
-    fill: Callable[[np.ndarray], np.ndarray]
+    impute: Callable[[np.ndarray], np.ndarray]
 
     def __init__(
         self,
@@ -79,7 +78,7 @@ class Coordinates(nn.Module):
         if components is not None:
             components = torch.as_tensor(components).to(dtype, copy=True)
         self.register_buffer("components", components)
-        self.fill = _as_it_is
+        self.impute = _as_it_is
 
     @property
     def unit(self) -> float:
@@ -87,9 +86,9 @@ class Coordinates(nn.Module):
         return self.scale**2 * self.n_axes / self.n_features
 
     def read(self, block) -> torch.Tensor:
-        """Coordinates of rows of X as the caller has them: with gaps, or sparse."""
+        """Return the coordinates of rows of X with missing values, or sparse."""
         if not sparse.issparse(block):
-            return self(as_tensor(self.fill(block), self.mean.device))
+            return self(as_tensor(self.impute(block), self.mean.device))
         if self.components is None:
             return self(as_tensor(block.toarray(), self.mean.device))
         # Rotated while still sparse: there are far fewer axes than features.
@@ -98,7 +97,7 @@ class Coordinates(nn.Module):
         return as_tensor((rotated / self.scale).astype(block.dtype), self.mean.device)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Coordinates of the rows of X."""
+        """Return the coordinates of the rows of X."""
         if self._remainder is None:
             t = torch.add(self._shift, x, alpha=1 / self.scale)  # (batch, n_features)
         else:
@@ -106,12 +105,12 @@ class Coordinates(nn.Module):
         return t if self.components is None else t @ self.components.T  # (batch, n_axes)
 
     def centre(self, x: torch.Tensor) -> torch.Tensor:
-        """Rows of X less their mean."""
+        """Return rows of X less their mean."""
         centred = x - self._origin
         return centred if self._remainder is None else centred.sub_(self._remainder)
 
     def inverse(self, t: torch.Tensor) -> torch.Tensor:
-        """Rows of X with the coordinates t."""
+        """Return the rows of X with the coordinates t."""
         x = self.deviation(t)  # (batch, n_features)
         x = (x if self._remainder is None else x.add_(self._remainder)).add_(self._origin)
         if self.ceiling is None or self._lies_below(x, self.ceiling):
@@ -127,13 +126,13 @@ class Coordinates(nn.Module):
         return x.device.type == "cpu" and bool((x <= ceiling).all())
 
     def deviation(self, t: torch.Tensor) -> torch.Tensor:
-        """Give the same without the mean."""
+        """Return the same without the mean."""
         if self.components is None:
             return t * self.scale
         return (t @ self.components).mul_(self.scale)
 
     def outside(self, block) -> torch.Tensor:
-        """Squared distance of each row to the axes, of shape (batch,), float64."""
+        """Return the squared distance of each row to the axes, of shape (batch,), float64."""
         if sparse.issparse(block):
             # By Pythagoras, in float64: the rows themselves are never dense.
             t = self.read(block.astype(np.float64)).double() * self.scale
@@ -141,17 +140,17 @@ class Coordinates(nn.Module):
         x = as_tensor(block, self.mean.device)
         return (x - self.inverse(self(x))).double().square().sum(dim=1)
 
-    def astype(self, dtype: torch.dtype) -> Coordinates:
-        """Give the same frame for rows of another dtype."""
+    def astype(self, dtype: torch.dtype) -> Frame:
+        """Return the same frame for rows of another dtype."""
         return self._like(dtype, self.ceiling)
 
-    def bent(self, ceiling: float) -> Coordinates:
+    def bent(self, ceiling: float) -> Frame:
         """Return the same frame with a ceiling."""
         return self._like(self.dtype, ceiling)
 
-    def _like(self, dtype: torch.dtype, ceiling: float | None) -> Coordinates:
+    def _like(self, dtype: torch.dtype, ceiling: float | None) -> Frame:
         """Return the same frame for rows of a dtype and with a ceiling, or without."""
-        frame = Coordinates(
+        frame = Frame(
             self.mean,
             self.scale,
             self.components,
@@ -159,7 +158,7 @@ class Coordinates(nn.Module):
             dtype=dtype,
             ceiling=ceiling,
         )
-        frame.fill = self.fill
+        frame.impute = self.impute
         return frame
 
 
@@ -168,14 +167,14 @@ def _as_it_is(block: np.ndarray) -> np.ndarray:
 
 
 def _squared_distance(block, mean: torch.Tensor) -> torch.Tensor:
-    """Squared distance of sparse rows to the mean, of shape (batch,), float64."""
+    """Return the squared distance of sparse rows to the mean, of shape (batch,), float64."""
     block, origin = block.astype(np.float64), mean.cpu().numpy()
     distance = block.multiply(block).sum(axis=1) - 2 * (block @ origin) + origin @ origin
     return as_tensor(np.asarray(distance).reshape(-1), mean.device)
 
 
 def as_tensor(block: np.ndarray, device: torch.device) -> torch.Tensor:
-    """Rows as a tensor that shares their memory where torch can take it."""
+    """Return rows as a tensor that shares their memory where torch can take it."""
     if not can_be_shared(block):
         block = block.copy(order="C")
     x = torch.from_numpy(block)
@@ -185,22 +184,5 @@ def as_tensor(block: np.ndarray, device: torch.device) -> torch.Tensor:
 
 
 def torch_dtype(dtype: np.dtype) -> torch.dtype:
-    """Give torch's name for the dtype of a checked X."""
+    """Return torch's name for the dtype of a checked X."""
     return torch.float32 if dtype == np.float32 else torch.float64
-
-
-def principal(axes: PrincipalAxes, dtype: torch.dtype) -> Coordinates:
-    """Rotate onto the principal axes: a start at PCA is the identity there."""
-    mean_square = axes.n_features / len(axes.components)
-    return Coordinates(axes.mean, axes.scale, axes.components, mean_square=mean_square, dtype=dtype)
-
-
-def standard(axes: PrincipalAxes, dtype: torch.dtype) -> Coordinates:
-    """Centre and scale, for a network that starts from random weights."""
-    return Coordinates(axes.mean, axes.scale, dtype=dtype)
-
-
-def raw(axes: PrincipalAxes, dtype: torch.dtype) -> Coordinates:
-    """Leave X as it is, for a module that knows its own input."""
-    mean_square = axes.total_variance / axes.n_features + float(np.mean(axes.mean**2))
-    return Coordinates(np.zeros(axes.n_features), 1.0, mean_square=mean_square or 1.0, dtype=dtype)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -59,18 +59,25 @@ class TiedLinear(nn.Module):
         return functional.linear(x, self.mirrored[0].weight.T, self.bias)
 
 
-def stack(
-    layers: list[Any], widths: list[int], activation: str, dropout: float, normalization, generator
-) -> nn.Sequential:
+class Behind(NamedTuple):
+    """What stands behind each hidden layer: normalization, activation and dropout."""
+
+    activation: str
+    dropout: float
+    normalization: str | None
+    generator: torch.Generator | None
+
+
+def stack(layers: list[Any], widths: list[int], behind: Behind) -> nn.Sequential:
     """Put what belongs behind a hidden layer behind each but the last, which has the width told."""
     parts: list[nn.Module] = []
     for layer, width in zip(layers, widths, strict=True):
         parts.append(layer)
-        if normalization is not None:
-            parts.append(NORMALIZATIONS[normalization](width, dtype=torch.float32))
-        parts.append(ACTIVATIONS[activation]())
-        if dropout > 0:
-            parts.append(Dropout(dropout, generator))
+        if behind.normalization is not None:
+            parts.append(NORMALIZATIONS[behind.normalization](width, dtype=torch.float32))
+        parts.append(ACTIVATIONS[behind.activation]())
+        if behind.dropout > 0:
+            parts.append(Dropout(behind.dropout, behind.generator))
     return nn.Sequential(*parts[: parts.index(layers[-1]) + 1])
 
 
@@ -113,7 +120,7 @@ def pair_units(encoder: nn.Sequential, decoder: nn.Sequential, generator) -> Non
 
 
 def _oppose(outgoing: Tensor, incoming: list[Any], units: slice, others: slice) -> None:
-    """Give other units what enters these, and the opposite of what leaves them."""
+    """Return other units what enters these, and the opposite of what leaves them."""
     outgoing[others] = -outgoing[units]
     for parameter in incoming:
         parameter[others] = parameter[units]
@@ -132,7 +139,7 @@ def linears(widths: list[int], generator) -> list[nn.Linear]:
 
 
 def linear(n_in: int, n_out: int, generator, bias: bool = True) -> nn.Linear:
-    """Give a linear layer whose outputs start as large as its inputs (LeCun et al., 1998).
+    """Return a linear layer whose outputs start as large as its inputs (LeCun et al., 1998).
 
     Torch's own start makes them smaller from layer to layer: a deep stack then begins almost
     linear, and may never leave PCA behind.

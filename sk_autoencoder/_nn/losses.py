@@ -1,29 +1,26 @@
-"""What training makes small: the loss of a reconstruction, by name or as a function."""
+"""The loss of a cell: by name or as a function, with the activation that it implies."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from sk_autoencoder._nn.frames import Coordinates
-
 # Bounds of a mean to which a link is applied: it has no value at the ends of its range.
-LEAST_MEAN = 1e-3
+MIN_MEAN = 1e-3
 
 
 @dataclass(frozen=True)
 class Link:
-    """An output activation: the mean of a cell as a function of what the decoder gives.
+    """An output activation: the mean of a cell as a function of what the decoder returns.
 
-    `inverse` leads back, and `variance` is that of a cell with such a mean: the slope of the
+    `inverse` leads back. `variance` is that of a cell with such a mean: the slope of the
     canonical link, by which a start on it follows PCA's reconstruction to first order.
-    `has_limit` says that the mean is bounded, whatever the decoder gives.
+    `has_limit` tells whether the mean is bounded, whatever the decoder returns.
     """
 
     activation: Callable[[Tensor], Tensor]
@@ -33,31 +30,46 @@ class Link:
 
 
 def _logit(mean: np.ndarray) -> np.ndarray:
-    mean = np.clip(mean, LEAST_MEAN, 1 - LEAST_MEAN)
+    mean = np.clip(mean, MIN_MEAN, 1 - MIN_MEAN)
     return np.log(mean) - np.log1p(-mean)
 
 
+def _as_it_is(values):
+    return values
+
+
+def _one(mean: np.ndarray) -> np.ndarray:
+    return np.ones_like(mean)
+
+
+IDENTITY = Link(_as_it_is, _as_it_is, _one, has_limit=False)
 LOGISTIC = Link(torch.sigmoid, _logit, lambda mean: mean * (1 - mean), has_limit=True)
 EXPONENTIAL = Link(
     torch.exp,
-    lambda mean: np.log(np.maximum(mean, LEAST_MEAN)),
+    lambda mean: np.log(np.maximum(mean, MIN_MEAN)),
     lambda mean: mean,
     has_limit=False,
 )
 
 
 @dataclass(frozen=True)
-class Objective:
+class Loss:
     """The loss of each cell, as a function of the decoder's output and of X.
 
-    `link` is the activation behind the output, None where there is none. `domain` says which
-    values X may have, and `shift_free` that only the difference of the two counts.
+    `link` is the activation behind the output. `domain` holds the least and the greatest value
+    that X may have. `shift_free` tells whether only the difference of the two counts.
     """
 
     cells: Callable[[Tensor, Tensor], Tensor]
-    link: Link | None = None
+    link: Link = IDENTITY
     domain: tuple[float, float] = (-np.inf, np.inf)
     shift_free: bool = False
+    name: str = "a function"
+
+    @property
+    def has_link(self) -> bool:
+        """Whether an activation stands behind the output."""
+        return self.link is not IDENTITY
 
 
 def _squared_error(output: Tensor, x: Tensor) -> Tensor:
@@ -80,23 +92,31 @@ def _half_poisson_deviance(output: Tensor, x: Tensor) -> Tensor:
     return output.exp() - x * output + torch.special.xlogy(x, x) - x
 
 
-OBJECTIVES = {
-    "squared_error": Objective(_squared_error, shift_free=True),
-    "absolute_error": Objective(_absolute_error, shift_free=True),
-    "huber": Objective(_huber, shift_free=True),
-    "binary_crossentropy": Objective(_binary_crossentropy, LOGISTIC, (0.0, 1.0)),
-    "poisson": Objective(_half_poisson_deviance, EXPONENTIAL, (0.0, np.inf)),
+LOSSES = {
+    "squared_error": Loss(_squared_error, shift_free=True, name="squared_error"),
+    "absolute_error": Loss(_absolute_error, shift_free=True, name="absolute_error"),
+    "huber": Loss(_huber, shift_free=True, name="huber"),
+    "binary_crossentropy": Loss(
+        _binary_crossentropy, LOGISTIC, (0.0, 1.0), name="binary_crossentropy"
+    ),
+    "poisson": Loss(_half_poisson_deviance, EXPONENTIAL, (0.0, np.inf), name="poisson"),
 }
 
 
-def find_objective(loss) -> Objective:
-    """Give the objective of a name, or that of a function of reconstruction and X."""
-    return OBJECTIVES[loss] if isinstance(loss, str) else Objective(loss)
+def find_loss(loss) -> Loss:
+    """Return the loss of a name, or that of a function of reconstruction and X."""
+    return LOSSES[loss] if isinstance(loss, str) else Loss(loss)
 
 
-def cell_losses(objective: Objective, output: Tensor, x: Tensor) -> Tensor:
-    """Loss of each cell, of the shape of X; a function of the user's may give something else."""
-    cells = objective.cells(output, x)
+def cell_losses(loss: Loss, output: Tensor, x: Tensor) -> Tensor:
+    """Return the loss of each cell, of the shape of X; refuse what a user's function returns else.
+
+    Parameters
+    ----------
+    loss : Loss
+    output, x : tensors of shape (batch, n_features)
+    """
+    cells = loss.cells(output, x)
     if not isinstance(cells, Tensor):
         given = type(cells).__name__
     elif cells.shape != x.shape:
@@ -110,65 +130,3 @@ def cell_losses(objective: Objective, output: Tensor, x: Tensor) -> Tensor:
         "cell, as a tensor of floats in the shape of X, as the losses of torch do with "
         "reduction='none'."
     )
-
-
-class Target(NamedTuple):
-    """What a batch is compared with, and how much each of its rows counts.
-
-    `rows` are coordinates where the loss is taken there, or else rows of X, from whose mean
-    they are told where only differences count. `weight` has a mean of 1, or is None. `y` is
-    what is known of the rows besides, None unless codes are supervised. `emphasis` is how much
-    each known cell counts, with a mean of about 1; None where all count the same.
-    """
-
-    rows: Tensor
-    weight: Tensor | None
-    y: Tensor | None = None
-    emphasis: Tensor | None = None
-
-
-class Criterion(nn.Module):
-    """Mean loss of a batch of reconstructions, as skorch calls it.
-
-    Parameters
-    ----------
-    loss : str or callable
-        A key of `OBJECTIVES`, or a function of reconstruction and X.
-    output : Coordinates or None
-        Leads from the module's output to what the loss takes. None takes the squared
-        error in the coordinates themselves, which is that in X up to a factor.
-    gaps : bool
-        Whether cells of the target may be NaN, which then do not count.
-    """
-
-    def __init__(self, loss="squared_error", output: Coordinates | None = None, gaps=False):
-        super().__init__()
-        self.loss = loss
-        self.output = output
-        self.gaps = gaps
-
-    @property
-    def objective(self) -> Objective:
-        return find_objective(self.loss)
-
-    def forward(self, reconstruction: Tensor, target: Target) -> Tensor:
-        if self.output is None and target.weight is None:
-            return functional.mse_loss(reconstruction, target.rows)
-        rows = self.rows(reconstruction, target)
-        return rows.mean() if target.weight is None else (rows * target.weight).mean()
-
-    def rows(self, reconstruction: Tensor, target: Target) -> Tensor:
-        """Mean loss of the cells of each row, of shape (batch,); gaps count as none."""
-        x = target.rows
-        if self.output is None:
-            return (reconstruction - x).square().mean(dim=1)
-        shift_free = self.objective.shift_free
-        output = (self.output.deviation if shift_free else self.output.inverse)(reconstruction)
-        if not self.gaps:
-            return cell_losses(self.objective, output, x).mean(dim=1)
-        known = ~x.isnan()
-        # What a gap is filled with does not count, but a loss may have no slope where it is 0.
-        filled = torch.where(known, x, output.detach() + 1)
-        cells = cell_losses(self.objective, output, filled)
-        cells = cells if target.emphasis is None else cells * target.emphasis
-        return torch.where(known, cells, 0.0).mean(dim=1)

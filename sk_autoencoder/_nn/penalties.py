@@ -1,25 +1,26 @@
 """Penalties: what a training makes small beside the loss of the reconstruction.
 
-A penalty is given the module and a batch on its way through it, and gives a number that is of
-the order of 1 and means the same in all units of X.
+A penalty takes the module and a batch on its way through it, and returns a number that is of the
+order of 1 and means the same in all units of X. It is a `torch.nn.Module`, and may own weights,
+which are trained with the others.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
-from sk_autoencoder._training.net import Pass, Penalty
+from sk_autoencoder._nn.batch import Pass
+from sk_autoencoder._nn.heads import Head
 
-LEAST_VARIANCE = 1e-12
-LEAST_WEIGHT = 1e-12
+MIN_VARIANCE = 1e-12
+MIN_WEIGHT = 1e-12
 # Of the variance of a component: directions in which codes vary by less are left out.
-LEAST_SHARE = 1e-4
+MIN_SHARE = 1e-4
 
 
 def _mean_of_rows(values: Tensor, weight: Tensor | None) -> Tensor:
@@ -29,38 +30,38 @@ def _mean_of_rows(values: Tensor, weight: Tensor | None) -> Tensor:
 
 def _within(weight: Tensor | None) -> Tensor | None:
     """Weights with a mean of 1 over the rows of the batch, for what is no sum over rows."""
-    return None if weight is None else weight / weight.mean().clamp(min=LEAST_WEIGHT)
+    return None if weight is None else weight / weight.mean().clamp(min=MIN_WEIGHT)
 
 
 def _mean_square(z: Tensor, weight: Tensor | None) -> Tensor:
     """Mean square of each component over the batch: the unit that makes it free of scale."""
-    return _mean_of_rows(z.square(), weight).clamp(min=LEAST_VARIANCE)
+    return _mean_of_rows(z.square(), weight).clamp(min=MIN_VARIANCE)
 
 
-@dataclass(frozen=True)
-class L1:
+class L1(nn.Module):
     """Mean size of the components, each as a share of its root mean square (Hoyer, 2004).
 
     The decoder would make up for a code that is only smaller.
     """
 
-    def __call__(self, module: Any, batch: Pass) -> Tensor:
+    def forward(self, module: Any, batch: Pass) -> Tensor:
         weight = _within(batch.target.weight)
         sizes = _mean_of_rows(batch.z.abs(), weight)
         return (sizes / _mean_square(batch.z, weight).sqrt()).mean()
 
 
-@dataclass(frozen=True)
-class KullbackLeibler:
+class KullbackLeibler(nn.Module):
     """Divergence of the components' mean activities from a target (Ng, 2011), on average.
 
     An activity is between 0 and 1. The code is linear, so that it is made here:
     z² / (s² + z²), with the mean square s² of the component, which is zero where that is.
     """
 
-    target: float
+    def __init__(self, target: float):
+        super().__init__()
+        self.target = target
 
-    def __call__(self, module: Any, batch: Pass) -> Tensor:
+    def forward(self, module: Any, batch: Pass) -> Tensor:
         weight = _within(batch.target.weight)
         squares = batch.z.square()
         active = _mean_of_rows(squares / (_mean_square(batch.z, weight) + squares), weight)
@@ -70,7 +71,7 @@ class KullbackLeibler:
         return (rho * (rho / active).log() + rest).mean()
 
 
-SPARSITIES: dict[str, Callable[[float], Penalty]] = {
+SPARSITIES: dict[str, Callable[[float], nn.Module]] = {
     "l1": lambda target: L1(),
     "kl": KullbackLeibler,
 }
@@ -88,12 +89,11 @@ def _covariance(z: Tensor, weight: Tensor | None) -> Tensor:
 
 def _scales(covariance: Tensor) -> Tensor:
     """Products of pairs of standard deviations, which make covariances correlations."""
-    scale = covariance.diagonal().clamp(min=LEAST_VARIANCE).sqrt()
+    scale = covariance.diagonal().clamp(min=MIN_VARIANCE).sqrt()
     return scale[:, None] * scale
 
 
-@dataclass(frozen=True)
-class Contraction:
+class Contraction(nn.Module):
     """Share that noise has in the codes of noisy rows, on average over the code's directions.
 
     To first order noise moves a code by its Jacobian, whose squares Rifai et al. (2011) make
@@ -105,10 +105,12 @@ class Contraction:
     `variance` in each input.
     """
 
-    generator: Generator
-    variance: float = 1.0
+    def __init__(self, generator: Generator, variance: float = 1.0):
+        super().__init__()
+        self.generator = generator
+        self.variance = variance
 
-    def __call__(self, module: Any, batch: Pass) -> Tensor:
+    def forward(self, module: Any, batch: Pass) -> Tensor:
         trained, weight = torch.is_grad_enabled(), _within(batch.target.weight)
         # Rows that are only judged are so with the same signs each time.
         generator = self.generator if trained else torch.Generator().manual_seed(0)
@@ -116,14 +118,14 @@ class Contraction:
         moves = _moves(module, batch.t, signs * math.sqrt(self.variance), trained)
         noise = _products(moves, weight)
         both = noise + _covariance(batch.z, weight)
-        scales, ridge = _scales(both), LEAST_SHARE * torch.eye(len(both)).to(both)
+        scales, ridge = _scales(both), MIN_SHARE * torch.eye(len(both)).to(both)
         # Without a check: what is not finite is to be seen in the loss.
         shares = torch.linalg.solve_ex(both / scales + ridge, noise / scales).result
         return shares.diagonal().mean()
 
 
 def _moves(module: Any, t: Tensor, noise: Tensor, trained: bool) -> Tensor:
-    """Give how noise moves the code of each row, to first order: the Jacobian times the noise."""
+    """Return how noise moves the code of each row, to first order: the Jacobian times the noise."""
     slopes = None
     with torch.enable_grad():
         t = t.detach().requires_grad_()
@@ -142,47 +144,51 @@ def _moves(module: Any, t: Tensor, noise: Tensor, trained: bool) -> Tensor:
     return moves
 
 
-@dataclass(frozen=True)
-class Correlation:
+class Correlation(nn.Module):
     """Mean squared correlation of pairs of components over a batch.
 
     As in Cogswell et al. (2016), but not of covariances, which small codes would evade.
     """
 
-    def __call__(self, module: Any, batch: Pass) -> Tensor:
+    def forward(self, module: Any, batch: Pass) -> Tensor:
         n_pairs = batch.z.shape[1] * (batch.z.shape[1] - 1)
         covariance = _covariance(batch.z, _within(batch.target.weight))
         squares = (covariance / _scales(covariance)).square()
         return (squares.sum() - squares.diagonal().sum()) / max(n_pairs, 1)
 
 
-def _sparsity(estimator, seed: int) -> Penalty:
-    return SPARSITIES[estimator.sparsity](estimator.sparsity_target)
+class Prediction(nn.Module):
+    """Loss of a head that predicts labels from the codes. In training `generator` mixes these."""
+
+    def __init__(self, head: Head, generator: Generator):
+        super().__init__()
+        self.head = head
+        self.generator = generator
+
+    def forward(self, module: Any, batch: Pass) -> Tensor:
+        generator = self.generator if module.training else None
+        target: Any = batch.target
+        return self.head.loss(batch.z, target.y, target.weight, generator)
 
 
-def _contraction(estimator, seed: int) -> Penalty:
-    # The mean variance of the features, in the frame of the network.
-    variance = (estimator._axes.scale / estimator._coordinates.scale) ** 2
-    return Contraction(Generator().manual_seed(seed), variance)
+class Penalties(nn.Module):
+    """The penalties of a training, each with its weight; there may be none.
 
+    Parameters
+    ----------
+    weighted : iterable of (float, torch.nn.Module)
+    """
 
-def _orthogonality(estimator, seed: int) -> Penalty | None:
-    return Correlation() if estimator._width > 1 else None  # of pairs
+    def __init__(self, weighted: Iterable[tuple[float, nn.Module]] = ()):
+        super().__init__()
+        weighted = tuple(weighted)
+        self.weights = tuple(weight for weight, _ in weighted)
+        self.terms = nn.ModuleList(penalty for _, penalty in weighted)
 
+    def __len__(self) -> int:
+        return len(self.weights)
 
-# The parameter that is the weight of each, and what makes it of the estimator and a seed.
-PENALTIES: dict[str, Callable[..., Penalty | None]] = {
-    "sparsity_penalty": _sparsity,
-    "contractive_penalty": _contraction,
-    "orthogonality_penalty": _orthogonality,
-}
-
-
-def penalties_of(estimator, seed: int) -> tuple[tuple[float, Penalty], ...]:
-    """Give the penalties that the estimator's parameters describe, each with its weight."""
-    made = (
-        (float(getattr(estimator, name)), make(estimator, seed))
-        for name, make in PENALTIES.items()
-        if getattr(estimator, name) > 0
-    )
-    return tuple((weight, penalty) for weight, penalty in made if penalty is not None)
+    def forward(self, module: Any, batch: Pass) -> Tensor:
+        """Return the sum of the penalties of a batch, by their weights."""
+        pairs = zip(self.weights, self.terms, strict=True)
+        return torch.stack([weight * penalty(module, batch) for weight, penalty in pairs]).sum()

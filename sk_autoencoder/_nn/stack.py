@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from sk_autoencoder._nn.layers import TiedLinear, linear, linears, pair_units, stack, zero_
+from sk_autoencoder._nn.layers import Behind, TiedLinear, linear, linears, pair_units, stack, zero_
 
 
 class StackedAutoencoder(nn.Module):
@@ -60,14 +60,14 @@ class StackedAutoencoder(nn.Module):
         super().__init__()
         self.tied_weights = tied_weights
         widths = [n_inputs, *hidden_layer_sizes, n_components]
-        behind_layers = (activation, dropout, normalization, generator)
+        behind = Behind(activation, dropout, normalization, generator)
         layers = linears(widths, generator)
-        self.encoder = stack(layers, widths[1:], *behind_layers)
+        self.encoder = stack(layers, widths[1:], behind)
         if tied_weights:
             mirrored = [TiedLinear(layer) for layer in reversed(layers)]
         else:
             mirrored = linears(widths[::-1], generator)
-        self.decoder = stack(mirrored, widths[-2::-1], *behind_layers)
+        self.decoder = stack(mirrored, widths[-2::-1], behind)
         self.encoder_shortcut = self.decoder_shortcut = None
         if linear_shortcut:
             self.encoder_shortcut = linear(n_inputs, n_components, generator, bias=False)

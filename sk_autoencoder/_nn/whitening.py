@@ -9,6 +9,17 @@ from torch import Tensor, nn
 ROUNDING = 4.0  # times the precision of a dtype
 
 
+class Unwhitened(nn.Module):
+    """Leave codes as they are."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        return z
+
+    def inverse(self, z: Tensor) -> Tensor:
+        """Return the same codes."""
+        return z
+
+
 class Whitening(nn.Module):
     """Centre codes, and make their covariance on the training rows the identity.
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import gen_batches
+
+from sk_autoencoder._utils.blocks import batches
 
 BLOCK_BYTES = 2**23  # stays near the processor
 WIDE_BLOCK_BYTES = 2**26  # for products as wide as X, which each block reads and writes anew
@@ -145,7 +146,7 @@ class CentredRows:
         return len(self.index)
 
     def about_mean(self) -> CentredRows:
-        """Give the same rows about their mean."""
+        """Return the same rows about their mean."""
         # About an origin close to it, so that a large offset costs no digits.
         step = sum(block.sum() for block in self.blocks()) / self.total_weight
         return CentredRows(*self._arguments, self.origin + step)
@@ -153,7 +154,7 @@ class CentredRows:
     def blocks(self, n_bytes: int = 0, width: int = 0) -> Iterator[DenseBlock | SparseBlock]:
         """Blocks of rows of at most `n_bytes`, as are their products with `width` columns."""
         row_bytes = 8 * max(self._cells_per_row(), width)
-        for rows in gen_batches(len(self), max(1, (n_bytes or BLOCK_BYTES) // row_bytes)):
+        for rows in batches(len(self), max(1, (n_bytes or BLOCK_BYTES) // row_bytes)):
             yield self._block(self.X, rows)
 
     def slabs(self) -> Iterator[tuple[slice, DenseBlock | SparseBlock]]:
@@ -163,7 +164,7 @@ class CentredRows:
             yield everything, self._block(self.X, everything)
             return
         width = max(1, BLOCK_BYTES // (8 * len(self)))
-        for columns in gen_batches(self.X.shape[1], width):
+        for columns in batches(self.X.shape[1], width):
             yield columns, self._block(self.X[:, columns], everything, columns)
 
     def _cells_per_row(self) -> int:
@@ -172,7 +173,7 @@ class CentredRows:
         return 1 + 2 * self.X.nnz // self.X.shape[0]  # values and indices
 
     def _block(self, X, rows: slice, columns: slice = slice(None)) -> DenseBlock | SparseBlock:
-        """Give some of the rows, less the origin and times the roots of their weights."""
+        """Return some of the rows, less the origin and times the roots of their weights."""
         values, origin = X[self.index[rows]], self.origin[columns]
         roots = np.ones(values.shape[0]) if self.weight is None else np.sqrt(self.weight[rows])
         if self.stays_sparse:

@@ -1,8 +1,8 @@
-"""Rows with gaps: the principal axes of what was observed, and a filling of the rest.
+"""Rows with missing values: the principal axes of what was observed, and imputation of the rest.
 
-A gap is a NaN. The rows are taken for draws from a normal distribution whose covariance is of
-low rank plus noise, fitted by expectation maximization (Dempster et al., 1977): its mean and
-covariance are those of the rows without gaps, as far as the observed cells tell.
+A missing value is a NaN. The rows are taken for draws from a normal distribution whose covariance
+is of low rank plus noise, fitted by expectation maximization (Dempster et al., 1977): its mean and
+covariance are those of the rows without missing values, as far as the observed cells tell.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.utils import gen_batches
 
 from sk_autoencoder._pca.principal_axes import PrincipalAxes
+from sk_autoencoder._utils.blocks import batches
 from sk_autoencoder._utils.copies import merge_copies
 
 BLOCK_BYTES = 2**25
-MOST_FACTORS = 64
-MOST_CELLS = 2**22
-MOST_POSTERIORS = 512
+MAX_FACTORS = 64
+MAX_CELLS = 2**22
+MAX_POSTERIORS = 512
 MAX_ITER = 30
 TOL = 1e-3
 
 # Rows that the prior of unrelated features is worth, for each feature.
 PRIOR_ROWS = 2.0
 # Standard deviations beyond which an observed cell tells no more of the others.
-LARGEST_DEVIATION = 6.0
+MAX_DEVIATION = 6.0
 COMPENSATION_STEPS = 4
 
 
 @dataclass(frozen=True)
-class Filling:
-    """A normal distribution of the rows, which tells gaps from what was observed beside them.
+class Imputation:
+    """A normal distribution of the rows, which tells missing values from what was observed.
 
     With z standard normal, a row is `mean + scale * (z @ loadings + noise)`: probabilistic
     PCA (Tipping and Bishop, 1999) of the scaled features.
@@ -47,33 +47,33 @@ class Filling:
     lowest: np.ndarray  # (n_features,), of the training rows
     highest: np.ndarray  # (n_features,)
 
-    def fill(self, X: np.ndarray, components: np.ndarray | None = None) -> np.ndarray:
-        """Give X with its gaps filled, each row by itself; a copy, unless there are none.
+    def impute(self, X: np.ndarray, components: np.ndarray | None = None) -> np.ndarray:
+        """Return X with missing values imputed, each row by itself; a copy, unless none is missing.
 
-        A gap gets its conditional expectation, inside the range of the training rows. No
-        observed cell counts for more than `LARGEST_DEVIATION`, since a single extreme one
-        would else carry all gaps of its row away.
+        A missing value gets its conditional expectation, inside the range of the training rows. No
+        observed cell counts for more than `MAX_DEVIATION`, since a single extreme one
+        would else carry all missing values of its row away.
 
-        Given orthonormal components, the gaps are filled so that the projection of the row
+        Given orthonormal components, they are imputed so that the projection of the row
         onto them has the conditional expectation there. Projecting the expectation itself
-        adds what the other cells happen to share with the gap, and misses its tail; as in
-        twicing (Tukey, 1977), the difference is added to the filling, a few times.
+        adds what the other cells happen to share with the missing one, and misses its tail; as in
+        twicing (Tukey, 1977), the difference is added to the imputation, a few times.
         """
-        gaps = np.isnan(X)
-        if not gaps.any():
+        missing = np.isnan(X)
+        if not missing.any():
             return X
         filled = X.copy()
-        rows = np.flatnonzero(gaps.any(axis=1))
-        for some in gen_batches(len(rows), self._block_rows):
+        rows = np.flatnonzero(missing.any(axis=1))
+        for some in batches(len(rows), self._block_rows):
             index = rows[some]
-            missing = gaps[index]
-            values = self._fill(X[index] - self.mean, missing, components)
-            filled[index] = np.where(missing, values + self.mean, X[index])
+            unknown = missing[index]
+            values = self._impute(X[index] - self.mean, unknown, components)
+            filled[index] = np.where(unknown, values + self.mean, X[index])
         return filled
 
-    def _fill(self, centred, missing, components):
-        """Fill the gaps of centred rows."""
-        limit = LARGEST_DEVIATION * self.deviation
+    def _impute(self, centred, missing, components):
+        """Return centred rows with missing values imputed."""
+        limit = MAX_DEVIATION * self.deviation
         told = np.clip(np.where(missing, 0.0, centred), -limit, limit)
         expected = self.expect(told, missing)
         expected = np.clip(expected, self.lowest - self.mean, self.highest - self.mean)
@@ -85,7 +85,7 @@ class Filling:
         return filled
 
     def expect(self, centred: np.ndarray, missing: np.ndarray) -> np.ndarray:
-        """Conditional expectation of all cells without noise; centred rows are 0 in gaps."""
+        """Return the conditional expectation of all cells; centred rows are 0 where one misses."""
         told = centred / self.scale @ self.loadings.T / self.noise  # (batch, n_factors)
         factors = np.linalg.solve(self._precision(missing), told[..., None])[..., 0]
         return factors @ self.loadings * self.scale
@@ -104,18 +104,18 @@ class Filling:
         precision[:, range(n_factors), range(n_factors)] += 1.0
         return precision
 
-    def covariance_of_gaps(self, missing: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        """Conditional covariance of the gaps, summed over rows."""
+    def covariance_of_missing(self, missing: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """Conditional covariance of the missing values, summed over rows."""
         n_features = len(self.mean)
         loadings = self.loadings * self.scale
         total = np.diag(weight @ missing * self.noise * self.scale**2)
-        if n_features > MOST_FACTORS + 1:
+        if n_features > MAX_FACTORS + 1:
             # The mean of a few rows stands for all, or each would cost a product of the features.
-            some = np.linspace(0, len(missing) - 1, min(len(missing), MOST_POSTERIORS), dtype=int)
+            some = np.linspace(0, len(missing) - 1, min(len(missing), MAX_POSTERIORS), dtype=int)
             factors = np.linalg.inv(self._precision(missing[some])).mean(axis=0)
             together = missing.T.astype(np.float64) @ (weight[:, None] * missing)
             return total + together * (loadings.T @ factors @ loadings)
-        for rows in gen_batches(len(missing), self._block_rows):
+        for rows in batches(len(missing), self._block_rows):
             factors = np.linalg.inv(self._precision(missing[rows]))
             roots = np.linalg.cholesky(factors).swapaxes(1, 2) @ loadings
             roots *= (missing[rows] * np.sqrt(weight[rows, None]))[:, None, :]
@@ -129,10 +129,10 @@ class Filling:
         return max(1, BLOCK_BYTES // (8 * widest))
 
 
-def filling_of_axes(
+def imputation_of_axes(
     axes: PrincipalAxes, X, index: np.ndarray, weight: np.ndarray | None
-) -> Filling:
-    """Give a filling for rows to come, where the rows `index` of X, which were fitted, had no gaps.
+) -> Imputation:
+    """Return an imputation for rows to come, fitted on complete rows, those with the `index` of X.
 
     `weight` has a number for each of these rows.
     """
@@ -144,23 +144,23 @@ def filling_of_axes(
 
 def fit_axes(
     X: np.ndarray, index: np.ndarray, n_axes: int, rng, weight: np.ndarray | None = None
-) -> tuple[PrincipalAxes, Filling]:
-    """Find the axes of the rows `index` of X, which may have gaps, and how to fill them.
+) -> tuple[PrincipalAxes, Imputation]:
+    """Find the axes of the rows `index` of X, which may miss values, and how to impute them.
 
     `weight` holds a number for each of these rows, 0 for one that is not there. Rows without
     an observed cell carry nothing. Where nothing is missing and no weight is given, the axes
     are those of `PrincipalAxes.fit`.
     """
     rows = _Rows(X, index, weight)
-    if rows.gaps or weight is not None:
+    if rows.has_missing or weight is not None:
         mean, covariance = _maximize(rows)
         axes = PrincipalAxes.of_covariance(mean, covariance, n_axes)
         axes.components[:, rows.constant] = 0.0  # but for rounding
-        return axes, _filling(rows, axes.mean, covariance)
+        return axes, _imputation(rows, axes.mean, covariance)
     axes = PrincipalAxes.fit(X, index, n_axes, rng)
-    if rows.n_features <= MOST_FACTORS + 1:
-        return axes, _filling(rows, axes.mean, _available(rows)[1])
-    return axes, _filling_from_axes(rows, axes, np.ones(rows.n_features))
+    if rows.n_features <= MAX_FACTORS + 1:
+        return axes, _imputation(rows, axes.mean, _available(rows)[1])
+    return axes, _imputation_from_axes(rows, axes, np.ones(rows.n_features))
 
 
 def effective_number(weight: np.ndarray) -> float:
@@ -179,12 +179,12 @@ class _Rows:
         weight = np.ones(len(index)) if weight is None else np.asarray(weight, dtype=np.float64)
         self.X, self.index, self.weight = X, index, weight
         self.n_features = X.shape[1]
-        self.gaps = False
+        self.has_missing = False
         self.lowest = np.full(self.n_features, np.inf)
         self.highest = np.full(self.n_features, -np.inf)
         kept = np.zeros(len(index), dtype=bool)
         for rows, block, missing in self.blocks():
-            self.gaps |= bool(missing.any())
+            self.has_missing |= bool(missing.any())
             kept[rows] = ~missing.all(axis=1) & (weight[rows] > 0)
             seen = np.where(missing | ~kept[rows, None], np.nan, block)
             self.lowest = np.fmin(self.lowest, np.fmin.reduce(seen))
@@ -206,7 +206,7 @@ class _Rows:
         self.highest[columns] = np.nanmax(values, axis=0)
 
     def few(self, n_rows: int) -> _Rows:
-        """Give at most so many of the rows, evenly spread."""
+        """Return at most so many of the rows, evenly spread."""
         if n_rows >= len(self.index):
             return self
         some = np.linspace(0, len(self.index) - 1, n_rows, dtype=int)
@@ -221,25 +221,27 @@ class _Rows:
         return self.highest - self.lowest <= 4 * np.finfo(np.float64).eps * largest
 
     def blocks(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-        """Rows in float64, a few at a time, with their place and their gaps."""
-        for rows in gen_batches(len(self.index), max(1, BLOCK_BYTES // (8 * self.n_features))):
+        """Rows in float64, a few at a time, with their place and what they miss."""
+        for rows in batches(len(self.index), max(1, BLOCK_BYTES // (8 * self.n_features))):
             block = self.X[self.index[rows]].astype(np.float64)
             yield rows, block, np.isnan(block)
 
 
 def _maximize(rows: _Rows) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and covariance of the rows without their gaps, by expectation maximization."""
+    """Mean and covariance of the rows with nothing missing, by expectation maximization."""
     mean, covariance = _available(rows)
-    if not rows.gaps:
+    if not rows.has_missing:
         return mean, covariance
-    few = rows.few(max(MOST_CELLS // rows.n_features, 1))
+    few = rows.few(max(MAX_CELLS // rows.n_features, 1))
     for _ in range(MAX_ITER):
         before = covariance
-        mean, covariance = _expected(few, _filling(few, mean, covariance))
+        mean, covariance = _expected(few, _imputation(few, mean, covariance))
         if np.abs(covariance - before).max() <= TOL * np.trace(covariance) / len(covariance):
             break
     return (
-        _expected(rows, _filling(few, mean, covariance)) if few is not rows else (mean, covariance)
+        _expected(rows, _imputation(few, mean, covariance))
+        if few is not rows
+        else (mean, covariance)
     )
 
 
@@ -265,60 +267,60 @@ def _available(rows: _Rows) -> tuple[np.ndarray, np.ndarray]:
     return mean, products / np.where(pairs > 0.0, pairs, 1.0)
 
 
-def _expected(rows: _Rows, filling: Filling) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and covariance of the rows, with their gaps as a filling expects them to be."""
+def _expected(rows: _Rows, imputation: Imputation) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and covariance of the rows, with missing values as an imputation expects them to be."""
     total = np.zeros(rows.n_features)
     products = np.zeros((rows.n_features, rows.n_features))
     for some, block, missing in rows.blocks():
         weight = rows.weight[some]
-        centred = np.where(missing, 0.0, block - filling.mean)
-        for part in gen_batches(len(block), filling._block_rows):
-            expected = filling.expect(centred[part], missing[part])
+        centred = np.where(missing, 0.0, block - imputation.mean)
+        for part in batches(len(block), imputation._block_rows):
+            expected = imputation.expect(centred[part], missing[part])
             centred[part] = np.where(missing[part], expected, centred[part])
         total += weight @ centred
         products += centred.T @ (weight[:, None] * centred)
-        gappy = missing.any(axis=1)
-        if gappy.any():
-            products += filling.covariance_of_gaps(missing[gappy], weight[gappy])
-    # A filling has a unit for each feature, which is nothing that a constant one may vary by.
+        incomplete = missing.any(axis=1)
+        if incomplete.any():
+            products += imputation.covariance_of_missing(missing[incomplete], weight[incomplete])
+    # An imputation has a unit for each feature, which is nothing that a constant one may vary by.
     total[rows.constant] = products[rows.constant] = products[:, rows.constant] = 0.0
     n_rows = rows.weight.sum()
     shift = total / n_rows
     covariance = products / n_rows - np.outer(shift, shift)
     np.fill_diagonal(covariance, np.maximum(np.diag(covariance), 0.0))
-    return filling.mean + shift, covariance
+    return imputation.mean + shift, covariance
 
 
-def _filling(rows: _Rows, mean: np.ndarray, covariance: np.ndarray) -> Filling:
-    """Fit a filling to a covariance.
+def _imputation(rows: _Rows, mean: np.ndarray, covariance: np.ndarray) -> Imputation:
+    """Fit an imputation to a covariance.
 
     Where there are few features, each is scaled by its deviation: factors for all of them
     make the loss of PCA no better, and small features tell as much as large ones.
     """
     n_features = len(mean)
-    n_factors = min(n_features, MOST_FACTORS)
+    n_factors = min(n_features, MAX_FACTORS)
     scale = np.ones(n_features)
-    if n_features <= MOST_FACTORS + 1:
+    if n_features <= MAX_FACTORS + 1:
         deviation = np.sqrt(np.diag(covariance))
         varies = deviation > 4 * np.finfo(np.float64).eps * np.abs(mean)
         scale = np.where(varies, deviation, 1.0)
     axes = PrincipalAxes.of_covariance(mean, covariance / scale / scale[:, None], n_factors)
-    return _filling_from_axes(rows, axes, scale)
+    return _imputation_from_axes(rows, axes, scale)
 
 
-def _filling_from_axes(rows: _Rows, axes: PrincipalAxes, scale: np.ndarray) -> Filling:
-    """Fit a filling to the axes of the scaled features, inside the range of the rows."""
+def _imputation_from_axes(rows: _Rows, axes: PrincipalAxes, scale: np.ndarray) -> Imputation:
+    """Fit an imputation to the axes of the scaled features, inside the range of the rows."""
     return _normal(axes, effective_number(rows.weight), scale, rows.lowest, rows.highest)
 
 
-def _normal(axes: PrincipalAxes, n_rows: float, scale, lowest, highest) -> Filling:
-    """Fit a filling to the axes of the scaled features.
+def _normal(axes: PrincipalAxes, n_rows: float, scale, lowest, highest) -> Imputation:
+    """Fit an imputation to the axes of the scaled features.
 
     `PRIOR_ROWS` rows a feature of unrelated features, of the mean variance, are added: a
     ridge, without which few rows or features that nearly determine each other overfit.
     """
     n_features = axes.n_features
-    n_factors = min(len(axes.components), n_features - 1, MOST_FACTORS)
+    n_factors = min(len(axes.components), n_features - 1, MAX_FACTORS)
     prior = PRIOR_ROWS * n_features / (n_rows + PRIOR_ROWS * n_features)
     typical = axes.total_variance / n_features
     variances = axes.explained_variance[:n_factors]
@@ -327,4 +329,4 @@ def _normal(axes: PrincipalAxes, n_rows: float, scale, lowest, highest) -> Filli
     strength = np.sqrt((1 - prior) * np.clip(variances - rest, 0.0, None))
     loadings = strength[:, None] * axes.components[:n_factors]
     deviation = scale * np.sqrt(np.square(loadings).sum(axis=0) + noise)
-    return Filling(axes.mean, scale, loadings, noise or 1.0, deviation, lowest, highest)
+    return Imputation(axes.mean, scale, loadings, noise or 1.0, deviation, lowest, highest)

@@ -1,4 +1,4 @@
-"""The principal axes of X: the solution that PCA finds, the network's start and its yardstick.
+"""The principal axes of X: the solution that PCA finds, the network's start and its baseline.
 
 All statistics are taken in float64, whatever the dtype of X, from blocks of its rows: X, be it
 sparse, an array or a memory map, is never copied whole.
@@ -7,15 +7,15 @@ sparse, an array or a memory map, is never copied whole.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import linalg, sparse
-from sklearn.utils.extmath import svd_flip
 
 from sk_autoencoder._pca.centred_rows import WIDE_BLOCK_BYTES, CentredRows
 
-LARGEST_EXACT = 2048
+MAX_EXACT = 2048
 N_OVERSAMPLES = 10
 N_ITERATIONS = 8  # explains as much as the 7 of scikit-learn's randomized_svd
 
@@ -47,12 +47,12 @@ class PrincipalAxes:
         """
         rows = CentredRows(X, index, weight)
         n_samples, n_features = len(index), X.shape[1]
-        if n_features <= min(n_samples, LARGEST_EXACT):
+        if n_features <= min(n_samples, MAX_EXACT):
             mean, total, variances, components = _from_covariance(rows, n_axes)
         else:
             rows = rows.about_mean()
             mean = rows.origin
-            if n_samples <= LARGEST_EXACT:
+            if n_samples <= MAX_EXACT:
                 total, variances, components = _from_row_products(rows, min(n_axes, n_samples))
             else:
                 total, variances, components = _from_iterations(rows, n_axes, rng)
@@ -81,7 +81,7 @@ class PrincipalAxes:
         return 1.0 if self.constant else math.sqrt(self.total_variance / self.n_features)
 
     def leading(self, n_axes: int) -> PrincipalAxes:
-        """Give the first axes alone."""
+        """Return the first axes alone."""
         return replace(
             self,
             components=self.components[:n_axes].copy(),
@@ -118,6 +118,13 @@ def explained_variance(loss: float, variance: float) -> float:
     return 1.0 - loss / variance
 
 
+def pca_reconstructions(axes: PrincipalAxes, x: np.ndarray, sizes) -> Iterator[np.ndarray]:
+    """Yield the mean of all rows, and the reconstructions of x from PCA of each size."""
+    codes = (x - axes.mean) @ axes.components.T
+    for size in (0, *sizes):
+        yield codes[:, :size] @ axes.components[:size] + axes.mean
+
+
 def _variance(total: float) -> float:
     """Return a difference of sums of squares as a variance, 0 where rounding made it negative."""
     if not math.isfinite(total):
@@ -126,7 +133,10 @@ def _variance(total: float) -> float:
 
 
 def _signed(components: np.ndarray) -> np.ndarray:
-    """Give axes with signs that do not depend on how they were found."""
+    """Return axes with signs that do not depend on how they were found."""
+    # A fitted autoencoder, which imports this file, needs no scikit-learn.
+    from sklearn.utils.extmath import svd_flip
+
     # A copy, since torch takes no negative strides, not even those of a single number.
     return svd_flip(None, np.array(components, order="C"), u_based_decision=False)[1]
 

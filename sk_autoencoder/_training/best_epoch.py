@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 from skorch.callbacks import Callback
 
 
@@ -27,14 +25,14 @@ class BestEpoch(Callback):
 
     def on_train_begin(self, net, **kwargs):
         self.epoch_, self.loss_ = self.epoch, self.loss
-        self.weights_ = copy.deepcopy(net.module_.state_dict())
+        self.weights_ = net.weights()
 
     def on_epoch_end(self, net, **kwargs):
         loss = net.history[-1, "valid_loss"]
         if loss < self.loss_:
             self.epoch_, self.loss_ = net.history[-1, "epoch"], loss
-            self.weights_ = copy.deepcopy(net.module_.state_dict())
+            self.weights_ = net.weights()
 
     def on_train_end(self, net, **kwargs):
-        net.module_.load_state_dict(self.weights_)
+        net.load_weights(self.weights_)
         del self.weights_

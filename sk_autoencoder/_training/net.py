@@ -2,74 +2,60 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
 from skorch.utils import to_tensor
+from torch import Tensor
 
-from sk_autoencoder._model.bound import Variational
-from sk_autoencoder._nn.bottlenecks import Prefixes, first
-from sk_autoencoder._nn.losses import Target
+from sk_autoencoder._nn.batch import Pass
+from sk_autoencoder._nn.frames import as_tensor
 from sk_autoencoder._training._steps.adam import quick_step
-from sk_autoencoder._training._steps.averaging import WeightAverage
 from sk_autoencoder._training._steps.backprop import Backprop, is_plain
 from sk_autoencoder._training._steps.schedule import one_cycle
+from sk_autoencoder._training.net_state import MeanLoss, StatefulNet
 from sk_autoencoder._training.own_callbacks import OWN_CALLBACKS, check_monitors, check_schedule
 from sk_autoencoder._training.own_parts import check_made_module, check_made_optimizer, making
+from sk_autoencoder._utils.blocks import as_dense
 
 
-class Pass(NamedTuple):
-    """A batch on its way through the module, as penalties see it.
-
-    `z` is what the encoder gives, before nested components shorten it or noise is added to it.
-    """
-
-    t: torch.Tensor  # (batch, n_inputs)
-    z: torch.Tensor  # (batch, n_components)
-    reconstruction: torch.Tensor  # (batch, n_inputs)
-    target: Target
-    divergence: torch.Tensor | None = None  # (batch,), of variational codes
-
-
-Penalty = Callable[[Any, Pass], torch.Tensor]  # of the module and a batch, a number
-
-
-class AutoencoderNet(NeuralNet):
+class AutoencoderNet(StatefulNet):
     """A skorch `NeuralNet` whose target is its input.
 
-    It is given a pair of `Rows`, the training and the validation part (or None), where
-    skorch takes X. Losses in `history` are in the units of X. `sizes` are those of the code
-    that are validated, one unless components are nested; `prefixes` shortens codes in
-    training, None where they are not nested. `penalties`, each with its weight, are added to
-    the loss of a batch; a weight counts `unit_loss`, the loss of the mean of X alone.
-    `variational` draws codes around those of the encoder, and makes the loss a bound. Above
-    `largest_loss` a fit has diverged. Gradients are those of the loss times `gradient_factor`.
-    In training the module computes in `autocast_dtype`,
-    None for that of its weights, and by `compiled_` methods where there are any.
+    `predict` and `forward` take rows of X and return their reconstructions in the units of X.
+    In training it takes a pair of `Rows`, the training and the validation part (or None), where
+    skorch takes X. Losses in `history` are in the units of X. `criterion_` is the objective, and
+    `penalties_` are added to it; a weight counts the loss of the mean of X alone. `bottleneck_`
+    changes codes before they are decoded. Above `max_loss` a fit has diverged. In training the
+    module computes in `autocast_dtype`, None for that of its weights, and by `compiled_` methods
+    where there are any.
+
+    Parameters
+    ----------
+    bottleneck, penalties : torch.nn.Module
+    frames : Frames
     """
 
-    prefixes: Prefixes | None = None
-    penalties: tuple[tuple[float, Penalty], ...] = ()
-    variational: Variational | None = None
-    unit_loss: float = 1.0
-    gradient_factor: float = 1.0
-    sizes: tuple[int, ...] = ()
-    largest_loss = math.inf
-    autocast_dtype: torch.dtype | None = None
-    compiled_: tuple[Callable, Callable] | None = None
-    rates_: Iterator[float] | None = None
-    average_: WeightAverage | None = None
+    max_loss = math.inf
     stop_asked_ = False
+
+    def __init__(self, module, criterion, *, bottleneck, penalties, frames, **kwargs):
+        # Before skorch's own, behind which it takes modules in its initialize methods alone.
+        self.bottleneck = bottleneck
+        self.penalties = penalties
+        self.frames = frames
+        super().__init__(module, criterion, **kwargs)
 
     @property
     def _default_callbacks(self):
         return [("epoch_timer", EpochTimer()), ("print_log", PrintLog())]
+
+    @property
+    def error(self) -> Any:
+        """The error of a reconstruction, which the objective is made of."""
+        return self.criterion_.error
 
     def get_split_datasets(self, X, y=None, **fit_params):
         return X
@@ -79,6 +65,8 @@ class AutoencoderNet(NeuralNet):
         with making("module", self.module, self.get_params_for("module")):
             super().initialize_module()
         check_made_module(self.module_, self.module)
+        self.bottleneck_ = self.bottleneck
+        self.penalties_ = self.penalties
         return self
 
     def initialize_optimizer(self, *args, **kwargs):
@@ -86,14 +74,13 @@ class AutoencoderNet(NeuralNet):
         given = {"parameters", *self.get_params_for_optimizer("optimizer", [])[1]}
         with making("optimizer", self.optimizer, given):
             super().initialize_optimizer(*args, **kwargs)
-        parameters = [parameter for _, parameter in self.get_all_learnable_params()]
-        check_made_optimizer(self.optimizer_, self.optimizer, parameters)
+        check_made_optimizer(self.optimizer_, self.optimizer, self.parameters())
         return self
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         """Try a loss of the user's, before an epoch of it is lost."""
         super().on_train_begin(net, X=X, y=y, **kwargs)
-        if callable(self.criterion_.loss) and X is not None:
+        if callable(getattr(self.error, "loss", None)) and X is not None:
             self._try_loss(X[0])
 
     def _try_loss(self, rows) -> None:
@@ -126,11 +113,7 @@ class AutoencoderNet(NeuralNet):
         """Call a hook of all callbacks, of those behind one that asks to stop as well.
 
         skorch's `EarlyStopping` asks by raising what Ctrl-C raises; only the former ends here.
-        Of a batch callbacks are given input and target, as skorch has it: two tensors.
         """
-        if "batch" in cb_kwargs:
-            t, target = cb_kwargs["batch"]
-            cb_kwargs["batch"] = t, target.rows
         getattr(self, method_name)(self, **cb_kwargs)
         for _, callback in self.callbacks_:
             try:
@@ -143,11 +126,21 @@ class AutoencoderNet(NeuralNet):
     def infer(self, x, **fit_params):
         return self.module_.decode(self.module_.encode(to_tensor(x, device=self.device)))
 
+    def forward_iter(self, X, training=False, device="cpu"):
+        """Yield reconstructions of rows of X, batch by batch, in the units of X."""
+        size = self.get_params_for("iterator_valid")["batch_size"]
+        self._set_training(training)
+        dtype = next(self.module_.parameters()).dtype
+        for start in range(0, len(X), size):
+            with torch.set_grad_enabled(training):
+                output = self.infer(self.frames.input.read(X[start : start + size]).to(dtype))
+                yield self.frames.rows_of(output).to(device)
+
     def get_loss(self, y_pred, y_true, X=None, training=False):
         return self.criterion_(y_pred, y_true)
 
     def pass_through(self, t, target) -> Pass:
-        """Send a batch through the module."""
+        """Send a batch through the network."""
         if self.autocast_dtype is None or not self.module_.training:
             z, divergence, reconstruction = self._round_trip(t)
         else:
@@ -157,16 +150,12 @@ class AutoencoderNet(NeuralNet):
             z, reconstruction = z.float(), reconstruction.float()
         return Pass(t, z, reconstruction, target, divergence)
 
-    def _round_trip(self, t: torch.Tensor) -> tuple[torch.Tensor, Any, torch.Tensor]:
-        """Codes, their divergence and reconstructions of a batch; in training codes may change."""
+    def _round_trip(self, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return codes, their divergences and reconstructions of a batch."""
         encode, decode = self.compiled_ or (self.module_.encode, self.module_.decode)
         z = encode(t)
-        if self.variational is not None:
-            code, divergence = self.variational.draw(self.module_, t, z)
-            return z, divergence, decode(code)
-        if self.prefixes is not None and self.module_.training:
-            return z, None, decode(self.prefixes.shorten(z))
-        return z, None, decode(z)
+        code, divergence = self.bottleneck_(t, z)
+        return z, divergence, decode(code)
 
     def compile_module(self) -> None:
         """Let torch compile the module for the training to come."""
@@ -174,18 +163,15 @@ class AutoencoderNet(NeuralNet):
         encode, decode = self.module_.encode, self.module_.decode
         self.compiled_ = torch.compile(encode, dynamic=True), torch.compile(decode, dynamic=True)
 
-    def batch_loss(self, t, target) -> tuple[torch.Tensor, Pass]:
-        """Give what a training step makes small: the loss of a batch, and its penalties."""
+    def batch_loss(self, t, target) -> tuple[Tensor, Pass]:
+        """Return what a training step makes small, the loss of a batch and its penalties."""
         batch = self.pass_through(t, target)
-        loss = self.criterion_(batch.reconstruction, target)
-        if self.variational is not None:
-            loss = self.variational.bound(loss, batch.divergence, target.weight)
-        return (loss + self.penalty(batch) if self.penalties else loss), batch
+        loss = self.criterion_.of_batch(batch)
+        return (loss + self.penalty(batch) if self.penalties_ else loss), batch
 
-    def penalty(self, batch: Pass) -> torch.Tensor:
-        """Sum of the penalties of a batch, by their weights."""
-        terms = [weight * penalty(self.module_, batch) for weight, penalty in self.penalties]
-        return self.unit_loss * torch.stack(terms).sum()
+    def penalty(self, batch: Pass) -> Tensor:
+        """Return the sum of the penalties of a batch, in the units of the loss."""
+        return self.error.unit_loss * self.penalties_(self.module_, batch)
 
     def train_step_single(self, batch, **fit_params):
         """Compute the gradients of a batch, as skorch's own method does."""
@@ -194,14 +180,10 @@ class AutoencoderNet(NeuralNet):
         self._backward(loss)
         return {"loss": loss, "y_pred": passed.reconstruction}
 
-    def row_losses(self, t, target) -> torch.Tensor:
-        """Loss of each row with the present weights, of shape (batch,).
-
-        Where components are nested, it is the mean over several sizes of the code.
-        """
-        z = self.module_.encode(t)
-        codes = [z] if self.prefixes is None else [first(z, size) for size in self.sizes]
-        losses = [self.criterion_.rows(self.module_.decode(code), target) for code in codes]
+    def row_losses(self, t, target) -> Tensor:
+        """Return the loss of each row, of shape (batch,): a mean over the sizes of the code."""
+        codes = self.bottleneck_.validated(self.module_.encode(t))
+        losses = [self.error.rows(self.module_.decode(code), target) for code in codes]
         return torch.stack(losses).mean(dim=0)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
@@ -217,7 +199,7 @@ class AutoencoderNet(NeuralNet):
             loss = self._train_watched(iterator, step_fn) if watched else self._train(iterator)
             loss = rows.in_units_of_X(loss)
             self._show_average(True)
-        if training and not loss <= self.largest_loss:
+        if training and not loss <= self.max_loss:
             raise ValueError(
                 f"The fit diverged in epoch {self.history[-1, 'epoch']}: its mean training loss "
                 f"is {loss:.3g}. Lower lr, which is {self.lr:g}, or choose another optimizer or "
@@ -227,7 +209,7 @@ class AutoencoderNet(NeuralNet):
 
     def _check_trainable(self) -> None:
         """Refuse to train for an epoch in which callbacks have frozen all parameters."""
-        if not any(p.requires_grad for _, p in self.get_all_learnable_params()):
+        if not any(p.requires_grad for p in self.parameters()):
             raise ValueError(
                 f"Callbacks have frozen all parameters of the network in epoch "
                 f"{self.history[-1, 'epoch']}, so that nothing can be trained. Leave some to "
@@ -256,7 +238,7 @@ class AutoencoderNet(NeuralNet):
         plain = self._is_plain()
         gradients = Backprop(self.module_, self.autocast_dtype) if plain else self._gradients
         take_step, average = quick_step(self.optimizer_), self.average_
-        mean = _Mean(self.device)
+        mean = MeanLoss(self.device)
         for t, target in iterator:
             mean.add(gradients(t, target), len(t))
             self._next_lr()
@@ -265,68 +247,87 @@ class AutoencoderNet(NeuralNet):
                 average.update()
         return mean.value()
 
-    def _gradients(self, t, target) -> torch.Tensor:
-        """Compute the gradients of a batch, and give its loss."""
+    def _gradients(self, t, target) -> Tensor:
+        """Compute the gradients of a batch, and return its loss."""
         self.optimizer_.zero_grad()
         loss, _ = self.batch_loss(t, target)
         self._backward(loss)
         return loss.detach()
 
-    def _backward(self, loss: torch.Tensor) -> None:
+    def _backward(self, loss: Tensor) -> None:
         """Compute the gradients of a loss, in numbers whose squares optimizers can sum."""
-        (loss if self.gradient_factor == 1.0 else loss * self.gradient_factor).backward()
+        factor = self.error.gradient_factor
+        (loss if factor == 1.0 else loss * factor).backward()
 
     def _is_plain(self) -> bool:
         """Whether the loss is the squared error of a plain stack, and nothing besides."""
-        others = self.prefixes, self.penalties, self.variational, self.compiled_
-        if any(others) or self.criterion_.output is not None:
+        objective = self.criterion_
+        is_square = objective.is_mean_of_rows and objective.error.target_is_input
+        if self.penalties_ or self.compiled_ or not (is_square and self.bottleneck_.is_plain):
             return False
         frozen = any(not parameter.requires_grad for parameter in self.module_.parameters())
         return not frozen and is_plain(self.module_)
 
     def _train_watched(self, iterator, step_fn) -> float:
         """Take skorch's steps, each of them noted and told to callbacks."""
-        mean = _Mean(self.device)
+        mean, rows, begin = MeanLoss(self.device), iterator.dataset, 0
         for batch in iterator:
             self._next_lr()
-            self.notify("on_batch_begin", batch=batch, training=True)
+            chosen = iterator.order[begin : begin + len(batch[0])]
+            begin += len(chosen)
+            told = self._told(batch, rows.block(chosen))
+            self.notify("on_batch_begin", batch=told, training=True)
             step = step_fn(batch)
             if self.average_ is not None:
                 self.average_.update()
             loss, size = step["loss"].detach(), len(batch[0])
             mean.add(loss, size)
-            self._note_batch("train", iterator.dataset.in_units_of_X(loss.item()), size)
-            self.notify("on_batch_end", batch=batch, training=True, **step)
+            self._note_batch("train", rows.in_units_of_X(loss.item()), size)
+            step["y_pred"] = self.frames.rows_of(step["y_pred"].detach())
+            self.notify("on_batch_end", batch=told, training=True, **step)
         return mean.value()
 
+    def _told(self, batch, block) -> tuple[Tensor, Tensor]:
+        """Return a batch as callbacks are told of it: what is read and its target, as rows of X."""
+        x = as_tensor(as_dense(block), torch.device(self.device))
+        with torch.no_grad():
+            return self.frames.input.inverse(batch[0].to(self.frames.input.dtype)), x
+
     def loss(self, rows, *, watched=False, penalized=True) -> float:
-        """Mean loss of the present weights on a `Rows`, in the units of X.
+        """Return the mean loss of the present weights on a `Rows`, in the units of X.
 
         Unless `penalized`, it is that of the reconstruction alone.
         """
         self._set_training(False)
-        mean = _Mean(self.device)
+        mean, begin = MeanLoss(self.device), 0
         for t, target in self.get_iterator(rows, training=False):
+            told = None
             if watched:
-                self.notify("on_batch_begin", batch=(t, target), training=False)
+                told = self._told((t, target), rows.block(slice(begin, begin + len(t))))
+                self.notify("on_batch_begin", batch=told, training=False)
             loss = self._loss_of_new(t, target, penalized)
             mean.add(loss, len(t))
             if watched:
                 self._note_batch("valid", rows.in_units_of_X(loss.item()), len(t))
-                step = {"loss": loss, "y_pred": self.evaluation_step((t, target))}
-                self.notify("on_batch_end", batch=(t, target), training=False, **step)
+                step = {"loss": loss, "y_pred": self.frames.rows_of(self._evaluate(t))}
+                self.notify("on_batch_end", batch=told, training=False, **step)
+            begin += len(t)
         return rows.in_units_of_X(mean.value())
 
-    def _loss_of_new(self, t, target, penalized: bool) -> torch.Tensor:
-        """Mean loss of a batch that is not trained on."""
-        if penalized and self.variational is not None:
+    @torch.no_grad()
+    def _evaluate(self, t: Tensor) -> Tensor:
+        return self.infer(t)
+
+    def _loss_of_new(self, t, target, penalized: bool) -> Tensor:
+        """Return the mean loss of a batch that is not trained on."""
+        if penalized and not self.criterion_.is_mean_of_rows:
             with torch.no_grad():
                 return self.batch_loss(t, target)[0].double()
         with torch.inference_mode():
             of_rows = self.row_losses(t, target).double()
             weight = 1.0 if target.weight is None else target.weight
             loss = (of_rows * weight).mean()
-        if penalized and self.penalties:
+        if penalized and self.penalties_:
             with torch.no_grad():
                 loss = loss + self.penalty(self.pass_through(t, target))
         return loss
@@ -334,38 +335,14 @@ class AutoencoderNet(NeuralNet):
     @property
     def is_of_reconstruction(self) -> bool:
         """Whether the loss is that of the reconstruction alone, as PCA's is."""
-        return self.variational is None and not self.penalties
+        return self.criterion_.is_mean_of_rows and not self.penalties_
 
     def _note_batch(self, prefix: str, loss: float, size: int) -> None:
         self.history.record_batch(f"{prefix}_loss", loss)
         self.history.record_batch(f"{prefix}_batch_size", size)
 
-    def twin(self, **others) -> AutoencoderNet:
-        """Give a net with the same attributes but for some; `copy` would pickle the module."""
-        twin = object.__new__(type(self))
-        twin.__dict__ |= vars(self) | others
-        return twin
-
-    def as_if_stopped(self, dtype: torch.dtype) -> AutoencoderNet:
-        """Give a net for inference with the weights that a stop after this epoch would keep."""
-        twin = self.twin(callbacks_=[], module_=copy.deepcopy(self.module_))
-        best = dict(self.callbacks_).get("best_epoch")
-        if best is not None:
-            twin.module_.load_state_dict(best.weights_)
-        twin.rest(dtype)
-        return twin
-
-    def rest(self, dtype: torch.dtype) -> None:
-        """End training: inference mode, in the dtype of X, without a schedule."""
-        self._forget_training()
-        self.module_.eval().to(dtype)
-
-    def _forget_training(self) -> None:
-        """Leave nothing of what only a training needs."""
-        self.rates_ = self.average_ = self.compiled_ = self.autocast_dtype = None
-
-    def schedule(self, name: str, n_steps: int) -> None:
-        """Set the course of the learning rate for the next `n_steps` steps."""
+    def set_schedule(self, name: str, n_steps: int) -> None:
+        """Set the schedule of the learning rate for the next `n_steps` steps."""
         check_schedule(name, self.callbacks_)
         for group in self.optimizer_.param_groups:
             group["lr"] = group["initial_lr"] = self.lr
@@ -378,58 +355,6 @@ class AutoencoderNet(NeuralNet):
         factor = next(self.rates_)
         for group in self.optimizer_.param_groups:
             group["lr"] = factor * group["initial_lr"]
-
-    def generators(self) -> list[torch.Generator]:
-        """Return what a training draws from, beside the order of its rows."""
-        parts = self.prefixes, self.variational, *(penalty for _, penalty in self.penalties)
-        found = (getattr(part, "generator", None) for part in parts)
-        return [generator for generator in found if generator is not None]
-
-    @contextmanager
-    def unchanged_on_error(self, *generators: torch.Generator) -> Iterator[None]:
-        """Bring weights, optimizer, history and generators back where the block raises.
-
-        `generators` are those that are not the net's own.
-        """
-        drawn_from = [*self.generators(), *generators]
-        drawn = [generator.get_state() for generator in drawn_from]
-        module = copy.deepcopy(self.module_.state_dict())
-        optimizer = copy.deepcopy(self.optimizer_.state_dict())
-        shuffling = self.iterator_train__rng.get_state()
-        n_epochs = len(self.history)
-        dtype = next(self.module_.parameters()).dtype
-        try:
-            yield
-        except BaseException:
-            # The optimizer takes its state over in the dtype of the weights: first float32.
-            self.module_.float().eval().load_state_dict(module)
-            self.optimizer_.load_state_dict(optimizer)
-            self.module_.to(dtype)
-            self.iterator_train__rng.set_state(shuffling)
-            for generator, state in zip(drawn_from, drawn, strict=True):
-                generator.set_state(state)
-            self._forget_training()
-            del self.history[n_epochs:]
-            raise
-
-
-class _Mean:
-    """Mean loss of the rows of batches, summed where the losses are.
-
-    No loss is kept: each would pin the memory beside it, which then grows with every step.
-    """
-
-    def __init__(self, device):
-        self.total = torch.zeros((), dtype=torch.float64, device=device)
-        self.n_rows = 0
-
-    @torch.no_grad()
-    def add(self, loss: torch.Tensor, n_rows: int) -> None:
-        self.total.add_(loss, alpha=n_rows)
-        self.n_rows += n_rows
-
-    def value(self) -> float:
-        return self.total.item() / self.n_rows
 
 
 def _has_lost_patience(callback: Callback) -> bool:

@@ -20,10 +20,14 @@ from skorch.callbacks import (
 OWN_CALLBACKS = frozenset({"best_epoch", "early_stopping", "epoch_timer", "print_log"})
 
 
-def _predicts(callback) -> bool:
-    """Whether a scoring is one of scikit-learn, which compares predictions with the target."""
-    scoring = getattr(callback, "scoring", None)
-    return not callable(scoring) or str(getattr(scoring, "__module__", "")).startswith("sklearn.")
+def _has_no_scoring(callback) -> bool:
+    """Return whether a scoring would ask the net for a score, which it has none."""
+    return getattr(callback, "scoring", None) is None
+
+
+def _is_uncached_name(callback) -> bool:
+    """Return whether a scoring of scikit-learn would have no target to compare with."""
+    return not callable(callback.scoring) and not getattr(callback, "use_caching", True)
 
 
 def _is_of_other_batches(callback) -> bool:
@@ -55,11 +59,17 @@ REFUSED: list[tuple[tuple[type, ...], Callable[[Any], bool], str]] = [
     ),
     (
         (EpochScoring, BatchScoring),
-        _predicts,
-        "with a scoring of scikit-learn, which would compare predictions with the rows of X, while "
-        "the net computes in coordinates of its own. Pass a function of (net, rows, y), for "
-        "EpochScoring such as lambda net, rows, y: net.loss(rows); or score rows of X with "
-        "set_callbacks(ScoringMonitor(scoring=None)), of sklearn.callback.",
+        _has_no_scoring,
+        "without a scoring, but the net has no score of its own. Pass the name of a scoring of "
+        "scikit-learn, such as 'neg_mean_squared_error', which compares rows of X with their "
+        "reconstructions, or a function of (net, rows, y).",
+    ),
+    (
+        (EpochScoring, BatchScoring),
+        _is_uncached_name,
+        "with a scoring of scikit-learn and use_caching=False, so that it would have nothing to "
+        "compare the reconstructions with. Set use_caching=True, or pass a function of (net, rows, "
+        "y), such as lambda net, rows, y: net.loss(rows).",
     ),
     (
         (PassthroughScoring,),
@@ -68,6 +78,13 @@ REFUSED: list[tuple[tuple[type, ...], Callable[[Any], bool], str]] = [
         "training batches, such as 'train_loss', and False for what is of validation batches.",
     ),
 ]
+
+
+def check_callbacks(callbacks) -> list:
+    """Return skorch's callbacks as a list; refuse what cannot work, and say what does."""
+    for item in callbacks or []:
+        check_callback(item)
+    return list(callbacks or [])
 
 
 def check_callback(item) -> None:

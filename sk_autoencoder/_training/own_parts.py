@@ -6,7 +6,9 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from difflib import get_close_matches
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -14,30 +16,12 @@ from sklearn.base import BaseEstimator
 from skorch import NeuralNet
 from torch import nn
 
-# The transformer sets these from its own parameters, so that net_params may not.
-RESERVED_NET_PARAMS = frozenset(
-    {
-        "batch_size",
-        "callbacks",
-        "compile",
-        "criterion",
-        "criterion__gaps",
-        "criterion__loss",
-        "criterion__output",
-        "dataset",
-        "device",
-        "iterator_train",
-        "iterator_valid",
-        "lr",
-        "max_epochs",
-        "module",
-        "optimizer",
-        "optimizer__lr",
-        "train_split",
-        "verbose",
-        "warm_start",
-    }
-)
+from sk_autoencoder._config import Config, ObjectiveConfig
+from sk_autoencoder._training.devices import resolve_device
+from sk_autoencoder._training.own_callbacks import check_callbacks
+
+# What net_params may set of skorch's net; all else is set from other parameters, or has no use.
+FREE_NET_PARAMS = frozenset({"predict_nonlinearity", "torch_load_kwargs", "use_caching"})
 NET_PARAMS = frozenset(inspect.signature(NeuralNet.__init__).parameters) - {"self", "kwargs"}
 
 # What functions of the user's are called with, and one that takes it.
@@ -76,10 +60,20 @@ def refuse_estimators(estimator) -> None:
         )
 
 
-def check_functions(estimator) -> None:
+def check_own_parts(config: Config) -> None:
+    """Refuse parts of the user's that cannot work, before anything is computed."""
+    resolve_device(config.runtime.device)
+    check_functions(config)
+    check_optimizer(config.optimizer.made_by)
+    check_net_params(config)
+    check_callbacks(config.runtime.callbacks)
+
+
+def check_functions(config: Config) -> None:
     """Refuse what cannot be called as a loss or a corruption is: classes, and other arguments."""
-    for param, (arguments, example) in FUNCTIONS.items():
-        function = getattr(estimator, param)
+    functions = {"loss": config.objective.loss, "corruption": config.corruption.corruption}
+    for param, function in functions.items():
+        arguments, example = FUNCTIONS[param]
         if inspect.isclass(function):
             raise TypeError(
                 f"{param}={function.__qualname__} is a class, but a function of rows is expected. "
@@ -115,32 +109,44 @@ def parameters_of(maker: Callable) -> Mapping[str, inspect.Parameter] | None:
     return None if open_ended else parameters
 
 
-def check_net_params(estimator, optimizer: Callable) -> None:
+def check_net_params(config: Config) -> None:
     """Refuse what skorch, the optimizer or the module does not take, with what is like it."""
-    net_params = estimator.net_params or {}
-    if reserved := RESERVED_NET_PARAMS.intersection(net_params):
+    net_params = config.optimizer.params_of_net
+    if reserved := [name for name in net_params if _is_reserved(name)]:
         raise ValueError(
-            f"net_params sets {sorted(reserved)}, which {type(estimator).__name__} sets from "
+            f"net_params sets {sorted(reserved)}, which {config.name} sets from "
             "its own parameters. Use the parameter of that name, or leave it out."
         )
     for name in net_params:
         if not isinstance(name, str):
             raise TypeError(f"net_params has the key {name!r}, but names are expected, as strings.")
-        part, is_of_part, param = name.partition("__")
-        if not is_of_part:
-            _check_known(name, name, NET_PARAMS - RESERVED_NET_PARAMS, "skorch's NeuralNet")
-        elif part == "optimizer":
-            _check_taken(name, param, optimizer, {"param_groups"})
-        elif part == "module":
-            _check_module_param(name, param, estimator.module)
-        elif part in ("iterator_train", "iterator_valid"):
-            # Rows come as whole slices, for which a DataLoader has no use.
-            _check_known(name, param, {"batch_size"}, part)
-        elif part == "callbacks":
-            _check_callback_param(name, param.partition("__")[0], estimator.callbacks or ())
-        else:
-            parts = {"callbacks", "iterator_train", "iterator_valid", "module", "optimizer"}
-            _check_known(name, part, parts, type(estimator).__name__, "__")
+        _check_net_param(name, config)
+
+
+def _is_reserved(name) -> bool:
+    """Return whether the net has a parameter of that name, which other parameters set."""
+    of_criterion = {f"criterion__{field.name}" for field in fields(ObjectiveConfig)}
+    return name in (NET_PARAMS - FREE_NET_PARAMS) | of_criterion | {"optimizer__lr"}
+
+
+def _check_net_param(name: str, config: Config) -> None:
+    """Refuse a parameter that nothing takes."""
+    part, is_of_part, param = name.partition("__")
+    if not is_of_part:
+        _check_known(name, name, FREE_NET_PARAMS, "skorch's NeuralNet")
+    elif part == "optimizer":
+        _check_taken(name, param, config.optimizer.made_by, {"param_groups"})
+    elif part == "module":
+        _check_module_param(name, param, config.network.module)
+    elif part in ("iterator_train", "iterator_valid"):
+        # Rows come as whole slices, for which a DataLoader has no use.
+        _check_known(name, param, {"batch_size"}, part)
+    elif part == "callbacks":
+        _check_callback_param(name, param.partition("__")[0], config.runtime.callbacks or ())
+    else:
+        parts = {"callbacks", "iterator_train", "iterator_valid", "module", "optimizer"}
+        known = {each + "__" for each in parts}
+        _check_known(name, part + "__", known, config.name)
 
 
 def _check_callback_param(name: str, called: str, callbacks: Iterable) -> None:
@@ -152,7 +158,7 @@ def _check_callback_param(name: str, called: str, callbacks: Iterable) -> None:
         known.add(str(item[0]) if is_named else kind.__name__)
     # skorch counts those that have no name of their own.
     if re.sub(r"_\d+$", "", called) not in known:
-        _check_known(name, called, known, "callbacks", "__")
+        _check_known(name, called + "__", {each + "__" for each in known}, "callbacks")
 
 
 def _check_module_param(name: str, param: str, module) -> None:
@@ -174,15 +180,15 @@ def _check_taken(name: str, param: str, maker: Callable, others: Any = frozenset
         _check_known(name, param, set(taken) - passed | others, name_of(maker))
 
 
-def _check_known(name: str, param: str, known, owner: str, suffix: str = "") -> None:
+def _check_known(name: str, param: str, known, owner: str) -> None:
     """Refuse a parameter that is not among those known, and name the closest of these."""
     if param in known:
         return
     close = get_close_matches(param, known, n=1)
-    hint = f"Did you mean {close[0] + suffix!r}? " if close else ""
+    hint = f"Did you mean {close[0]!r}? " if close else ""
     raise ValueError(
-        f"net_params has {name!r}, but {owner} takes no {param + suffix!r}. {hint}It takes "
-        f"{', '.join(sorted(part + suffix for part in known))}."
+        f"net_params has {name!r}, but {owner} takes no {param!r}. {hint}It takes "
+        f"{', '.join(sorted(known))}."
     )
 
 
@@ -251,3 +257,16 @@ def check_made_module(module, maker) -> None:
             "nothing can be trained. Build it of layers that have some, or call "
             "requires_grad_(True)."
         )
+
+
+def check_hidden_layer_sizes(hidden_layer_sizes):
+    """Return "auto", or the widths as a tuple of int, each of them at least 1."""
+    if isinstance(hidden_layer_sizes, str):
+        return hidden_layer_sizes
+    widths = tuple(hidden_layer_sizes)
+    if not all(isinstance(width, Integral) and width >= 1 for width in widths):
+        raise ValueError(
+            f"hidden_layer_sizes={hidden_layer_sizes!r} must be 'auto' or a sequence of whole "
+            "numbers from 1 on, the widths of the encoder's hidden layers, such as (128, 64)."
+        )
+    return tuple(int(width) for width in widths)

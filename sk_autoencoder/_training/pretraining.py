@@ -49,6 +49,6 @@ def n_steps(n_rows: int) -> int:
 
 
 def _endless(batches: Batches, n_batches: int) -> Iterator:
-    """Give as many batches as there are steps, pass after pass."""
+    """Return as many batches as there are steps, pass after pass."""
     passes = chain.from_iterable(repeat(batches))
     return (batch for batch, _ in zip(passes, range(n_batches), strict=False))

@@ -1,327 +1,326 @@
-"""The training of a net: its epochs, and which of them to keep."""
+"""From data and parameters to a fitted autoencoder: the order of things."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-import torch
-from skorch.callbacks import EarlyStopping
-from skorch.utils import noop
+import pandas as pd
 
-from sk_autoencoder._nn.frames import torch_dtype
-from sk_autoencoder._training import selection as _evidence
-from sk_autoencoder._training._steps.averaging import WeightAverage
-from sk_autoencoder._training._steps.precision import choose_precision, tf32
-from sk_autoencoder._training.baseline import pca_and_mean, pca_of_corrupted
-from sk_autoencoder._training.batches import Rows
-from sk_autoencoder._training.best_epoch import BestEpoch
-from sk_autoencoder._training.corruption import CorruptedRows
+from sk_autoencoder._config import Config
+from sk_autoencoder._data import Data
+from sk_autoencoder._model.components import Moments
+from sk_autoencoder._model.fitted import FittedAutoencoder
+from sk_autoencoder._pca.principal_axes import explained_variance
+from sk_autoencoder._training import selection
+from sk_autoencoder._training.baseline import Baseline
+from sk_autoencoder._training.finish import Facts, choose_size, finish, measure, measure_pca
 from sk_autoencoder._training.net import AutoencoderNet
-from sk_autoencoder._training.pretraining import pretrain_layerwise
-from sk_autoencoder._training.selection import Gains, Kept, gains_over_pca
-from sk_autoencoder._training.setup import local_torch_generator, starts_at_pca
-from sk_autoencoder._training.split import Part
-from sk_autoencoder._utils.copies import count_distinct
-from sk_autoencoder._utils.threads import enough_threads
-from sk_autoencoder._validation import Data, check_callbacks
-
-LARGEST_REFIT = 2000
-
-BATCHES_PER_EPOCH = 16
-BATCH_SIZES = (16, 256)
-AUTO_STEPS = 4000
-AUTO_EPOCHS = (12, 400)
-
-# Times the loss of the mean of X.
-BLOWN_UP = 1e6
-
-# Of the mean of X. Of others the gradients vanish beside Adam's epsilon, or have squares that
-# float32 does not hold.
-ORDINARY_LOSSES = (1e-4, 1e4)
+from sk_autoencoder._training.plan import Plan, make_plan, plan_one_epoch, trains_again
+from sk_autoencoder._training.run import Course, Run, run
+from sk_autoencoder._training.selection import Kept
+from sk_autoencoder._training.setup import Setup, go_on, set_up
+from sk_autoencoder._training.split import WARNED_CALLER, Split, rows_to_confirm, split_rows
 
 
 @dataclass(frozen=True)
-class Course:
-    """How long to train, and how.
+class Tools:
+    """What all stages of a fit share: parameters, a random source, and who is told of it."""
 
-    `n_epochs` is the length of the schedule of the learning rate; training may be told to
-    end after `last` epochs of it. `averages` says whether weights are averaged.
-    """
-
-    n_epochs: int
-    batch_size: int
-    lr_schedule: str
-    averages: bool
-    last: int | None = None
+    config: Config
+    rng: np.random.RandomState
+    watch: Any
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What was kept of a training with validation rows, and whether a callback stopped it."""
+class Choice:
+    """What the rows that judge have chosen: an epoch, its score, and what it explains.
 
-    kept: Kept | None
-    stopped: bool
-
-
-def plan(estimator, train: np.ndarray, valid: Part | None) -> Course:
-    """Give the course of a fit on the training rows.
-
-    It has no epochs where nothing is there to learn: where X is constant, or where early
-    stopping is asked for and PCA with so many components needs all rows.
+    Without such rows the epoch is the last one, and the scores are None.
     """
-    n_rows = len(train)
-    batch_size = _batch_size(estimator, n_rows)
-    n_epochs = estimator.max_epochs
-    if n_epochs == "auto":
-        least, most = AUTO_EPOCHS
-        n_batches = math.ceil(n_rows / batch_size)
-        n_epochs = min(max(math.ceil(AUTO_STEPS / n_batches), least), most)
-    if estimator._axes.constant or (estimator.early_stopping and valid is None):
-        n_epochs = 0
-    # The statistics of batch normalization are not those of averaged weights.
-    averages = estimator.average and estimator.module is None
-    averages = averages and estimator.normalization != "batch"
-    return Course(n_epochs, batch_size, estimator.lr_schedule, averages)
+
+    epoch: int
+    facts: Facts
+    validation_score: float | None = None
+    pca_validation_score: float | None = None
 
 
-def plan_one_epoch(estimator, n_rows: int) -> Course:
-    """Give the course of a single epoch at a constant learning rate."""
-    return Course(1, _batch_size(estimator, n_rows), "constant", averages=False)
+@dataclass(frozen=True)
+class Resumable:
+    """What a fit that goes on needs of the one before.
 
-
-def trains_again(estimator, data: Data) -> bool:
-    """Whether to train again, to confirm a gain over PCA and on all rows.
-
-    Callbacks of skorch watch one training, and a warm start goes on from its validated
-    weights, so that with either there is no second one.
+    `saw_all_rows` tells whether that trained on all of its rows, and `params` holds the parameters
+    that have to stay as they were. `target` is the encoder of y.
     """
-    if estimator.callbacks or estimator.warm_start:
-        return False
-    if estimator.refit != "auto":
-        return bool(estimator.refit)
-    return count_distinct(data.copies, np.arange(len(data))) < LARGEST_REFIT
+
+    setup: Setup
+    moments: Moments
+    saw_all_rows: bool
+    params: dict[str, str]
+    target: Any
 
 
-def yardstick(estimator, data: Data, index: np.ndarray) -> tuple[float, float]:
-    """Mean loss of some rows, corrupted if asked for, with PCA, and with the mean alone."""
-    net = estimator.net_
-    fill = estimator._coordinates.fill
-    pca, mean = pca_and_mean(estimator._axes, data, index, net.criterion_, net.sizes, fill)
-    return pca if estimator._noise is None else _corrupted_pca(estimator, data, index), mean
+@dataclass(frozen=True)
+class Training:
+    """All that a fit leaves.
 
-
-def _corrupted_pca(estimator, data: Data, index: np.ndarray) -> float:
-    """Mean loss of PCA of corrupted rows: the yardstick of denoising."""
-    rows = _rows(estimator, data, index, fixed=True)
-    assert isinstance(rows, CorruptedRows)
-    return pca_of_corrupted(estimator._axes, rows, estimator.net_.sizes)
-
-
-def pretrain(estimator, data: Data, index: np.ndarray, rng) -> None:
-    """Train the layers of a net that starts from random weights one by one."""
-    rows = Rows(data.X, index, estimator._coordinates, estimator.net_.criterion_, data.weight)
-    batch_size, seed = _batch_size(estimator, len(index)), int(rng.randint(2**31))
-    with _quick_products(estimator, batch_size):
-        pretrain_layerwise(estimator.net_.module_, rows, batch_size, seed)
-
-
-def set_bounds(estimator, data: Data, index: np.ndarray) -> float:
-    """Tell the net how large its losses can be; give the loss of PCA on these rows.
-
-    That is the loss of the mean of X, which penalties count in, and one that none exceeds
-    unless the fit diverges.
+    `why_pca` tells why the result is PCA, where it is.
     """
-    net, axes, coordinates = estimator.net_, estimator._axes, estimator._coordinates
-    if net.criterion_.output is None:
-        pca = float(np.mean([axes.leading(size).training_loss() for size in net.sizes]))
-        mean = axes.total_variance / axes.n_features
-        if estimator._noise is not None:
-            pca = _corrupted_pca(estimator, data, index)
+
+    model: FittedAutoencoder
+    net: AutoencoderNet
+    history: pd.DataFrame
+    n_iter: int
+    choice: Choice
+    is_pca: bool
+    resumable: Resumable
+    why_pca: str = ""
+
+    @property
+    def config(self) -> Config:
+        """The parameters of the fit."""
+        return self.resumable.setup.config
+
+
+def fit_autoencoder(
+    data: Data, given: Data | None, tools: Tools, previous: Training | None = None
+) -> Training:
+    """Train an autoencoder, and choose between an epoch of the training and PCA.
+
+    Parameters
+    ----------
+    data : Data
+    given : Data or None
+        Rows of the user's own that judge.
+    tools : Tools
+    previous : Training, default=None
+        A fit to go on from, which stays as it is.
+    """
+    config = tools.config
+    setup = None if previous is None else _take_up(previous, data, given, tools)
+    split = split_rows(data, given, config, tools.rng)
+    setup = setup or set_up(split.train, config, tools.rng)
+    baseline = None if split.held_out is None else setup.baseline(split.held_out)
+    history = _first_row(setup, split, baseline) if previous is None else previous.history
+    plan = make_plan(config, len(split.train), learns=_learns(setup, split))
+    # Two more tasks than epochs: to confirm the gain, and to train on all rows.
+    task = tools.watch.begin("fit", plan.n_epochs + 2)
+    start_epoch = previous.choice.epoch if previous is not None and setup.net.history else 0
+    trained = run(setup, Course(split.train, split.held_out, plan, start_epoch), task)
+    facts = _measure(trained, split.judges, previous)
+    saw_all_rows = split.held_out is None or split.is_given
+    result = Result(trained.setup, _choose(trained, facts, baseline), saw_all_rows)
+    if trained.kept is not None and (previous is None or trained.kept.gains is not None):
+        result = _settle(Attempt(trained, split, plan), result, replace(tools, watch=task))
+    if not config.runtime.warm_start:
+        result.setup.net.forget_optimizer()
+    training = _complete(result, data, _appended(history, trained), trained, None)
+    if training.is_pca:
+        training = replace(training, why_pca=_why_pca(training, split))
+    task.end(training)
+    return training
+
+
+def fit_one_epoch(data: Data, tools: Tools, previous: Training | None = None) -> Training:
+    """Train an autoencoder for one epoch on some rows, and keep the last weights.
+
+    Parameters
+    ----------
+    data : Data
+    tools : Tools
+    previous : Training, default=None
+        A fit to go on from, which stays as it is.
+    """
+    config = tools.config
+    if previous is None:
+        setup, saw_all_rows, before = set_up(data, config, tools.rng), False, None
+        history = _first_row(setup, Split(data, data, None), None)
     else:
-        pca, mean = yardstick(estimator, data, index)
-    net.unit_loss = mean if net.criterion_.output is not None else mean / coordinates.unit
-    net.gradient_factor = _gradient_factor(net)
-    net.largest_loss = BLOWN_UP * max(mean, coordinates.mean_square * coordinates.unit)
-    return pca if net.variational is None else start_loss(estimator, data, index)
+        setup = go_on(previous.resumable.setup, data, config, tools.rng)
+        saw_all_rows, before = previous.resumable.saw_all_rows, previous.resumable.moments
+        history = previous.history
+    task = tools.watch.begin("partial_fit", 1)
+    trained = run(setup, Course(data, None, plan_one_epoch(config, len(data))), task)
+    facts = _measure(trained, data, previous)
+    result = Result(trained.setup, _choose(trained, facts, None), saw_all_rows)
+    training = _complete(result, data, _appended(history, trained), trained, before)
+    task.end(training)
+    return training
 
 
-def _gradient_factor(net: AutoencoderNet) -> float:
-    """Return a power of two that makes the loss ordinary, 1 where it is: it rounds nothing."""
-    least, most = ORDINARY_LOSSES
-    unit = net.unit_loss
-    if net.criterion_.output is None or not 0 < unit < math.inf or least <= unit <= most:
-        return 1.0
-    return 2.0 ** -round(math.log2(unit))
+@dataclass(frozen=True)
+class Result:
+    """The network that a fit ends with, what was chosen, and whether it has seen all rows."""
+
+    setup: Setup
+    choice: Choice
+    saw_all_rows: bool = False
 
 
-def start_loss(estimator, data: Data, index: np.ndarray) -> float:
-    """Mean loss of some rows before the first step, with all that counts in it."""
-    net, rows = estimator.net_, _rows(estimator, data, index, fixed=True)
-    net.module_.float()
-    _set_tail(net, rows)
-    loss = net.loss(rows)
-    net.rest(estimator._coordinates.dtype)
-    return loss
+@dataclass(frozen=True)
+class Attempt:
+    """A training with rows that judge, and what it takes to train again as in that."""
+
+    run: Run
+    split: Split
+    plan: Plan
+
+    @property
+    def kept(self) -> Kept:
+        """The epoch that the rows that judge have chosen."""
+        assert self.run.kept is not None
+        return self.run.kept
 
 
-def _set_tail(net: AutoencoderNet, rows: Rows | CorruptedRows | None) -> None:
-    """Tell a bound what lies outside of the coordinates: what the least loss becomes in X."""
-    if net.variational is not None and rows is not None:
-        least = rows.in_units_of_X(0.0)
-        net.variational.tail = least / (rows.in_units_of_X(1.0) - least)
-
-
-def train(
-    estimator, part: Part, valid: Part | None, course: Course, start_epoch: int, task
-) -> Outcome:
-    """Train the estimator's net on a part of some data; keep the best epoch for another, if any.
-
-    Each epoch is a subtask of `task`.
-    """
-    net = estimator.net_
-    rows = (
-        _rows(estimator, *part, fixed=False),
-        None if valid is None else _rows(estimator, *valid, fixed=True),
-    )
-    noise = estimator._noise
-    generators = () if noise is None else (noise.draws.generator,)
-    with net.unchanged_on_error(*generators), _quick_products(estimator, course.batch_size):
-        net.module_.float()
-        _set_tail(net, rows[0])
-        if estimator.compile:
-            net.compile_module()
-        net.batch_size, net.lr = course.batch_size, estimator.lr
-        net.verbose = int(estimator.verbose) if course.last is None else 0
-        best = None if rows[1] is None else BestEpoch(start_epoch, net.loss(rows[1]))
-        net.callbacks = _callbacks(estimator, best)
-        net.initialize_callbacks()
-        net.schedule(
-            course.lr_schedule, course.n_epochs * len(net.get_iterator(rows[0], training=True))
+def _take_up(previous: Training, data: Data, given: Data | None, tools: Tools) -> Setup:
+    """Return the network of a fit before, to go on with."""
+    before = previous.resumable
+    if tools.config.schedule.early_stopping and before.saw_all_rows and given is None:
+        warnings.warn(
+            "The last fit trained on all rows, so that rows set aside now are not new to "
+            "the network. To go on with validation, pass X_val, or set warm_start=True "
+            "before a first fit that sets rows aside.",
+            UserWarning,
+            stacklevel=WARNED_CALLER - 1,
         )
-        net.average_ = WeightAverage(net.module_) if course.averages else None
-        seed = int(net.iterator_train__rng.randint(2**31))
-        with local_torch_generator(estimator, seed, net.device):
-            stopped = _run_epochs(estimator, rows, course, part.data, task)
-        kept = None
-        if best is not None and valid is not None:
-            kept = _keep(estimator, valid, rows[1], best, start_epoch)
-        net.rest(estimator._coordinates.dtype)
-    return Outcome(kept, stopped)
+    return go_on(before.setup, data, tools.config, tools.rng)
 
 
-def _run_epochs(estimator, rows, course: Course, data: Data, task) -> bool:
-    """Train epoch by epoch, each of them a task for the callbacks of scikit-learn.
+def _learns(setup: Setup, split: Split) -> bool:
+    """Return whether there is something to learn.
 
-    True where one of these asks to stop.
+    There is nothing where X is constant, or where early stopping is asked for and PCA with so
+    many components needs all rows.
     """
-    net = estimator.net_
-    stopped = False
-    net.notify("on_train_begin", X=rows, y=None)
-    for _ in range(course.n_epochs if course.last is None else course.last):
-        epoch = task.subcontext(task_name="epoch")
-        epoch.call_on_fit_task_begin(estimator=estimator, X=data.X, y=data.y)
-        patience_lost = net.fit_epoch(rows)
-        stopped = epoch.call_on_fit_task_end(
-            estimator=estimator,
-            X=data.X,
-            y=data.y,
-            reconstruction_attributes=lambda: {
-                "net_": net.as_if_stopped(estimator._coordinates.dtype)
-            },
-        )
-        if stopped or patience_lost:
-            break
-    net.notify("on_train_end", X=rows, y=None)
-    return stopped
+    needs_all = setup.config.schedule.early_stopping and split.held_out is None
+    return not (setup.axes.constant or needs_all)
 
 
-def _keep(estimator, part: Part, rows, best: BestEpoch, start_epoch: int) -> Kept:
-    """Keep the best epoch, or PCA where a start there is not told from it.
+def _first_row(setup: Setup, split: Split, baseline: Baseline | None) -> pd.DataFrame:
+    """Return the history before the first epoch."""
+    row = {"epoch": 0, "train_loss": setup.loss, "dur": setup.seconds}
+    history = pd.DataFrame([row])
+    if split.held_out is not None and baseline is not None:
+        history.insert(2, "valid_loss", setup.start_loss(split.held_out, baseline.pca))
+    return history
 
-    `rows` are those of `part`, which judge. With penalties or a bound the epochs are not
-    compared with PCA, which does not make those small.
+
+def _appended(history: pd.DataFrame, trained: Run) -> pd.DataFrame:
+    """Return a history with the epochs of a run."""
+    return pd.concat([history, pd.DataFrame(trained.epochs)], ignore_index=True)
+
+
+def _measure(trained: Run, judges: Data, previous: Training | None) -> Facts:
+    """Return what some rows tell of a net, of as many components as are asked for.
+
+    Their number is chosen in the first fit, and kept in those that go on from it.
     """
-    if not estimator.net_.is_of_reconstruction:
-        return Kept(best.epoch_, estimator.net_.loss(rows, penalized=False))
-    if start_epoch > 0 or not starts_at_pca(estimator):
-        return Kept(best.epoch_, best.loss_)
-    gains = _gains(estimator, part, rows)
-    kept = Kept(best.epoch_, best.loss_, gains)
-    if (
-        gains.of_each.mean() > 0
-        if _evidence.is_unsettled(kept)
-        else _evidence.better_than_chance(gains)
-    ):
-        return kept
-    return Kept(0, best.loss, gains)
+    facts = measure(trained.setup, judges)
+    if previous is None:
+        return choose_size(trained.setup, facts)
+    return facts.leading(previous.model.n_components)
 
 
-def gains_of(estimator, part: Part) -> Gains:
-    """Return what the net saves of PCA's loss on the rows of a part."""
-    estimator.net_.module_.float()
-    gains = _gains(estimator, part, _rows(estimator, *part, fixed=True))
-    estimator.net_.rest(estimator._coordinates.dtype)
+def _choose(trained: Run, facts: Facts, baseline: Baseline | None) -> Choice:
+    """Return the epoch that was kept, and its scores."""
+    kept = trained.kept
+    if kept is None or baseline is None:
+        return Choice(trained.best_epoch, facts)
+    is_pca = kept.epoch == 0 and trained.setup.config.starts_at_pca
+    loss = baseline.pca if is_pca else kept.loss
+    scores = (explained_variance(each, baseline.mean) for each in (loss, baseline.pca))
+    return Choice(kept.epoch, facts, *scores)
+
+
+def _settle(attempt: Attempt, result: Result, tools: Tools) -> Result:
+    """Confirm that the best epoch beats PCA, and repeat on all rows what was found best.
+
+    Where a callback stops that, the weights stay those of the training before.
+    """
+    data, config = attempt.split.data, tools.config
+    # Rows of the user's own that judge are not trained on, and no others are asked.
+    again = not attempt.split.is_given and not attempt.run.stopped and trains_again(config, data)
+    choice, stopped = result.choice, False
+    if selection.is_unsettled(attempt.kept):
+        choice, stopped = _confirm(attempt, choice, tools, again=again)
+    is_pca = choice.epoch == 0 and config.starts_at_pca
+    if stopped or not (is_pca or again):
+        return result
+    repeated = _repeat(attempt, data, "refit", choice.epoch, tools)
+    return result if repeated.stopped else Result(repeated.setup, choice, again and not is_pca)
+
+
+def _confirm(attempt: Attempt, choice: Choice, tools: Tools, *, again: bool) -> tuple[Choice, bool]:
+    """Ask other training rows, too, whether the net beats PCA; else choose PCA.
+
+    The net is trained anew without them, if it may be trained `again`. Return the choice, and
+    whether a callback asks to stop.
+    """
+    kept = attempt.kept
+    assert kept.gains is not None
+    gains, setup = kept.gains, attempt.run.setup
+    if again:
+        others, asked = rows_to_confirm(attempt.split, gains.n_independent, tools.rng)
+        if len(asked) > 0:
+            repeated = _repeat(attempt, others, "confirm", kept.epoch, tools)
+            gains += _gains(repeated.setup, asked)
+            if repeated.stopped:
+                return choice, True
+    if selection.better_than_chance(gains, few=True):
+        return choice, False
+    facts = choose_size(setup, measure_pca(setup, attempt.split.judges, choice.facts))
+    score = choice.pca_validation_score
+    return replace(choice, epoch=0, validation_score=score, facts=facts), False
+
+
+def _gains(setup: Setup, asked: Data) -> Any:
+    """Return what a net saves of PCA's loss on rows that it has not seen."""
+    setup.net.prepare_for_training()
+    gains = selection.gains_of(setup.net, setup.rows(asked, fixed=True), asked)
+    setup.net.prepare_for_inference()
     return gains
 
 
-def _gains(estimator, part: Part, rows) -> Gains:
-    data, index = part
-    numbers = (None if each is None else each[index] for each in (data.copies, data.groups))
-    return Gains.of_rows(gains_over_pca(estimator.net_, rows), *numbers)
+def _repeat(attempt: Attempt, rows: Data, name: str, n_epochs: int, tools: Tools) -> Run:
+    """Start anew on some rows, and train for the first epochs of the plan."""
+    before = attempt.run.setup
+    # PCA of other rows may need another number of components for the same share of variance.
+    keeps_width = n_epochs > 0 or tools.config.code.nested
+    setup = set_up(rows, tools.config, tools.rng, before.width if keeps_width else None)
+    repeated = Run(setup, None, stopped=False, epochs=())
+    if n_epochs > 0:
+        task = tools.watch.begin(name, n_epochs)
+        repeated = run(setup, Course(rows, None, attempt.plan.until(n_epochs)), task)
+        task.end(repeated.setup)
+    setup.net.prepare_for_inference()
+    setup.net.history = before.net.history
+    return repeated
 
 
-def _rows(estimator, data: Data, index: np.ndarray, *, fixed: bool) -> Rows | CorruptedRows:
-    """Give rows of X in the network's coordinates, whatever dtype these had in the first fit.
-
-    Where they are corrupted, `fixed` rows are so in the same way each time.
-    """
-    coordinates = estimator._coordinates
-    if coordinates.dtype != torch_dtype(data.X.dtype):
-        coordinates = coordinates.astype(torch_dtype(data.X.dtype))
-    rows = Rows(data.X, index, coordinates, estimator.net_.criterion_, data.weight, data.known)
-    return rows if estimator._noise is None else CorruptedRows(rows, estimator._noise, fixed=fixed)
-
-
-def _callbacks(estimator, best: BestEpoch | None) -> list:
-    """Give skorch's callbacks: with validation rows ours, and always the user's."""
-    own: list = []
-    if best is not None:
-        patience = EarlyStopping(
-            patience=estimator.n_iter_no_change,
-            threshold=estimator.tol,
-            sink=print if estimator.verbose else noop,
-        )
-        own = [("best_epoch", best), ("early_stopping", patience)]
-    return own + check_callbacks(estimator.callbacks)
+def _complete(
+    result: Result, data: Data, history: pd.DataFrame, trained: Run, before: Moments | None
+) -> Training:
+    """Return all that a fit leaves. `before` holds the moments of the fits that it goes on from."""
+    setup, choice, config = result.setup, result.choice, result.setup.config
+    model, moments = finish(setup, data, choice.facts, before)
+    is_pca = choice.epoch == 0 and config.starts_at_pca
+    params = config.fixed_params()
+    resumable = Resumable(setup, moments, result.saw_all_rows, params, data.target)
+    return Training(model, setup.net, history, len(trained.epochs), choice, is_pca, resumable)
 
 
-def _batch_size(estimator, n_rows: int) -> int:
-    """Give the batch size asked for, or the power of two that gives some 16 batches an epoch."""
-    if estimator.batch_size != "auto":
-        size = min(estimator.batch_size, n_rows)
-    else:
-        least, most = BATCH_SIZES
-        size = min(max(2 ** round(math.log2(n_rows / BATCHES_PER_EPOCH)), least), most)
-    if estimator.normalization == "batch" and n_rows // math.ceil(n_rows / size) < 2:
-        raise ValueError(
-            f"normalization='batch' needs two rows in each batch, but {n_rows} rows in batches of "
-            f"at most {size} leave one alone. Raise batch_size, pass more rows, or use "
-            "normalization='layer'."
-        )
-    return size
-
-
-@contextmanager
-def _quick_products(estimator, batch_size: int) -> Iterator[None]:
-    """Multiply in the precision and with the threads that suit the batches of a training."""
-    net = estimator.net_
-    n_products = batch_size * sum(weight.numel() for weight in net.module_.parameters())
-    left = estimator._axes.share_left()
-    precision = choose_precision(estimator.precision, torch.device(net.device), left, n_products)
-    net.autocast_dtype = torch.bfloat16 if precision == "bfloat16" else None
-    with tf32(precision == "tf32"), enough_threads(n_products):
-        yield
+def _why_pca(training: Training, split: Split) -> str:
+    """Return why the result is PCA."""
+    setup = training.resumable.setup
+    if training.n_iter > 0:
+        losses = training.history["valid_loss"]
+        if losses.min() < losses[0]:
+            return f"the gain over PCA on {len(split.judges)} validation rows may be chance"
+        return "no epoch had a lower validation loss"
+    if setup.axes.constant:
+        return "X is constant"
+    if setup.config.schedule.max_epochs == 0:
+        return "max_epochs is 0"
+    return "there are too few distinct rows to validate on"

@@ -9,9 +9,8 @@ import numpy as np
 import torch
 from scipy import stats
 
+from sk_autoencoder._data import Data
 from sk_autoencoder._nn.bottlenecks import first
-from sk_autoencoder._training.batches import Rows
-from sk_autoencoder._training.corruption import CorruptedRows
 from sk_autoencoder._training.net import AutoencoderNet
 
 # Fewer rows are not trusted alone.
@@ -98,21 +97,27 @@ class Kept:
     gains: Gains | None = None
 
 
-def gains_over_pca(net: AutoencoderNet, rows: Rows | CorruptedRows) -> np.ndarray:
-    """Give what the net saves of PCA's loss on each of the rows.
+def gains_over_pca(net: AutoencoderNet, rows) -> np.ndarray:
+    """Return what the net saves of PCA's loss on each of the rows, a `Rows` or `CorruptedRows`.
 
     On the principal axes that their coordinates are, PCA is a projection. Corrupted rows
     are so for both.
     """
-    criterion = rows.criterion
     gains = []
     net.module_.eval()
     with torch.inference_mode():
         for t, target in net.get_iterator(rows, training=False):
-            pca = [criterion.rows(first(t, size), target) for size in net.sizes]
+            pca = [rows.error.rows(first(t, size), target) for size in net.bottleneck_.sizes]
             gain = torch.stack(pca).mean(dim=0) - net.row_losses(t, target)
             gains.append(gain if target.weight is None else gain * target.weight)
     return torch.cat(gains).double().cpu().numpy()
+
+
+def gains_of(net: AutoencoderNet, rows, data: Data) -> Gains:
+    """Return what the net saves of PCA's loss on the rows of some data, which `rows` reads."""
+    copies = None if data.copies is None else data.copies[data.rows]
+    groups = None if data.groups is None else data.groups[data.rows]
+    return Gains.of_rows(gains_over_pca(net, rows), copies, groups)
 
 
 def better_than_chance(gains: Gains, few: bool = False) -> bool:

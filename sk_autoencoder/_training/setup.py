@@ -1,385 +1,293 @@
-"""The network before its first step: its principal axes, its frame, its weights."""
+"""The network before its first step: its principal axes, its frames, its parts, its weights."""
 
 from __future__ import annotations
 
 import copy
-import inspect
 import math
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from numbers import Integral, Real
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
-from scipy import sparse
 from torch import nn
 
-from sk_autoencoder._model import bound as _variational
-from sk_autoencoder._nn import frames as _coordinates
-from sk_autoencoder._nn.bottlenecks import Prefixes, validated_sizes
-from sk_autoencoder._nn.frames import Coordinates
-from sk_autoencoder._nn.losses import LEAST_MEAN, Criterion, find_objective
-from sk_autoencoder._nn.penalties import penalties_of
+from sk_autoencoder._config import Config, NetworkConfig, OptimizerConfig
+from sk_autoencoder._data import Data
+from sk_autoencoder._nn.frames import Frame, torch_dtype
+from sk_autoencoder._nn.losses import MIN_MEAN
 from sk_autoencoder._nn.stack import StackedAutoencoder, auto_hidden_layer_sizes, check_module
-from sk_autoencoder._pca.imputation import Filling, filling_of_axes, fit_axes
+from sk_autoencoder._pca.imputation import Imputation, fit_axes, imputation_of_axes
 from sk_autoencoder._pca.principal_axes import PrincipalAxes
-from sk_autoencoder._training import supervision as _supervised
-from sk_autoencoder._training.baseline import best_slope
-from sk_autoencoder._training.batches import Batches, rows_a_block
+from sk_autoencoder._training.baseline import Baseline, Cells, best_slope, of_corrupted
+from sk_autoencoder._training.batches import Batches, Rows
+from sk_autoencoder._training.devices import local_torch_generator, resolve_device
+from sk_autoencoder._training.masking import make_corruptor, mask_again
 from sk_autoencoder._training.net import AutoencoderNet
-from sk_autoencoder._training.own_parts import (
-    check_functions,
-    check_net_params,
-    check_optimizer,
-    parameters_of,
-)
-from sk_autoencoder._utils.sizes import SIZES_OF_LOSSES, check_deviation, largest_cell
-from sk_autoencoder._validation import Data, check_callbacks, check_hidden_layer_sizes
-
-OPTIMIZERS = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "rmsprop": torch.optim.RMSprop,
-    "sgd": torch.optim.SGD,
-}
-
-# What a fit that goes on from the last one has to leave as it was.
-NETWORK_PARAMS = (
-    "n_components",
-    "hidden_layer_sizes",
-    "activation",
-    "linear_shortcut",
-    "nested",
-    "dropout",
-    "normalization",
-    "tied_weights",
-    "pretrain",
-    "module",
-    "loss",
-    "variational",
-    "kl_weight",
-    "supervised_weight",
-    "corruption",
-    "corruption_level",
-    "sparsity_penalty",
-    "sparsity",
-    "sparsity_target",
-    "contractive_penalty",
-    "orthogonality_penalty",
-    "optimizer",
-    "weight_decay",
-    "device",
-    "net_params",
-)
-
-# What a capability adds to a new net, if the estimator asks for it: parts of the module, a bound,
-# a penalty.
-ADDITIONS = (_variational.add, _supervised.add)
+from sk_autoencoder._training.net_state import Frames
+from sk_autoencoder._training.own_parts import check_hidden_layer_sizes, parameters_of
+from sk_autoencoder._training.parts import Blueprint, Parts, make_parts
+from sk_autoencoder._training.plan import batch_size, quick_products
+from sk_autoencoder._training.pretraining import pretrain_layerwise
+from sk_autoencoder._utils.blocks import rows_a_block
+from sk_autoencoder._utils.sizes import largest_cell
 
 # In the others weight decay is a penalty whose strength depends on the loss.
 ADAMW_WEIGHT_DECAY = 0.1
 # With torch's second one of 0.999 a rare large gradient is met by a step sized for small ones.
 ADAMW_BETAS = (0.9, 0.97)
 
-ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-
 # Times the largest cell of X: as far as a mean of counts is an exponential.
 STRAIGHT_FROM = math.e
 
-LEAST_AXES = 256
+# Times the loss of the mean of X.
+BLOWN_UP = 1e6
+
+MIN_AXES = 256
 AXES_PER_COMPONENT = 4
 
 
-def starts_at_pca(estimator) -> bool:
-    """Whether the network before its first step is PCA.
+@dataclass(frozen=True)
+class Setup:
+    """The network before its first step.
 
-    An output activation can only follow PCA's reconstruction to first order, and variational
-    codes start at probabilistic PCA, whose codes are a bit shorter.
+    Parameters
+    ----------
+    config : Config
+    axes : PrincipalAxes
+        As many as the code has components.
+    corruptor : Clean, Noise or MaskedCells
+    net : AutoencoderNet
+        With the frames, and with the other parts of the training.
+    loss : float
+        Mean loss of the training rows at the start, in the units of X.
+    seconds : float
+        How long the setup has taken.
     """
-    if estimator.variational or find_objective(estimator.loss).link is not None:
-        return False
-    return estimator.linear_shortcut and estimator.module is None
+
+    config: Config
+    axes: PrincipalAxes
+    corruptor: Any
+    net: AutoencoderNet
+    loss: float = math.nan
+    seconds: float = 0.0
+
+    @property
+    def frame(self) -> Frame:
+        """The frame of the module's input."""
+        return self.net.frames.input
+
+    @property
+    def width(self) -> int:
+        """Width of the module's code."""
+        return self.net.bottleneck_.width
+
+    def rows(self, data: Data, *, fixed: bool) -> Any:
+        """Return rows in the network's frame, in their own dtype, corrupted if that is asked for.
+
+        `fixed` rows are corrupted alike in each pass.
+        """
+        frame, dtype = self.frame, torch_dtype(data.X.dtype)
+        frame = frame if frame.dtype == dtype else frame.astype(dtype)
+        return self.corruptor.of(Rows(data, frame, self.net.error), fixed=fixed)
+
+    def baseline(self, data: Data, *, trained: bool = False) -> Baseline:
+        """Return the mean loss of some rows with PCA, and with the mean of X alone.
+
+        Where rows are corrupted, PCA reads corrupted rows too. `trained` tells that the axes were
+        fitted on these rows.
+        """
+        error, sizes = self.net.error, self.net.bottleneck_.sizes
+        ask = error.baseline_of_training if trained else error.baseline
+        pca, mean = ask(self.axes, data, sizes, self.frame.impute)
+        if self.corruptor.changes_rows:
+            loss = self.config.objective.found
+            pca = of_corrupted(self.axes, self.rows(data, fixed=True), loss, sizes)
+        return Baseline(pca, mean)
+
+    def start_loss(self, data: Data, pca: float) -> float:
+        """Return the mean loss of some rows before the first step: that of PCA, if it compares."""
+        objective = self.net.criterion_
+        if objective.is_mean_of_rows:
+            return pca
+        rows = self.rows(data, fixed=True)
+        self.net.prepare_for_training()
+        objective.learn_tail(rows)
+        loss = self.net.loss(rows)
+        self.net.prepare_for_inference()
+        return loss
 
 
-def find_axes(estimator, data: Data, rows: np.ndarray, rng) -> tuple[PrincipalAxes, Filling]:
-    """Principal axes of some rows, far more than the code has components; what fills gaps.
+def set_up(data: Data, config: Config, rng, width: int | None = None) -> Setup:
+    """Fit PCA on some rows, and build the net that goes on from there.
 
-    All axes, where a share of the variance asks for an unknown number.
+    `width` is that of the code where a training before this one has set it.
     """
-    n_axes = min(len(rows), data.X.shape[1])
-    n_components = given_n_components(estimator, data)
+    began = time.perf_counter()
+    axes, imputation = find_axes(data, config, rng)
+    width = width or choose_n_components(axes, data, config)
+    pca = axes.leading(width)
+    if len(axes.components) > _wanted_axes(width):
+        axes = axes.leading(_wanted_axes(width))
+    frame = choose_frame(config.network, axes, torch_dtype(data.X.dtype))
+    frame.impute = partial(imputation.impute, components=pca.components)
+    output = choose_output(config, pca, frame, data)
+    corruptor = make_corruptor(config.corruption, pca.mean, data, rng)
+    blueprint = Blueprint(config, data, pca, frame, output, width, int(rng.randint(2**31)))
+    setup = Setup(config, pca, corruptor, build_net(blueprint, make_parts(blueprint, corruptor)))
+    if config.network.pretrain == "layerwise":
+        pretrain(setup, data, rng)
+    loss = _measure_start(setup, data)
+    return replace(setup, loss=loss, seconds=time.perf_counter() - began)
+
+
+def go_on(setup: Setup, data: Data, config: Config, rng) -> Setup:
+    """Return a copy of the setup of a fit before, to go on with on some rows."""
+    net = setup.net.copy(config.optimizer.lr)
+    corruptor = setup.corruptor.copy()
+    if data.has_missing:
+        net.criterion_ = net.criterion_.with_missing()
+        corruptor = mask_again(corruptor, config.corruption, data, rng)
+    return replace(setup, config=config, corruptor=corruptor, net=net)
+
+
+def find_axes(data: Data, config: Config, rng) -> tuple[PrincipalAxes, Imputation]:
+    """Return principal axes of some rows, far more than the code has components, and imputation.
+
+    All axes are found where a share of the variance asks for an unknown number.
+    """
+    n_axes = min(len(data), data.n_features)
+    n_components = config.code.n_components_of(*data.X.shape)
     if n_components is not None:
         n_axes = min(n_axes, _wanted_axes(n_components))
-    weight = None if data.weight is None else data.weight[rows]
-    if data.gaps and not sparse.issparse(data.X):
-        return fit_axes(data.X, rows, n_axes, rng, weight)
-    axes = PrincipalAxes.fit(data.X, rows, n_axes, rng, data.weight)
-    return axes, filling_of_axes(axes, data.X, rows, weight)
+    weight = data.weights()
+    if data.has_missing and not data.is_sparse:
+        return fit_axes(data.X, data.rows, n_axes, rng, weight)
+    axes = PrincipalAxes.fit(data.X, data.rows, n_axes, rng, data.weight)
+    return axes, imputation_of_axes(axes, data.X, data.rows, weight)
 
 
-def asks_for_share(estimator) -> bool:
-    """Whether `n_components` is a share of the variance."""
-    return not isinstance(estimator.n_components, Integral | None)
-
-
-def given_n_components(estimator, data: Data) -> int | None:
-    """Give the number of components asked for, or None where the variance decides.
-
-    All that X allows are as many as PCA has, of all rows, whether or not some are set aside.
-    """
-    if asks_for_share(estimator):
-        return None
-    return int(min(data.X.shape) if estimator.n_components is None else estimator.n_components)
-
-
-def choose_n_components(estimator, axes: PrincipalAxes, data: Data) -> int:
-    """Give the number of components asked for, or how many PCA needs for a share of variance."""
-    n_components = given_n_components(estimator, data)
+def choose_n_components(axes: PrincipalAxes, data: Data, config: Config) -> int:
+    """Return the number of components asked for, or how many PCA needs for a share of variance."""
+    n_components = config.code.n_components_of(*data.X.shape)
     if n_components is not None:
         return n_components
     if axes.constant:
         return 1
     explained = np.cumsum(axes.explained_variance) / axes.total_variance
-    return min(int(np.searchsorted(explained, estimator.n_components)) + 1, len(explained))
-
-
-def axes_of_frame(estimator, axes: PrincipalAxes) -> PrincipalAxes:
-    """Give as many of the axes as the network's frame has."""
-    n_axes = _wanted_axes(estimator._width)
-    return axes if len(axes.components) <= n_axes else axes.leading(n_axes)
+    return min(int(np.searchsorted(explained, config.code.n_components)) + 1, len(explained))
 
 
 def _wanted_axes(n_components: int) -> int:
-    return max(LEAST_AXES, AXES_PER_COMPONENT * n_components)
+    return max(MIN_AXES, AXES_PER_COMPONENT * n_components)
 
 
-def choose_coordinates(estimator, axes: PrincipalAxes, dtype: torch.dtype) -> Coordinates:
-    """Give the frame that suits the network: rotated onto the axes for a start at PCA."""
-    if estimator.module is not None:
-        return _coordinates.raw(axes, dtype)
-    if estimator.linear_shortcut:
-        return _coordinates.principal(axes, dtype)
-    return _coordinates.standard(axes, dtype)
+def choose_frame(network: NetworkConfig, axes: PrincipalAxes, dtype: torch.dtype) -> Frame:
+    """Return the frame that suits the network.
+
+    X stays as it is for a module of the user's. For a start at PCA the rows are rotated onto the
+    axes, on which it is the identity. For random weights they are centred and scaled.
+    """
+    if network.has_own_module:
+        mean_square = axes.total_variance / axes.n_features + float(np.mean(axes.mean**2))
+        origin = np.zeros(axes.n_features)
+        return Frame(origin, 1.0, mean_square=mean_square or 1.0, dtype=dtype)
+    if network.linear_shortcut:
+        mean_square = axes.n_features / len(axes.components)
+        return Frame(axes.mean, axes.scale, axes.components, mean_square=mean_square, dtype=dtype)
+    return Frame(axes.mean, axes.scale, dtype=dtype)
 
 
-def choose_output(
-    estimator, axes: PrincipalAxes, coordinates: Coordinates, data: Data, rows: np.ndarray
-) -> Coordinates:
-    """Give the frame of the module's output: that of its input, or what a link needs.
+def choose_output(config: Config, axes: PrincipalAxes, frame: Frame, data: Data) -> Frame:
+    """Return the frame of the module's output: that of its input, or what a link needs.
 
     Around the mean the link turns a step in X into one that is greater the less a cell with
     that mean varies. Far from it the step is too great, so that it is made smaller where that
     lowers the loss of these rows at the start. A mean that has no limit of its own grows as a
     straight line from `STRAIGHT_FROM` times the largest cell of X on, not as an exponential.
     """
-    objective = find_objective(estimator.loss)
-    link = objective.link
-    if link is None:
-        return coordinates
-    ceiling = None
+    loss = config.objective.found
+    if not loss.has_link:
+        return frame
+    link, ceiling = loss.link, None
     if not link.has_limit:
         ceiling = link.inverse(np.array(STRAIGHT_FROM * largest_cell(data.X))).item()
-    if estimator.module is not None:
-        return coordinates if ceiling is None else coordinates.bent(ceiling)
-    slope = 1 / max(link.variance(axes.mean).mean(), LEAST_MEAN)
-    pca = axes.leading(estimator._width)
-    slope = best_slope(pca, data, rows, objective, slope, coordinates.fill)
-    return Coordinates(
+    if config.network.has_own_module:
+        return frame if ceiling is None else frame.bent(ceiling)
+    slope = 1 / max(link.variance(axes.mean).mean(), MIN_MEAN)
+    slope = best_slope(axes, data, Cells(loss, frame.impute), slope)
+    return Frame(
         link.inverse(axes.mean),
-        coordinates.scale * slope,
-        coordinates.components,
-        dtype=coordinates.dtype,
+        frame.scale * slope,
+        frame.components,
+        dtype=frame.dtype,
         ceiling=ceiling,
     )
 
 
-def _criterion_params(estimator, gaps: bool) -> dict:
-    """Give the loss of a batch: in coordinates where that is the same, else cell by cell."""
-    output = None
-    if estimator.loss != "squared_error" or gaps:
-        if isinstance(estimator.loss, str) and estimator.loss in SIZES_OF_LOSSES:
-            sizes = SIZES_OF_LOSSES[estimator.loss]
-            check_deviation(estimator._coordinates.scale, torch.float32, sizes)
-        output = estimator._output.astype(torch.float32)
-    return {
-        "criterion": Criterion,
-        "criterion__loss": estimator.loss,
-        "criterion__output": output,
-        "criterion__gaps": gaps,
-    }
-
-
-def with_gaps(estimator) -> AutoencoderNet:
-    """Give the net, or where it takes no rows with gaps, one that does, with the same weights."""
-    net = estimator.net_
-    if net.criterion_.gaps:
-        return net
-    if net.criterion_.output is not None:
-        return net.twin().set_params(**_criterion_params(estimator, gaps=True))
-    # What was a loss of coordinates becomes one of cells.
-    unit = estimator._coordinates.unit
-    others = {"unit_loss": net.unit_loss * unit, "gradient_factor": 1 / unit}
-    return net.twin(**others).set_params(**_criterion_params(estimator, gaps=True))
-
-
-def build_net(estimator, gaps: bool, rng) -> AutoencoderNet:
-    """Build the initialized skorch net that the estimator's parameters describe."""
-    coordinates = estimator._coordinates
-    net_params = estimator.net_params or {}
-    seed = int(rng.randint(2**31))
-    device = resolve_device(estimator.device)
-    coordinates.to(device)
-    estimator._output.to(device)
-    with local_torch_generator(estimator, seed, device):
+def build_net(blueprint: Blueprint, parts: Parts) -> AutoencoderNet:
+    """Return the initialized skorch net that the parameters describe."""
+    config, frame, seed = blueprint.config, blueprint.frame, blueprint.seed
+    optimizer, device = config.optimizer, resolve_device(config.runtime.device)
+    frame.to(device)
+    blueprint.output.to(device)
+    frames = Frames(frame, blueprint.output, config.objective.found.link.activation)
+    owns_module = config.network.has_own_module
+    with local_torch_generator(owns_module, seed, device):
         net = AutoencoderNet(
             **{
-                "module": _module(estimator, coordinates, seed),
-                **_criterion_params(estimator, gaps),
-                "lr": estimator.lr,
+                "module": _module(config.network, frame.n_axes, blueprint),
+                "criterion": parts.objective,
+                "bottleneck": parts.bottleneck,
+                "penalties": parts.penalties,
+                "frames": frames,
+                "lr": optimizer.lr,
                 "iterator_train": Batches,
                 "iterator_train__rng": np.random.RandomState(seed),
                 "iterator_valid": Batches,
-                "iterator_valid__batch_size": rows_a_block(coordinates.n_features),
+                "iterator_valid__batch_size": rows_a_block(frame.n_features),
                 "callbacks": [],
-                "verbose": int(estimator.verbose),
+                "verbose": int(config.runtime.verbose),
                 "device": device,
-                **_optimizer_params(estimator, net_params, device),
-                **net_params,
+                **_optimizer_params(config.optimizer, device),
+                **optimizer.params_of_net,
             }
         ).initialize()
-    net.penalties = penalties_of(estimator, seed)
-    net.sizes = (estimator._width,)
-    if estimator.nested:
-        net.sizes = validated_sizes(estimator._width)
-        net.prefixes = Prefixes(estimator._width, torch.Generator().manual_seed(seed))
-    check_module(net.module_, coordinates.n_axes, estimator._width, device)
-    for add in ADDITIONS:
-        add(estimator, net, seed)
-    net.products_a_row = _products_a_row(estimator, net.module_)
+    check_module(net.module_, frame.n_axes, blueprint.width, device)
+    net.bottleneck_.start(net.module_)
     return net
 
 
-def _products_a_row(estimator, module: nn.Module) -> int:
-    """Bound of the multiplications for a row on its way into the code and back.
-
-    A module of one's own may slide each of its weights over all features, as convolutions do.
-    """
-    n_weights = sum(weight.numel() for weight in module.parameters())
-    coordinates = estimator._coordinates
-    if estimator.module is not None:
-        return n_weights * coordinates.n_features
-    rotation = 0 if coordinates.components is None else coordinates.components.numel()
-    return n_weights + 2 * rotation
-
-
-def network_params(estimator) -> dict[str, str]:
-    """Give the parameters that make the net what it is, as text to compare."""
-    return {name: _as_text(getattr(estimator, name)) for name in NETWORK_PARAMS}
-
-
-def _as_text(value) -> str:
-    """Give a parameter as text that a copy of it gives too: no addresses, no kind of sequence."""
-    if isinstance(value, dict):
-        return str({key: _as_text(part) for key, part in value.items()})
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return str([_as_text(part) for part in value])
-    if inspect.isfunction(value):
-        code = value.__code__
-        return str((value.__qualname__, code.co_code, code.co_names, _as_text(code.co_consts)))
-    if isinstance(value, Real) and not isinstance(value, bool):
-        return str(float(value))  # 1 is 1.0
-    if isinstance(value, torch.device):
-        return repr(str(value))  # which is its name
-    return getattr(value, "__qualname__", None) or ADDRESS.sub("", repr(value))
-
-
-def check_parts(estimator) -> None:
-    """Refuse parts of the user's that cannot work, before anything is computed."""
-    resolve_device(estimator.device)
-    check_functions(estimator)
-    check_optimizer(_optimizer(estimator))
-    check_net_params(estimator, _optimizer(estimator))
-    check_callbacks(estimator.callbacks)
-
-
-def resolve_device(device: str | torch.device) -> torch.device:
-    """Give the device asked for, or a GPU where "auto" finds one."""
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        # Some devices take no numbers of 64 bits, and "meta" takes none at all.
-        torch.zeros(1, dtype=torch.float64, device=device).item()
-    except (AssertionError, ImportError, RuntimeError, TypeError) as error:
-        raise ValueError(
-            f"device={str(device)!r} is not there: {_first_sentence(error)}. Use 'auto', or a "
-            f"device of this machine: {', '.join(map(repr, _devices()))}."
-        ) from error
-    return torch.device(device)
-
-
-def _devices() -> list[str]:
-    """Return the names of the devices that torch can compute on."""
-    return ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-
-
-def _first_sentence(error: Exception) -> str:
-    """Return what torch says first, of which it says a lot where it knows no kernels."""
-    return re.split(r"\. |\n", str(error))[0].rstrip(".")
-
-
-@contextmanager
-def local_torch_generator(estimator, seed: int, device: torch.device) -> Iterator[None]:
-    """Seed torch's global generator for a user's module, and put it back afterwards.
-
-    Our own module draws from a generator of its own, which unlike this is safe in threads.
-    """
-    if estimator.module is None:
-        yield
-        return
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.random.default_generator.manual_seed(seed)
-        with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
-            if device.type == "cuda":
-                torch.cuda.manual_seed(seed)
-            yield
-
-
-def _module(estimator, coordinates: Coordinates, seed: int):
-    """Give the module to train: a copy of the user's, or a stacked autoencoder."""
-    if isinstance(estimator.module, nn.Module):
-        return copy.deepcopy(estimator.module).float()
-    if estimator.module is not None:
-        return estimator.module
-    hidden = check_hidden_layer_sizes(estimator.hidden_layer_sizes)
+def _module(network: NetworkConfig, n_inputs: int, blueprint: Blueprint) -> Any:
+    """Return the module to train: a copy of the user's, or a stacked autoencoder."""
+    if isinstance(network.module, nn.Module):
+        return copy.deepcopy(network.module).float()
+    if network.module is not None:
+        return network.module
+    hidden = check_hidden_layer_sizes(network.hidden_layer_sizes)
     if hidden == "auto":
-        hidden = auto_hidden_layer_sizes(coordinates.n_axes, estimator._width)
+        hidden = auto_hidden_layer_sizes(n_inputs, blueprint.width)
     return StackedAutoencoder(
-        coordinates.n_axes,
-        estimator._width,
+        n_inputs,
+        blueprint.width,
         hidden,
-        activation=estimator.activation,
-        linear_shortcut=estimator.linear_shortcut,
-        generator=torch.Generator().manual_seed(seed),
-        dropout=estimator.dropout,
-        normalization=estimator.normalization,
-        tied_weights=estimator.tied_weights,
+        activation=network.activation,
+        linear_shortcut=network.linear_shortcut,
+        generator=blueprint.generator(),
+        dropout=network.dropout,
+        normalization=network.normalization,
+        tied_weights=network.tied_weights,
     )
 
 
-def _optimizer(estimator):
-    """Return the class or function that makes the optimizer."""
-    named = isinstance(estimator.optimizer, str)
-    return OPTIMIZERS[estimator.optimizer] if named else estimator.optimizer
-
-
-def _optimizer_params(estimator, net_params: dict, device: torch.device) -> dict:
-    """Give the optimizer's class, its weight decay, and a fused step where it has one."""
-    cls = _optimizer(estimator)
+def _optimizer_params(config: OptimizerConfig, device: torch.device) -> dict:
+    """Return the optimizer's class, its weight decay, and a fused step where it has one."""
+    cls = config.made_by
     takes = parameters_of(cls) or {}
-    params = {"optimizer": cls}
-    if estimator.weight_decay != "auto":
-        params["optimizer__weight_decay"] = estimator.weight_decay
+    params: dict[str, Any] = {"optimizer": cls}
+    if config.weight_decay != "auto":
+        params["optimizer__weight_decay"] = config.weight_decay
     elif cls is torch.optim.AdamW:
         params["optimizer__weight_decay"] = ADAMW_WEIGHT_DECAY
     if cls is torch.optim.AdamW:
@@ -387,6 +295,28 @@ def _optimizer_params(estimator, net_params: dict, device: torch.device) -> dict
     if cls is torch.optim.SGD:
         params |= {"optimizer__momentum": 0.9, "optimizer__nesterov": True}
     others = {"optimizer__foreach", "optimizer__differentiable"}  # of which only one can be
-    if "fused" in takes and device.type in ("cpu", "cuda") and not others & set(net_params):
+    is_free = not others & set(config.params_of_net)
+    if "fused" in takes and device.type in ("cpu", "cuda") and is_free:
         params["optimizer__fused"] = True
     return params
+
+
+def pretrain(setup: Setup, data: Data, rng) -> None:
+    """Train the layers of a net that starts from random weights one by one."""
+    rows = Rows(data, setup.frame, setup.net.error)
+    size, seed = batch_size(setup.config, len(data)), int(rng.randint(2**31))
+    with quick_products(setup, size):
+        pretrain_layerwise(setup.net.module_, rows, size, seed)
+
+
+def _measure_start(setup: Setup, data: Data) -> float:
+    """Tell the net how large its losses can be; return that of the start on the training rows.
+
+    The loss of the mean of X is what penalties count in. No loss exceeds the largest one unless
+    the fit diverges.
+    """
+    net, frame = setup.net, setup.frame
+    found = setup.baseline(data, trained=True)
+    net.error.set_unit(found.mean)
+    net.max_loss = BLOWN_UP * max(found.mean, frame.mean_square * frame.unit)
+    return setup.start_loss(data, found.pca)

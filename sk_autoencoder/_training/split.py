@@ -4,50 +4,63 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from sk_autoencoder._combinations import gives_wide_codes_meaning
+from sk_autoencoder._config import Config
+from sk_autoencoder._data import Data
 from sk_autoencoder._training.selection import ENOUGH_ROWS
-from sk_autoencoder._training.setup import given_n_components, starts_at_pca
 from sk_autoencoder._training.supervision import strata
 from sk_autoencoder._utils.copies import are_copies, count_distinct, find_copies
-from sk_autoencoder._validation import Data, rows_with_known_cells
 
 VALIDATION_FRACTION = 0.1
 MAX_VALIDATION_FRACTION = 1 / 3
+
+# Frames between a warning and the line that calls `fit`.
+WARNED_CALLER = 6
 
 # Of the rows: a group, or the copies of a row, that has more of them is not set aside.
 MAX_SHARE_OF_GROUP = 0.5
 
 
-class Part(NamedTuple):
-    """Some of the rows of some data."""
+@dataclass(frozen=True)
+class Split:
+    """The rows of a fit, those that train and those that judge.
+
+    `held_out` is None where no rows judge. `is_given` tells whether it holds rows of the user's
+    own, which are none of `data`.
+    """
 
     data: Data
-    rows: np.ndarray
+    train: Data
+    held_out: Data | None
+    is_given: bool = False
+
+    @property
+    def judges(self) -> Data:
+        """The rows that judge or, where there are none, those that train."""
+        return self.train if self.held_out is None else self.held_out
 
 
-def split(estimator, data: Data, given: Data | None, rng) -> tuple[Data, np.ndarray, Part | None]:
+def split_rows(data: Data, given: Data | None, config: Config, rng) -> Split:
     """Return the data with their copies found, their training rows, and the rows that judge.
 
     These are `given`, where the user has some, else validation rows of the data, or None.
     """
-    if not estimator.early_stopping:
-        return data, np.arange(len(data)), None
+    if not config.schedule.early_stopping:
+        return Split(data, data, None)
     data = replace(data, copies=find_copies(data.X))
     if given is not None:
-        return data, np.arange(len(data)), _given_part(estimator, data, given)
-    train, valid = split_rows(estimator, data, rng)
-    return data, train, None if valid is None else Part(data, valid)
+        return Split(data, data, _held_out_of(given, data, config), is_given=True)
+    train, held_out = draw_rows(data, config, rng)
+    return Split(data, train, held_out)
 
 
-def _given_part(estimator, data: Data, given: Data) -> Part | None:
+def _held_out_of(given: Data, data: Data, config: Config) -> Data | None:
     """Return the rows of the user's own that judge: those that are no copies of training rows."""
-    rows = rows_with_known_cells(given)
+    rows = given.with_known_cells().rows
     if len(rows) == 0:
         raise ValueError("X_val has no row with a known cell. Pass rows that have some.")
     new = rows[~are_copies(given.X, data.X)[rows]]
@@ -56,22 +69,22 @@ def _given_part(estimator, data: Data, given: Data) -> Part | None:
             "Each row of X_val is a copy of a row of X, and so tells nothing of new rows. Pass "
             "rows that are not in X, or leave X_val out, so that rows of X are set aside.",
             UserWarning,
-            stacklevel=5,  # behind split, fit and its decorator
+            stacklevel=WARNED_CALLER,
         )
-    rows = _new_or_all(estimator, new, rows)
-    return None if len(rows) == 0 else Part(replace(given, copies=find_copies(given.X)), rows)
+    rows = _new_or_all(new, rows, config)
+    return None if len(rows) == 0 else replace(given, rows=rows, copies=find_copies(given.X))
 
 
-def _new_or_all(estimator, new: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def _new_or_all(new: np.ndarray, rows: np.ndarray, config: Config) -> np.ndarray:
     """Return the rows that are no copies of training rows; all, where none is and some have to be.
 
     Without rows that judge a start at PCA stays there, while others would stay untrained.
     """
-    return rows if len(new) == 0 and not starts_at_pca(estimator) else new
+    return rows if len(new) == 0 and not config.starts_at_pca else new
 
 
-def split_rows(estimator, data: Data, rng) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the indices of the training rows and of the validation rows, if there are any.
+def draw_rows(data: Data, config: Config, rng) -> tuple[Data, Data | None]:
+    """Return the training rows and the validation rows, if there are any.
 
     Rows without a known cell are neither, unless all rows are to train on.
 
@@ -80,66 +93,70 @@ def split_rows(estimator, data: Data, rng) -> tuple[np.ndarray, np.ndarray | Non
     needs more distinct training rows than components: with fewer, PCA reconstructs them
     exactly, and no row is set aside, unless more than that is asked for.
     """
-    everything, rows = np.arange(len(data)), rows_with_known_cells(data)
-    units = np.arange(len(rows))
+    known = data.with_known_cells()
+    rows, units = known.rows, np.arange(len(known))
     if data.units is not None:
         units = np.unique(data.units[rows], return_inverse=True)[1]
     small = small_units(units)
     n_units = int(units.max(initial=-1)) + 1
-    n_valid = _count_validation(estimator, n_units, grouped=data.groups is not None)
+    n_valid = _count_validation(config, n_units, grouped=data.groups is not None)
     if n_valid == 0 or len(small) == 0:
-        return everything, None
-    drawn = small
-    if n_valid < len(small):
-        known = None if data.known is None else data.known[rows]
-        classes = strata(estimator, known, units, min(n_valid, len(small) - n_valid))
-        classes = None if classes is None else classes[small]
-        _, drawn = train_test_split(small, test_size=n_valid, random_state=rng, stratify=classes)
+        return data, None
     is_drawn = np.zeros(n_units, dtype=bool)
-    is_drawn[drawn] = True
+    is_drawn[_draw_units(known, units, n_valid, rng)] = True
     # By a mask, since to sort many rows takes as long as a part of their training.
     judges = is_drawn[units]
-    train, valid = rows[~judges], rows[judges]
-    valid = _new_or_all(estimator, _without_copies_of(data, valid, train), valid)
-    if len(valid) == 0 or _are_copied(estimator, data, train):
-        return everything, None
-    return train, valid
+    train, valid = data.take(rows[~judges]), rows[judges]
+    valid = _new_or_all(_without_copies_of(data, valid, train.rows), valid, config)
+    if len(valid) == 0 or _are_copied(train, config):
+        return data, None
+    return train, data.take(valid)
 
 
-def _are_copied(estimator, data: Data, train: np.ndarray) -> bool:
-    """Whether PCA reconstructs the training rows exactly, as these are too few."""
-    n_components = given_n_components(estimator, data)
-    if n_components is None or not starts_at_pca(estimator) or gives_wide_codes_meaning(estimator):
+def _draw_units(known: Data, units: np.ndarray, n_valid: int, rng) -> np.ndarray:
+    """Return the numbers of the groups, or rows, that judge: `n_valid` of the small ones."""
+    small = small_units(units)
+    if n_valid >= len(small):
+        return small
+    classes = strata(known, units, min(n_valid, len(small) - n_valid))
+    classes = None if classes is None else classes[small]
+    return train_test_split(small, test_size=n_valid, random_state=rng, stratify=classes)[1]
+
+
+def _are_copied(train: Data, config: Config) -> bool:
+    """Return whether PCA reconstructs the training rows exactly, as these are too few."""
+    n_components = config.code.n_components_of(*train.X.shape)
+    if n_components is None or not config.starts_at_pca or config.gives_wide_codes_meaning:
         return False
-    return count_distinct(data.copies, train) <= n_components
+    return count_distinct(train.copies, train.rows) <= n_components
 
 
-def rows_to_confirm(
-    data: Data, train: np.ndarray, n_valid: int, rng
-) -> tuple[np.ndarray, np.ndarray]:
+def rows_to_confirm(split: Split, n_valid: int, rng) -> tuple[Data, Data]:
     """Return rows to train on, and others to ask whether the net beats PCA.
 
     As many are asked as judged it before. Those were already asked which epoch is best, and so
     flatter it: they are trained on now. `n_valid` counts groups, or distinct rows, and so do the
     rows that are drawn here, of which there may be none.
     """
-    known = np.intersect1d(train, rows_with_known_cells(data))
+    data = split.data
+    known = np.intersect1d(split.train.rows, data.with_known_cells().rows)
     if data.units is None:
         asked = np.sort(rng.choice(known, min(n_valid, len(known) // 2), replace=False))
-        return np.setdiff1d(np.arange(len(data)), asked), asked
+        return data.take(np.setdiff1d(data.rows, asked)), data.take(asked)
     units = data.units[known]
     small = small_units(units)
     n_asked = min(n_valid, len(np.unique(units)) // 2, len(small))
     drawn = rng.choice(small, n_asked, replace=False)
     others = np.flatnonzero(~np.isin(data.units, drawn))
-    return others, _without_copies_of(data, known[np.isin(units, drawn)], others)
+    asked = _without_copies_of(data, known[np.isin(units, drawn)], others)
+    return data.take(others), data.take(asked)
 
 
-def _count_validation(estimator, n_units: int, *, grouped: bool) -> int:
+def _count_validation(config: Config, n_units: int, *, grouped: bool) -> int:
     """Return how many groups, or rows, to set aside; 0 where all rows are copies of one."""
     if n_units < 2 and not grouped:
         return 0
-    fraction = estimator.validation_fraction
+    fraction = config.schedule.validation_fraction
     if fraction == "auto":
         wanted = max(VALIDATION_FRACTION, ENOUGH_ROWS / max(n_units, 1))
         fraction = min(wanted, MAX_VALIDATION_FRACTION)

@@ -9,18 +9,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from scipy import sparse, stats
 from sklearn.preprocessing import LabelEncoder, StandardScaler
-from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
+from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import type_of_target
-from torch import Tensor, nn
-from torch.nn import functional
 
-from sk_autoencoder._validation import Data
-
-NAME = "supervised_head"
-UNLABELLED = -1
+from sk_autoencoder._data import Data
+from sk_autoencoder._nn.heads import UNLABELLED
 
 # More whole numbers than this, of which each is in fewer rows on average, look like values.
 MANY_CLASSES = 20
@@ -31,7 +26,7 @@ START_ANEW = ", or start anew: call fit with warm_start=False."
 
 
 @dataclass(frozen=True)
-class Answers:
+class TargetEncoder:
     """How y is read: as classes that are numbered, or as values that are standardised.
 
     `share` is that of the rows where y is known, and `ignorance` the loss of a head that
@@ -48,7 +43,7 @@ class Answers:
         return isinstance(self.encoder, LabelEncoder)
 
     @classmethod
-    def fit(cls, y: np.ndarray, weight: np.ndarray | None) -> Answers:
+    def fit(cls, y: np.ndarray, weight: np.ndarray | None) -> TargetEncoder:
         """Tell from y what it is, as scikit-learn does, and learn how to number or scale it."""
         if _kind(y) == "values":
             known = ~_is_missing(y).reshape(len(y), -1)
@@ -119,57 +114,56 @@ class Answers:
         return numbers
 
 
-def read(estimator, X, y, data: Data, resume: bool) -> tuple[Data, Answers | None]:
-    """Give the data with what y tells of their rows, and how it was read in the first fit.
+def encode_target(data: Data, y, weight: float, before: TargetEncoder | None = None) -> Data:
+    """Return the data with what y tells of their rows, read as in the first fit.
 
-    Where codes are not supervised, y may be anything.
+    Where `weight`, that of the supervised head, is 0, y may be anything. `before` is the encoder
+    of the fit before.
     """
-    if not estimator.supervised_weight:
-        return data, None
+    if not weight:
+        return data
     if y is None:
         raise ValueError(
-            f"supervised_weight={estimator.supervised_weight:g} requires y to be passed, but the "
+            f"supervised_weight={weight:g} requires y to be passed, but the "
             "target y is None. Pass y to fit, with -1 (or NaN) for rows that have no label, or "
             "set supervised_weight=0."
         )
-    check_consistent_length(X, y)
     known = _as_array(data.y)
-    if resume:
-        answers = estimator._answers
-        answers.check(known)
+    if before is None:
+        encoder = TargetEncoder.fit(known, data.weight)
+        _warn_of_many_classes(encoder, int(_is_labelled(known).sum()))
     else:
-        answers = Answers.fit(known, data.weight)
-        _warn_of_many_classes(answers, int(_is_labelled(known).sum()))
-    return replace(data, known=answers.encode(known)), answers
+        encoder = before
+        encoder.check(known)
+    return replace(data, labels=encoder.encode(known), target=encoder)
 
 
-def read_validation(estimator, X, y, data: Data) -> Data:
-    """Return the user's own validation rows with what y tells of them, as the first fit read it."""
-    if estimator.supervised_weight and y is None:
-        raise ValueError(
-            f"supervised_weight={estimator.supervised_weight:g} needs the labels of X_val too, but "
-            "y_val is None. Pass y_val, with -1 (or NaN) for rows that have no label."
-        )
-    if not estimator.supervised_weight:
+def encode_validation_target(data: Data, y, encoder: TargetEncoder | None) -> Data:
+    """Return the user's own validation rows with what y tells of them, read as in the fit."""
+    if encoder is None:
         return data
+    if y is None:
+        raise ValueError(
+            "supervised_weight needs the labels of X_val too, but y_val is None. Pass y_val, with "
+            "-1 (or NaN) for rows that have no label."
+        )
     try:
-        check_consistent_length(X, y)
         known = _as_array(data.y)
-        estimator._answers.check(known, or_else=".")
+        encoder.check(known, or_else=".")
     except ValueError as error:
         raise ValueError(f"y_val does not suit X_val and y: {error}") from error
-    return replace(data, known=estimator._answers.encode(known))
+    return replace(data, labels=encoder.encode(known), target=encoder)
 
 
-def _warn_of_many_classes(answers: Answers, n_labelled: int) -> None:
+def _warn_of_many_classes(encoder: TargetEncoder, n_labelled: int) -> None:
     """Warn of whole numbers that are read as classes, but look like values."""
-    if not answers.are_classes or answers.n_outputs <= MANY_CLASSES:
+    if not encoder.are_classes or encoder.n_outputs <= MANY_CLASSES:
         return
-    is_text = answers.encoder.classes_.dtype.kind not in "iuf"
-    if is_text or n_labelled >= FEW_ROWS * answers.n_outputs:
+    is_text = encoder.encoder.classes_.dtype.kind not in "iuf"
+    if is_text or n_labelled >= FEW_ROWS * encoder.n_outputs:
         return
     warnings.warn(
-        f"y holds {answers.n_outputs} different whole numbers in {n_labelled} labelled rows, and "
+        f"y holds {encoder.n_outputs} different whole numbers in {n_labelled} labelled rows, and "
         "whole numbers are read as classes. If these are values, standardise y, as in "
         "(y - y.mean()) / y.std(), with NaN where they are not known.",
         UserWarning,
@@ -177,18 +171,15 @@ def _warn_of_many_classes(answers: Answers, n_labelled: int) -> None:
     )
 
 
-def strata(
-    estimator, known: np.ndarray | None, units: np.ndarray, n_least: int
-) -> np.ndarray | None:
+def strata(data: Data, units: np.ndarray, n_least: int) -> np.ndarray | None:
     """Return the class of each unit by which to split them in two, where each part can have one.
 
-    `known` holds what y says of rows, and `units` the number of the unit of each, whose class
-    is that of most of its rows.
+    `units` holds the number of the unit of each row, whose class is that of most of its rows.
     `n_least` is the size of the smaller part. Rows without a label are a class of their own.
     """
-    if known is None or not estimator._answers.are_classes:
+    if data.labels is None or not data.target.are_classes:
         return None
-    labels, numbers = np.unique(known, return_inverse=True)
+    labels, numbers = np.unique(data.labels[data.rows], return_inverse=True)
     ones = np.ones(len(numbers), dtype=np.int64)
     counts = sparse.coo_array((ones, (units, numbers)), shape=(units.max() + 1, len(labels)))
     classes = labels[counts.tocsr().argmax(axis=1)]
@@ -196,96 +187,14 @@ def strata(
     return classes if sizes.min() >= 2 and n_least >= len(sizes) else None
 
 
-class Head(nn.Module):
-    """Predicts y from codes; it starts at zero, so that it first knows nothing.
-
-    Parameters
-    ----------
-    n_components : int
-    answers : Answers
-    """
-
-    def __init__(self, n_components, answers: Answers):
-        super().__init__()
-        self.answers = answers
-        self.weight = nn.Parameter(torch.zeros(answers.n_outputs, n_components))
-        self.bias = nn.Parameter(torch.zeros(answers.n_outputs))
-
-    def forward(self, z: Tensor) -> Tensor:
-        return functional.linear(z, self.weight, self.bias)  # (batch, n_outputs)
-
-    def loss(self, z: Tensor, y: Tensor, weight: Tensor | None, generator=None) -> Tensor:
-        """Mean loss of the rows with a label, 1 for a head that knows nothing.
-
-        It is summed over these rows and divided by how many of them a batch has on average.
-        With a generator codes are mixed, two by two in shares that it draws, and have to
-        predict both of their labels in these shares: manifold mixup (Verma et al., 2019) [1]_.
-        Classes then lie apart and in clusters, and far fewer rows are learned by heart.
-
-        References
-        ----------
-        .. [1] Verma et al. (2019). Manifold mixup: better representations by interpolating
-           hidden states. ICML.
-        """
-        known = y != UNLABELLED if self.answers.are_classes else ~y.isnan().all(dim=1)
-        n_rows = len(known) if weight is None else weight.sum()
-        z, y, weight = z[known], y[known], None if weight is None else weight[known]
-        if generator is None:
-            losses = self._losses(self(z), y, weight)
-        else:
-            share = torch.rand(len(z), generator=generator).to(z)
-            other = torch.randperm(len(z), generator=generator).to(z.device)
-            mixed = self(share[:, None] * z + (1 - share[:, None]) * z[other])
-            losses = share * self._losses(mixed, y, weight)
-            weight = None if weight is None else weight[other]
-            losses = losses + (1 - share) * self._losses(mixed, y[other], weight)
-        return losses.sum() / (n_rows * self.answers.share * self.answers.ignorance)
-
-    def _losses(self, predicted: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
-        """Loss of each row, as much as it counts, of shape (batch,)."""
-        if self.answers.are_classes:
-            losses = functional.cross_entropy(predicted, y, reduction="none")
-        else:
-            errors = (predicted - torch.where(y.isnan(), predicted, y)).square()
-            losses = errors.mean(dim=1)
-        return losses if weight is None else losses * weight
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The penalty of a batch: the loss of the head. In training `generator` mixes codes."""
-
-    generator: torch.Generator
-
-    def __call__(self, module, batch) -> Tensor:
-        generator = self.generator if module.training else None
-        target = batch.target
-        return getattr(module, NAME).loss(batch.z, target.y, target.weight, generator)
-
-
-def add(estimator, net, seed: int) -> None:
-    """Give a new net a head that predicts y, where the estimator asks for that."""
-    if not estimator.supervised_weight:
-        return
-    if estimator.module is not None and hasattr(estimator.module, NAME):
-        raise ValueError(
-            f"module has an attribute {NAME!r}, which supervised_weight adds to it. Rename it."
-        )
-    head = Head(estimator._width, estimator._answers).to(net.device)
-    net.module_.add_module(NAME, head)
-    net.optimizer_.add_param_group({"params": list(head.parameters())})
-    prediction = Prediction(torch.Generator().manual_seed(seed))
-    net.penalties = (*net.penalties, (float(estimator.supervised_weight), prediction))
-
-
 def _some(labels: Sequence) -> str:
-    """Give the first few of the labels as text."""
+    """Return the first few of the labels as text."""
     shown = ", ".join(repr(label) for label in labels[:5])
     return shown if len(labels) <= 5 else f"{shown} and {len(labels) - 5} more"
 
 
 def _as_array(y) -> np.ndarray:
-    """Give y as an array, with a column of classes made flat."""
+    """Return y as an array, with a column of classes made flat."""
     y = np.asarray(y)
     if y.dtype.kind in "US" and np.isin(y, [str(UNLABELLED)]).any():
         raise ValueError(
@@ -302,7 +211,7 @@ def _as_columns(y: np.ndarray) -> np.ndarray:
 
 
 def _kind(y: np.ndarray) -> str:
-    """Say whether y holds "classes" or "values", as scikit-learn tells them apart."""
+    """Return whether y holds "classes" or "values", as scikit-learn tells them apart."""
     cells = _plain(y[~_is_missing(y)])
     if cells.dtype == object:
         cells = cells[_is_labelled(cells)]
@@ -321,7 +230,7 @@ def _kind(y: np.ndarray) -> str:
 
 
 def _plain(y: np.ndarray) -> np.ndarray:
-    """Give an array of objects as one of numbers, where all of them are."""
+    """Return an array of objects as one of numbers, where all of them are."""
     if y.dtype != object:
         return y
     plain: Any = np.array(y.tolist())

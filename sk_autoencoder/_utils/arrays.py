@@ -26,7 +26,7 @@ FLOATING_OF_NUMPY = (torch.float16, torch.float32, torch.float64)
 
 
 def as_numpy(X, name: str = "X"):
-    """Give an array of another library as one of NumPy, and all else as it is."""
+    """Return an array of another library as one of NumPy, and all else as it is."""
     if isinstance(X, torch.Tensor):
         return _of_tensor(X, name)
     if isinstance(X, np.ndarray) or not is_dispatched(X):
@@ -52,7 +52,7 @@ def is_dispatched(X) -> bool:
 
 
 def like(result: np.ndarray, X):
-    """Give a result in the library and on the device of X, where scikit-learn dispatches."""
+    """Return a result in the library and on the device of X, where scikit-learn dispatches."""
     if not is_dispatched(X):
         return result
     xp, _, device = get_namespace_and_device(X)
@@ -60,7 +60,7 @@ def like(result: np.ndarray, X):
 
 
 def like_attribute(result: np.ndarray, attribute):
-    """Give a result in the library and on the device of a fitted attribute."""
+    """Return a result in the library and on the device of a fitted attribute."""
     if isinstance(attribute, np.ndarray):
         return result
     xp = array_api_compat.array_namespace(attribute)
@@ -75,7 +75,7 @@ def check_same_library(estimator, X, method: str) -> None:
 
 
 def _of_tensor(X: torch.Tensor, name: str) -> np.ndarray:
-    """Give a tensor of any device as an array, or say why it is not taken."""
+    """Return a tensor of any device as an array, or say why it is not taken."""
     dispatched = get_config()["array_api_dispatch"]
     for is_refused, reason in REFUSED:
         if is_refused(X, dispatched):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from sklearn.utils import gen_batches
+
+from sk_autoencoder._utils.blocks import batches
 
 # Cells that are hashed at a time: they stay near the processor.
 BLOCK_CELLS = 2**16
@@ -56,7 +57,7 @@ def hash_rows(X, index: np.ndarray | None = None, columns: np.ndarray | None = N
     factors = factors if columns is None else factors[columns]
     hashes = np.empty(n_rows, dtype=np.uint64)
     n_cells = max(1, X.nnz // X.shape[0]) if sparse.issparse(X) else len(factors)
-    for rows in gen_batches(n_rows, max(1, BLOCK_CELLS // n_cells)):
+    for rows in batches(n_rows, max(1, BLOCK_CELLS // n_cells)):
         block = X[rows if index is None else index[rows]]
         block = block if columns is None else block[:, columns]
         if sparse.issparse(block):

@@ -76,7 +76,7 @@ def _pools() -> tuple[Callable[[int], int], ...]:
 
 
 def _limit_of(openmp: ctypes.CDLL) -> Callable[[int], int]:
-    """Give a function of a library of OpenMP that sets its number of threads."""
+    """Return a function of a library of OpenMP that sets its number of threads."""
     get, set_ = openmp.omp_get_max_threads, openmp.omp_set_num_threads
 
     def limit(n_threads: int) -> int:
@@ -88,7 +88,7 @@ def _limit_of(openmp: ctypes.CDLL) -> Callable[[int], int]:
 
 
 def _mkl_of_torch() -> list[ctypes.CDLL]:
-    """Give the library of torch, where it has MKL in itself.
+    """Return the library of torch, where it has MKL in itself.
 
     That keeps its own number of threads once `torch.set_num_threads` has been called.
     """

@@ -9,7 +9,7 @@ from torch.optim.adam import adam
 
 
 def quick_step(optimizer: torch.optim.Optimizer) -> Callable[[], None]:
-    """Give what takes a step of an optimizer: for fused Adam and AdamW quicker than its own.
+    """Return what takes a step of an optimizer: for fused Adam and AdamW quicker than its own.
 
     It computes the same, on the optimizer's own state.
     """
@@ -57,7 +57,7 @@ class _Step:
             )
 
     def _state(self, group: dict) -> tuple:
-        """Give a group, its parameters that are trained, and what Adam remembers of them."""
+        """Return a group, its parameters that are trained, and what Adam remembers of them."""
         parameters = [p for p in group["params"] if p.grad is not None]
         states = [self.optimizer.state[p] for p in parameters]
         names = ("exp_avg", "exp_avg_sq", "step")

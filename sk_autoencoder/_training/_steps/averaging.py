@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import nn
 
@@ -11,7 +13,7 @@ EVERY = 4
 
 
 class WeightAverage:
-    """Exponential moving average of the parameters of a module, over some last steps.
+    """Exponential moving average of parameters, over some last steps.
 
     The weights jump about their mean as long as the learning rate is high; their average
     stays near it (Polyak and Juditsky, 1992) [1]_, so that an epoch can be judged, and kept,
@@ -24,8 +26,8 @@ class WeightAverage:
        SIAM Journal on Control and Optimization 30(4), 838-855.
     """
 
-    def __init__(self, module: nn.Module):
-        self.parameters = [parameter.detach() for parameter in module.parameters()]
+    def __init__(self, parameters: Iterable[nn.Parameter]):
+        self.parameters = [parameter.detach() for parameter in parameters]
         self.others = [parameter.clone() for parameter in self.parameters]
         self.n_steps = 0
         self.shown = False

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sk_autoencoder._nn.losses import Target
+from sk_autoencoder._nn.batch import Target
 from sk_autoencoder._nn.stack import StackedAutoencoder
 
 aten: Any = torch.ops.aten

@@ -7,16 +7,14 @@ from contextlib import contextmanager
 
 import torch
 
-PRECISIONS = ("auto", "bfloat16", "float32", "tf32")
-
 # For "auto": the least share of the variance that PCA leaves, and multiplications in a batch.
 # Rounding to 8 bits leaves some 1e-5 of the variance, and pays where matrices are large.
-LEAST_LEFT = 0.01
+MIN_LEFT = 0.01
 LARGE_BATCH = 2**25
 
 
 def choose_precision(name: str, device: torch.device, left: float, n_products: int) -> str:
-    """Give the precision asked for, or the quickest that leaves the result what it is.
+    """Return the precision asked for, or the quickest that leaves the result what it is.
 
     `left` is the share of the variance that PCA leaves, and `n_products` the number of
     multiplications in the forward pass of a batch.
@@ -29,7 +27,7 @@ def choose_precision(name: str, device: torch.device, left: float, n_products: i
         )
     if name != "auto":
         return name
-    if left < LEAST_LEFT or n_products < LARGE_BATCH:
+    if left < MIN_LEFT or n_products < LARGE_BATCH:
         return "float32"
     if on_cuda:
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "tf32"

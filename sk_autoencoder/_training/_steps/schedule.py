@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-LR_SCHEDULES = ("one_cycle", "constant")
-
 # The share of the steps in which the rate rises, and where it begins and ends.
 RISE = 0.3
 FIRST = 1 / 25

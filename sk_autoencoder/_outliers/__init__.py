@@ -1,0 +1,1 @@
+"""Outliers: the nearest references of rows, and the threshold of their scores."""

@@ -1,0 +1,141 @@
+"""What the skorch net holds: its weights, its frames, its optimizer; how they are copied."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from skorch import NeuralNet
+from torch import Tensor, nn
+
+from sk_autoencoder._nn.frames import Frame
+from sk_autoencoder._training._steps.averaging import WeightAverage
+
+
+@dataclass(frozen=True)
+class Frames:
+    """What leads from rows of X to the module's input, and from its output back to rows."""
+
+    input: Frame
+    output: Frame
+    activation: Callable[[Tensor], Tensor]
+
+    def rows_of(self, output: Tensor) -> Tensor:
+        """Return the rows of X that an output of the module stands for, in the dtype of X."""
+        return self.activation(self.output.inverse(output.to(self.output.dtype)))
+
+
+class MeanLoss:
+    """Mean loss of the rows of batches, summed where the losses are.
+
+    No loss is kept: each would pin the memory beside it, which then grows with every step.
+    """
+
+    def __init__(self, device):
+        self.total = torch.zeros((), dtype=torch.float64, device=device)
+        self.n_rows = 0
+
+    @torch.no_grad()
+    def add(self, loss: Tensor, n_rows: int) -> None:
+        self.total.add_(loss, alpha=n_rows)
+        self.n_rows += n_rows
+
+    def value(self) -> float:
+        return self.total.item() / self.n_rows
+
+
+class StatefulNet(NeuralNet):
+    """A skorch `NeuralNet` that is copied, put to rest, and pickled beside its weights' owner.
+
+    In training the module computes in `autocast_dtype`, None for that of its weights, and by
+    `compiled_` methods where there are any. `rates_` are those of the steps to come.
+    """
+
+    frames: Frames
+    optimizer_: Any
+    autocast_dtype: torch.dtype | None = None
+    compiled_: tuple[Callable, Callable] | None = None
+    rates_: Iterator[float] | None = None
+    average_: WeightAverage | None = None
+
+    def __getstate__(self) -> dict:
+        # Without skorch's detour by a file of its own: what the fitted autoencoder has, too, is
+        # then pickled once.
+        return vars(self).copy()
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+
+    def parameters(self) -> list[nn.Parameter]:
+        """Return all that is trained, each once."""
+        return [parameter for _, parameter in self.get_all_learnable_params()]
+
+    def parts(self) -> list[nn.Module]:
+        """Return the module, and what beside it may own weights."""
+        return [self.module_, self.bottleneck_, self.penalties_]
+
+    def weights(self) -> list[dict[str, Tensor]]:
+        """Return a copy of all that is trained, to load again."""
+        return [copy.deepcopy(part.state_dict()) for part in self.parts()]
+
+    def load_weights(self, weights: list[dict[str, Tensor]]) -> None:
+        """Put weights back that `weights` has returned."""
+        for part, state in zip(self.parts(), weights, strict=True):
+            part.load_state_dict(state)
+
+    def twin(self, **others) -> StatefulNet:
+        """Return a net with the same attributes but for some; `copy` would pickle the module."""
+        twin = object.__new__(type(self))
+        twin.__dict__ |= vars(self) | others
+        return twin
+
+    def copy(self, lr: float) -> StatefulNet:
+        """Return a net that goes on as this one would, without moving it.
+
+        An optimizer that was not kept is made anew.
+        """
+        # Frames are immutable, and large.
+        memo: dict[int, Any] = {id(f): f for f in (self.frames.input, self.frames.output)}
+        made = [f"{name}_" for name in [*self._modules, *self._criteria, *self._optimizers]]
+        found = {name: vars(self)[name] for name in [*made, "iterator_train__rng"]}
+        history = type(self.history)(list(self.history))
+        twin = self.twin(history_=history, callbacks=[], callbacks_=[], lr=lr)
+        twin.__dict__ |= copy.deepcopy(found, memo)
+        # Where an instance was passed, and not a class, it is the part itself.
+        for name in (*self._modules, *self._criteria):
+            if vars(self)[name] is found[f"{name}_"]:
+                twin.__dict__[name] = vars(twin)[f"{name}_"]
+        if twin.optimizer_ is None:
+            twin.prepare_for_training()
+            twin.initialized_ = False
+            twin._initialize_optimizer()
+            twin.initialized_ = True
+        return twin
+
+    def as_if_stopped(self) -> StatefulNet:
+        """Return a net for inference with the weights that a stop after this epoch would keep."""
+        parts = {f"{name}_": getattr(self, f"{name}_") for name in self._modules}
+        twin = self.twin(callbacks_=[], **copy.deepcopy(parts))
+        best = dict(self.callbacks_).get("best_epoch")
+        if best is not None:
+            twin.load_weights(best.weights_)
+        twin.prepare_for_inference()
+        return twin
+
+    def prepare_for_training(self) -> None:
+        """Take the weights to float32, in which they are trained."""
+        for part in self.parts():
+            part.float()
+
+    def prepare_for_inference(self) -> None:
+        """End training: inference mode, in the dtype of X, without a schedule."""
+        self.rates_ = self.average_ = self.compiled_ = self.autocast_dtype = None
+        for part in self.parts():
+            part.eval().to(self.frames.input.dtype)
+
+    def forget_optimizer(self) -> None:
+        """Leave the optimizer, larger than the weights, which only a fit that goes on needs."""
+        self.__dict__["optimizer_"] = None

@@ -1,0 +1,112 @@
+"""How long to train, in which batches, and in which precision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from sk_autoencoder._config import Config
+from sk_autoencoder._data import Data
+from sk_autoencoder._training._steps.precision import choose_precision, tf32
+from sk_autoencoder._utils.copies import count_distinct
+from sk_autoencoder._utils.threads import enough_threads
+
+if TYPE_CHECKING:
+    from sk_autoencoder._training.setup import Setup
+
+MAX_REFIT = 2000
+
+BATCHES_PER_EPOCH = 16
+BATCH_SIZES = (16, 256)
+AUTO_STEPS = 4000
+AUTO_EPOCHS = (12, 400)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long to train, and how.
+
+    `n_epochs` is the length of the schedule of the learning rate; training may be told to
+    end after `last` epochs of it. `averages` tells whether weights are averaged.
+    """
+
+    n_epochs: int
+    batch_size: int
+    lr_schedule: str
+    averages: bool
+    last: int | None = None
+
+    def until(self, epoch: int) -> Plan:
+        """Return the same plan for the first epochs alone."""
+        return replace(self, last=epoch)
+
+    @property
+    def length(self) -> int:
+        """Number of epochs to train for."""
+        return self.n_epochs if self.last is None else self.last
+
+
+def make_plan(config: Config, n_rows: int, *, learns: bool) -> Plan:
+    """Return the plan of a fit on so many training rows, which has no epochs unless it learns."""
+    schedule, size = config.schedule, batch_size(config, n_rows)
+    n_epochs = schedule.max_epochs
+    if n_epochs == "auto":
+        least, most = AUTO_EPOCHS
+        n_epochs = min(max(math.ceil(AUTO_STEPS / math.ceil(n_rows / size)), least), most)
+    n_epochs = n_epochs if learns else 0
+    # The statistics of batch normalization are not those of averaged weights.
+    averages = schedule.average and not config.network.has_own_module
+    averages = averages and config.network.normalization != "batch"
+    return Plan(n_epochs, size, schedule.lr_schedule, averages)
+
+
+def plan_one_epoch(config: Config, n_rows: int) -> Plan:
+    """Return the plan of a single epoch at a constant learning rate."""
+    return Plan(1, batch_size(config, n_rows), "constant", averages=False)
+
+
+def trains_again(config: Config, data: Data) -> bool:
+    """Whether to train again, to confirm a gain over PCA and on all rows.
+
+    Callbacks of skorch watch one training, and a warm start goes on from its validated
+    weights, so that with either there is no second one.
+    """
+    if config.runtime.callbacks or config.runtime.warm_start:
+        return False
+    if config.schedule.refit != "auto":
+        return bool(config.schedule.refit)
+    return count_distinct(data.copies, np.arange(data.X.shape[0])) < MAX_REFIT
+
+
+def batch_size(config: Config, n_rows: int) -> int:
+    """Return the batch size asked for, or the power of two that makes some 16 batches an epoch."""
+    if config.schedule.batch_size != "auto":
+        size = min(config.schedule.batch_size, n_rows)
+    else:
+        least, most = BATCH_SIZES
+        size = min(max(2 ** round(math.log2(n_rows / BATCHES_PER_EPOCH)), least), most)
+    if config.network.normalization == "batch" and n_rows // math.ceil(n_rows / size) < 2:
+        raise ValueError(
+            f"normalization='batch' needs two rows in each batch, but {n_rows} rows in batches of "
+            f"at most {size} leave one alone. Raise batch_size, pass more rows, or use "
+            "normalization='layer'."
+        )
+    return size
+
+
+@contextmanager
+def quick_products(setup: Setup, size: int) -> Iterator[None]:
+    """Multiply in the precision and with the threads that suit the batches of a training."""
+    net, wanted = setup.net, setup.config.runtime.precision
+    n_products = size * sum(weight.numel() for weight in net.parameters())
+    left = setup.axes.share_left()
+    precision = choose_precision(wanted, torch.device(net.device), left, n_products)
+    net.autocast_dtype = torch.bfloat16 if precision == "bfloat16" else None
+    with tf32(precision == "tf32"), enough_threads(n_products):
+        yield

@@ -1,0 +1,369 @@
+"""VariationalAutoencoderTransformer: an autoencoder whose codes have a prior."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from sk_autoencoder._base import BaseAutoencoder
+from sk_autoencoder._config import constraints_of
+from sk_autoencoder._sklearn_compat import StrOptions
+
+
+class VariationalAutoencoderTransformer(BaseAutoencoder):
+    """Dimensionality reduction with a variational autoencoder that starts at probabilistic PCA.
+
+    Codes are means of normal distributions, which a prior holds together [1]_: `sample` draws new
+    rows from the prior, and `score_samples` gives the evidence lower bound of the log-likelihood.
+    The network starts at probabilistic PCA [2]_, whose codes are those of PCA, shrunken, and whose
+    prior is normal with the variance of the components beyond the noise, in the units of X. With
+    `module`, or without `linear_shortcut`, the prior has variance 1 in the units in which the
+    network sees X. The variance of the noise is always the one that suits the reconstructions best
+    [18]_, so that there is nothing to tune, and codes do not collapse to the prior.
+
+    It differs from `AutoencoderTransformer` in this: the epoch with the best bound is kept, without
+    a test against PCA; components are not nested; losses in `history_` are the bound as an error,
+    the mean squared one times ``exp(2 * KL / n_features)``. Take it where new rows or likelihoods
+    are asked for, and `AutoencoderTransformer` where codes and reconstructions are.
+
+    Parameters named as there are the same.
+
+    Parameters
+    ----------
+    n_components : int, float or None, default=2
+        Width of the code, at most ``min(n_samples, n_features)``, or more with `corruption` or
+        `sparsity_penalty`. A float in (0, 1) takes the fewest components by which PCA explains
+        that share of the variance of the training rows. None takes ``min(n_samples, n_features)``.
+
+    whiten : bool, default=False
+        Whether `transform` gives codes that are centred and uncorrelated, with unit variances.
+
+    hidden_layer_sizes : "auto" or sequence of int, default="auto"
+        Widths of the encoder's hidden layers; the decoder has them in reverse. "auto" takes three
+        widths that halve, the first from 128 to 512 and none below that of the code.
+
+    activation : {"celu", "elu", "gelu", "identity", "leaky_relu", "mish", "relu", "selu", \
+            "sigmoid", "silu", "softplus", "tanh"}, default="silu"
+        Activation behind each hidden layer. The code and the output have none.
+
+    linear_shortcut : bool, default=True
+        Whether to start at PCA. False gives the textbook stack, which starts from random weights.
+
+    dropout : float, default=0.0
+        Share of the hidden units that are zero in a step of the training, in [0, 1) [4]_.
+
+    normalization : {"batch", "layer"}, default=None
+        Normalization between each hidden layer and its activation [5]_ [6]_. With "batch",
+        weights are not averaged.
+
+    tied_weights : bool, default=False
+        Whether the decoder's weights are the transposes of the encoder's.
+
+    pretrain : {"layerwise"}, default=None
+        "layerwise" first trains each layer and its mirror on what the layers below give [7]_. Only
+        used when `linear_shortcut` is False.
+
+    module : torch.nn.Module or callable, default=None
+        A network in place of the stack: a module, which is copied, or what makes one. It needs the
+        methods `encode`, from float32 tensors of shape (batch, n_features), rows of X as they are,
+        to (batch, n_components), and `decode`, the way back. It draws from torch's global
+        generator, so that threads may not fit it together.
+
+    loss : {"squared_error", "binary_crossentropy"}, default="squared_error"
+        What is likely: normal noise around the reconstruction, or, for X in [0, 1], a logistic
+        function behind the decoder.
+
+    kl_weight : float, default=1.0
+        Weight of the divergence from the prior in training: above 1 codes keep less, and their
+        components part more [3]_.
+
+    supervised_weight : float, default=0.0
+        Weight of a linear head that predicts y from the code, in training alone: by cross-entropy
+        for classes, by the squared error of the standardised y for values [8]_ [9]_. At 1, a head
+        that knows nothing loses as much as the mean of X. Rows with the class -1, NaN or None have
+        no label. With 0, y is ignored.
+
+    corruption : {"gaussian", "masking", "salt_and_pepper", "swap"} or callable, default=None
+        What is done to rows before they are encoded, while the target stays clean [10]_.
+        "masking" sets cells to the mean of their feature, "salt_and_pepper" to its least or
+        greatest value, and "swap" takes them from other rows. A callable takes rows, a tensor of
+        shape (batch, n_features), and a torch.Generator, and returns corrupted rows.
+
+    corruption_level : float, default=0.3
+        Standard deviation of "gaussian" noise, in the units of X; else the share of the cells, in
+        [0, 1]. Only used when `corruption` is a name.
+
+    sparsity_penalty : float, default=0.0
+        Weight of a penalty that makes components zero in most rows. Penalties are of the order of
+        1, and count in losses of the mean of X.
+
+    sparsity : {"l1", "kl"}, default="l1"
+        "l1" is the mean absolute value of components, as shares of their root mean squares [11]_;
+        "kl" compares their mean activities with `sparsity_target` [12]_. Only used when
+        `sparsity_penalty` is above 0.
+
+    sparsity_target : float, default=0.05
+        Mean activity of a component, in (0, 1). Only used when `sparsity` is "kl".
+
+    contractive_penalty : float, default=0.0
+        Weight of the share that noise of the rows has in the codes [13]_ [14]_.
+
+    orthogonality_penalty : float, default=0.0
+        Weight of the mean squared correlation of pairs of components over a batch [15]_.
+
+    weight_decay : "auto" or float, default="auto"
+        Weight decay of the optimizer. "auto" is 0.1 for AdamW, and the default of the others.
+
+    optimizer : {"adam", "adamw", "rmsprop", "sgd"} or callable, default="adamw"
+        Optimizer, by name or as a class of torch. "adamw" has betas of (0.9, 0.97), and "sgd" a
+        Nesterov momentum of 0.9.
+
+    lr : float, default=5e-3
+        Learning rate, the highest one of the schedule.
+
+    lr_schedule : {"one_cycle", "constant"}, default="one_cycle"
+        Schedule of the learning rate over `max_epochs`: one rise and one fall [16]_, or none.
+
+    average : bool, default=True
+        Whether an epoch ends with a moving average of the weights [17]_. Only used in `fit`, when
+        `module` is None.
+
+    batch_size : "auto" or int, default="auto"
+        Rows a step. "auto" is a power of two, from 16 to 256, for some 16 batches an epoch.
+
+    max_epochs : "auto" or int, default="auto"
+        Largest number of epochs. "auto" makes some 4000 steps, in 12 to 400 epochs.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last call, with the same optimizer.
+
+    early_stopping : bool, default=True
+        Whether to set rows aside for validation, and keep the best epoch. False trains on all rows
+        and keeps the last weights.
+
+    validation_fraction : "auto" or float, default="auto"
+        Share of the rows, or groups, that is set aside, in (0, 1). "auto" is a tenth, or 100 rows,
+        but at most a third. Only used when `early_stopping` is True.
+
+    refit : "auto" or bool, default="auto"
+        Whether to train once more on all rows, for as many epochs as were best. "auto" does so
+        with fewer than 2000 distinct rows. Only used when `early_stopping` is True, without
+        `callbacks`, `X_val` or `warm_start`.
+
+    n_iter_no_change : int, default=100
+        Epochs without a better validation loss after which training stops.
+
+    tol : float, default=1e-4
+        Share by which the validation loss has to fall to count in `n_iter_no_change`.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the split, the first weights and the order of rows. An int repeats a fit bit by
+        bit on one machine.
+
+    device : str or torch.device, default="auto"
+        Device to compute on, such as "cuda:0". "auto" takes a CUDA GPU where there is one.
+
+    precision : {"auto", "bfloat16", "float32", "tf32"}, default="float32"
+        Precision of matrix products in training. "auto" takes bfloat16, or TF32 on CUDA, where
+        that is quicker and PCA leaves at least a hundredth of the variance.
+
+    compile : bool, default=False
+        Whether to compile the module with `torch.compile`, which needs a C++ compiler.
+
+    callbacks : list, default=None
+        Callbacks of skorch, or (name, callback) pairs. What they are given is in the units of X.
+        `set_callbacks` takes those of scikit-learn.
+
+    net_params : dict, default=None
+        Further parameters of skorch's `NeuralNet`, such as
+        ``{"optimizer__betas": (0.9, 0.95)}`` or, with a class as `module`,
+        ``{"module__width": 32}``.
+
+    verbose : int or bool, default=0
+        Whether to print a line an epoch, and why the result is PCA.
+
+    Attributes
+    ----------
+    model_ : FittedAutoencoder
+        The fitted autoencoder by itself, with `encode`, `decode`, `reconstruct`, `sample` and
+        `score_samples`, on NumPy arrays. It is immutable, and safe in threads.
+
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_`` is the torch module. `net_.predict` and `net_.forward`
+        take rows of X and return reconstructions in the units of X. Only `warm_start` and
+        `partial_fit` keep its optimizer, so that a pickle of a plain fit is small.
+
+    n_components_ : int
+        Width of the code.
+
+    explained_variance_ : ndarray of shape (`n_components_`,)
+        Variance of each component on the training rows, before whitening, float64.
+
+    mean_ : ndarray of shape (n_features,)
+        Mean of the training rows, float64.
+
+    history_ : pandas.DataFrame
+        A row an epoch: "epoch", "train_loss", "valid_loss", "dur" in seconds, and what callbacks
+        record. Losses are means over cells, by default in the squared units of X, of rows as they
+        are read: corrupted, or with further cells masked where some are missing. Row 0 is the
+        network before its first step.
+
+    n_iter_ : int
+        Number of epochs of the last call of `fit` or `partial_fit`.
+
+    best_epoch_ : int
+        The epoch whose weights were kept; 0 is the start.
+
+    is_pca_ : bool
+        False: there is no test against PCA.
+
+    validation_score_ : float or None
+        Share of the variance of the validation rows that is explained, or of another `loss`; None
+        without validation rows.
+
+    pca_validation_score_ : float or None
+        The same for PCA, fitted on the training rows.
+
+    noise_variance_ : float
+        Variance of the noise of a cell, in the squared units of X: the expected mean squared error
+        of at most 1000 validation rows or, without any, training rows. Only with the squared error.
+
+    n_features_in_ : int
+        Number of features seen during `fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of features seen during `fit`, where all of them are strings.
+
+    See Also
+    --------
+    AutoencoderTransformer : Starts at PCA, and is PCA where nothing better is found.
+    sklearn.decomposition.PCA : The linear reduction; its `score_samples` is a likelihood too.
+
+    Notes
+    -----
+    With scikit-learn's array API dispatch, X may be a tensor on any device, or an array of another
+    library, and so are then results and array attributes.
+
+    References
+    ----------
+    .. [1] Kingma and Welling (2014). Auto-encoding variational Bayes. ICLR.
+    .. [2] Tipping and Bishop (1999). Probabilistic principal component analysis. Journal of the
+       Royal Statistical Society B 61(3).
+    .. [3] Higgins et al. (2017). beta-VAE. ICLR.
+    .. [4] Srivastava et al. (2014). Dropout. JMLR 15.
+    .. [5] Ioffe and Szegedy (2015). Batch normalization. ICML.
+    .. [6] Ba, Kiros and Hinton (2016). Layer normalization. arXiv:1607.06450.
+    .. [7] Bengio et al. (2007). Greedy layer-wise training of deep networks. NeurIPS.
+    .. [8] Le, Patterson and White (2018). Supervised autoencoders. NeurIPS.
+    .. [9] Verma et al. (2019). Manifold mixup. ICML.
+    .. [10] Vincent et al. (2010). Stacked denoising autoencoders. JMLR 11.
+    .. [11] Hoyer (2004). Non-negative matrix factorization with sparseness constraints. JMLR 5.
+    .. [12] Ng (2011). Sparse autoencoder. CS294A lecture notes, Stanford University.
+    .. [13] Rifai et al. (2011). Contractive auto-encoders. ICML.
+    .. [14] Hutchinson (1990). A stochastic estimator of the trace of the influence matrix.
+       Communications in Statistics 19(2).
+    .. [15] Cogswell et al. (2016). Reducing overfitting by decorrelating representations. ICLR.
+    .. [16] Smith and Topin (2018). Super-convergence. arXiv:1708.07120.
+    .. [17] Polyak and Juditsky (1992). Acceleration of stochastic approximation by averaging.
+       SIAM Journal on Control and Optimization 30(4).
+    .. [18] Rybkin, Daniilidis and Levine (2021). Simple and effective VAE training with
+       calibrated decoders. ICML.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sk_autoencoder import VariationalAutoencoderTransformer
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> autoencoder = VariationalAutoencoderTransformer(8, max_epochs=5, random_state=0).fit(X)
+    >>> autoencoder.sample(3, random_state=0).shape
+    (3, 64)
+    """
+
+    def __init__(
+        self,
+        n_components=2,
+        *,
+        whiten=False,
+        hidden_layer_sizes="auto",
+        activation="silu",
+        linear_shortcut=True,
+        dropout=0.0,
+        normalization=None,
+        tied_weights=False,
+        pretrain=None,
+        module=None,
+        loss="squared_error",
+        kl_weight=1.0,
+        supervised_weight=0.0,
+        corruption=None,
+        corruption_level=0.3,
+        sparsity_penalty=0.0,
+        sparsity="l1",
+        sparsity_target=0.05,
+        contractive_penalty=0.0,
+        orthogonality_penalty=0.0,
+        weight_decay="auto",
+        optimizer="adamw",
+        lr=5e-3,
+        lr_schedule="one_cycle",
+        average=True,
+        batch_size="auto",
+        max_epochs="auto",
+        warm_start=False,
+        early_stopping=True,
+        validation_fraction="auto",
+        refit="auto",
+        n_iter_no_change=100,
+        tol=1e-4,
+        random_state=None,
+        device="auto",
+        precision="float32",
+        compile=False,
+        callbacks=None,
+        net_params=None,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.whiten = whiten
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.linear_shortcut = linear_shortcut
+        self.dropout = dropout
+        self.normalization = normalization
+        self.tied_weights = tied_weights
+        self.pretrain = pretrain
+        self.module = module
+        self.loss = loss
+        self.kl_weight = kl_weight
+        self.supervised_weight = supervised_weight
+        self.corruption = corruption
+        self.corruption_level = corruption_level
+        self.sparsity_penalty = sparsity_penalty
+        self.sparsity = sparsity
+        self.sparsity_target = sparsity_target
+        self.contractive_penalty = contractive_penalty
+        self.orthogonality_penalty = orthogonality_penalty
+        self.weight_decay = weight_decay
+        self.optimizer = optimizer
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.average = average
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.warm_start = warm_start
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.refit = refit
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.random_state = random_state
+        self.device = device
+        self.precision = precision
+        self.compile = compile
+        self.callbacks = callbacks
+        self.net_params = net_params
+        self.verbose = verbose
+
+    # Losses that are likelihoods.
+    _parameter_constraints: ClassVar[dict] = constraints_of(__init__) | {
+        "loss": [StrOptions({"squared_error", "binary_crossentropy"})]
+    }
