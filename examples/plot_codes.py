@@ -8,8 +8,6 @@ an image shows: ``CodesDisplay`` colours the points by it afterwards.
 
 # %%
 # Both are fitted on one half of the digits, and encode the other.
-import os
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import patheffects
@@ -20,14 +18,11 @@ from sklearn.model_selection import train_test_split
 from sk_autoencoder import AutoencoderTransformer, CodesDisplay
 
 X, y = load_digits(return_X_y=True)
-small = os.environ.get("SK_AUTOENCODER_EXAMPLES_SMALL") == "1"  # the tests run a small mode
-if small:
-    X, y = X[:300], y[:300]
 X_train, X_test, _, y_test = train_test_split(X / 16, y, test_size=0.5, random_state=0)
 
 fits = {
     "PCA": PCA(2).fit(X_train),
-    "autoencoder": AutoencoderTransformer(2, max_epochs=2 if small else 100, random_state=0),
+    "autoencoder": AutoencoderTransformer(2, max_epochs=100, random_state=0),
 }
 fits["autoencoder"].fit(X_train)
 

@@ -10,8 +10,6 @@ keeps its best epoch, as it does with its own network.
 # %%
 # A row of 784 pixels is unflattened to an image, halved in size twice, and made a code; the decoder
 # goes the same way back. The module is given the rows of X as they are.
-import os
-
 import matplotlib.pyplot as plt
 from sklearn.decomposition import PCA
 from torch import nn
@@ -49,9 +47,7 @@ class ConvolutionalAutoencoder(nn.Module):
 # %%
 # It starts from random weights, not at PCA, and needs a higher learning rate and smaller batches
 # for the 10,000 images that it is given here.
-small = os.environ.get("SK_AUTOENCODER_EXAMPLES_SMALL") == "1"  # the tests run a small mode
-n_rows, max_epochs = (500, 1) if small else (10_000, 8)
-X_train = load_fashion_mnist("train")[0][:n_rows]
+X_train = load_fashion_mnist("train")[0][:10_000]
 X_test = load_fashion_mnist("test")[0]
 
 autoencoder = AutoencoderTransformer(
@@ -59,7 +55,7 @@ autoencoder = AutoencoderTransformer(
     module=ConvolutionalAutoencoder,
     lr=1e-2,
     batch_size=64,
-    max_epochs=max_epochs,
+    max_epochs=8,
     random_state=0,
 ).fit(X_train)
 pca = PCA(32).fit(X_train)

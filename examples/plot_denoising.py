@@ -9,8 +9,6 @@ components.
 
 # %%
 # 60,000 images to fit, with pixels from 0 to 1, and others with normal noise.
-import os
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.decomposition import PCA
@@ -20,9 +18,6 @@ from sk_autoencoder.datasets import load_fashion_mnist
 
 X_train, _ = load_fashion_mnist("train")
 X_test, y_test = load_fashion_mnist("test")
-small = os.environ.get("SK_AUTOENCODER_EXAMPLES_SMALL") == "1"  # the tests run a small mode
-if small:
-    X_train = X_train[:1000]
 
 sigma = 0.3
 noise = np.random.RandomState(0).standard_normal(X_test.shape)
@@ -35,7 +30,6 @@ autoencoder = AutoencoderTransformer(
     64,
     corruption="gaussian",
     corruption_level=sigma,
-    max_epochs=2 if small else "auto",
     random_state=0,
 ).fit(X_train)
 

@@ -11,15 +11,12 @@ other series to validate on, as ``X_val``.
 
 # %%
 # Ten series of smoothed noise, cut into windows of 24 steps, and many new series.
-import os
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.decomposition import PCA
 
 from sk_autoencoder import AutoencoderTransformer
 
-small = os.environ.get("SK_AUTOENCODER_EXAMPLES_SMALL") == "1"  # the tests run a small mode
 rng = np.random.RandomState(0)
 length, width = 80, 24
 kernel = np.hanning(12)[1:-1]
@@ -45,7 +42,7 @@ told = {
     "groups": {"groups": series},
     "X_val": {"X_val": X_val, "groups_val": series_val},
 }
-params = {"n_components": 4, "max_epochs": 5 if small else "auto", "random_state": 0}
+params = {"n_components": 4, "random_state": 0}
 fits = {name: AutoencoderTransformer(**params).fit(X, **how) for name, how in told.items()}
 pca = PCA(4).fit(X)
 

@@ -8,8 +8,6 @@ with as many numbers.
 
 # %%
 # 60,000 images to fit, 10,000 others to judge, with pixels from 0 to 1.
-import os
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.decomposition import PCA
@@ -19,15 +17,11 @@ from sk_autoencoder.datasets import load_fashion_mnist
 
 X_train, _ = load_fashion_mnist("train")
 X_test, y_test = load_fashion_mnist("test")
-small = os.environ.get("SK_AUTOENCODER_EXAMPLES_SMALL") == "1"  # the tests run a small mode
-if small:
-    X_train = X_train[:1000]
 
 # %%
 # The same number of components for both.
 pca = PCA(32).fit(X_train)
-autoencoder = AutoencoderTransformer(32, max_epochs=2 if small else "auto", random_state=0)
-autoencoder.fit(X_train)
+autoencoder = AutoencoderTransformer(32, random_state=0).fit(X_train)
 
 # %%
 # The first test image of each class over what comes back of it. The errors are those of all test

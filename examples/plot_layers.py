@@ -11,8 +11,6 @@ less.
 # %%
 # Digits, pixels from 0 to 1, and codes of 8 numbers. Errors are mean squared ones of rows that were
 # held out, as shares of PCA's: below 1 is better than PCA.
-import os
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -24,8 +22,6 @@ from sk_autoencoder import AutoencoderTransformer
 
 X, _ = load_digits(return_X_y=True)
 X = X / 16
-small = os.environ.get("SK_AUTOENCODER_EXAMPLES_SMALL") == "1"  # the tests run a small mode
-common = {"n_components": 8, "max_epochs": 2 if small else "auto"}
 
 
 def error(estimator, X_test):
@@ -40,7 +36,7 @@ def compare(variants, n_rows, splits):
         X_train, X_test = train_test_split(X, train_size=n_rows, random_state=split)
         pca = error(PCA(8).fit(X_train), X_test)
         for name, params in variants.items():
-            model = AutoencoderTransformer(**common, random_state=split, **params).fit(X_train)
+            model = AutoencoderTransformer(8, random_state=split, **params).fit(X_train)
             table.loc[name, "error"] += error(model, X_test) / pca / len(splits)
             n_parameters = sum(p.numel() for p in model.net_.module_.parameters())
             table.loc[name, "parameters"] = n_parameters
@@ -58,8 +54,8 @@ layers = {
     "dropout and tied": {"dropout": 0.1, "tied_weights": True},
     'normalization="batch"': {"normalization": "batch"},
 }
-few = compare(layers, n_rows=100 if small else 300, splits=[0] if small else [0, 1])
-many = compare(layers, n_rows=200 if small else 1300, splits=[0])
+few = compare(layers, n_rows=300, splits=[0, 1])
+many = compare(layers, n_rows=1300, splits=[0])
 print(pd.concat({"few rows": few, "many rows": many}, axis=1).round(3).to_string())
 
 # %%
@@ -82,7 +78,7 @@ for activation in ("sigmoid", "silu"):
         name: {"linear_shortcut": False, "activation": activation} | deep | params
         for name, params in starts.items()
     }
-    deep_tables[activation] = compare(variants, n_rows=200 if small else 1300, splits=[0])
+    deep_tables[activation] = compare(variants, n_rows=1300, splits=[0])
 print(pd.concat(deep_tables, axis=1).round(3).to_string())
 
 # %%

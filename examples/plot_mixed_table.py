@@ -10,8 +10,6 @@ scikit-learn's own transformers in a ``ColumnTransformer``; the autoencoder take
 # %%
 # 2000 bookings of flats by a lake, made up. Nearly all of a booking follows from two things: the
 # day of the season, and how much comfort the guests want.
-import os
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -23,7 +21,6 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 
 from sk_autoencoder import AutoencoderTransformer
 
-small = os.environ.get("SK_AUTOENCODER_EXAMPLES_SMALL") == "1"  # the tests run a small mode
 OPENING = pd.Timestamp("2025-04-01")
 ACTIVITIES = ["cycling", "swimming", "hiking"]
 BOARDS = ["none", "breakfast", "half board", "full board"]
@@ -49,7 +46,7 @@ def make_bookings(n_bookings, rng):
 
 
 rng = np.random.RandomState(0)
-bookings = make_bookings(600 if small else 2000, rng)
+bookings = make_bookings(2000, rng)
 gaps = rng.uniform(size=bookings.shape) < 0.2  # a fifth of the cells, in all columns
 table = bookings.mask(gaps)
 train, test = table[:-500], table[-500:]
@@ -87,7 +84,7 @@ encoders = ColumnTransformer(
         ("board", one_hot(BOARDS), ["board"]),
     ]
 )
-autoencoder = AutoencoderTransformer(2, max_epochs=2 if small else "auto", random_state=0)
+autoencoder = AutoencoderTransformer(2, random_state=0)
 pipeline = make_pipeline(encoders, autoencoder).fit(train)
 codes = pipeline.transform(test)
 print(f"{test.shape[1]} columns, {autoencoder.n_features_in_} features, codes {codes.shape}")

@@ -9,8 +9,6 @@ a classifier. With ``set_output`` the steps hand on DataFrames with named column
 # %%
 # Thirty measurements of each of 569 tumours. Twenty-nine of them become a code of two numbers; the
 # last one is passed through.
-import os
-
 import matplotlib.pyplot as plt
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
@@ -25,9 +23,8 @@ from sk_autoencoder import AutoencoderTransformer
 
 X, y = load_breast_cancer(return_X_y=True, as_frame=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
-small = os.environ.get("SK_AUTOENCODER_EXAMPLES_SMALL") == "1"  # the tests run a small mode
 
-autoencoder = AutoencoderTransformer(2, max_epochs=2 if small else "auto", random_state=0)
+autoencoder = AutoencoderTransformer(2, random_state=0)
 columns = ColumnTransformer(
     [("reduce", autoencoder, list(X.columns[:-1]))],
     remainder="passthrough",

@@ -8,8 +8,6 @@ there: with a code of the same size, more of each row comes back.
 
 # %%
 # The pixels of scikit-learn's digits, from 0 to 1, and a quarter of them held out.
-import os
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -19,9 +17,6 @@ from sklearn.model_selection import train_test_split
 from sk_autoencoder import AutoencoderTransformer, ComparisonDisplay
 
 X, _ = load_digits(return_X_y=True)
-small = os.environ.get("SK_AUTOENCODER_EXAMPLES_SMALL") == "1"  # the tests run a small mode
-if small:
-    X = X[:300]
 X = X / 16
 X_train, X_test = train_test_split(X, random_state=0)
 
@@ -52,7 +47,6 @@ plt.show()
 # %%
 # The same question for codes of other sizes: ``ComparisonDisplay`` fits both at each of them, and
 # measures them on rows that it holds out.
-sizes = (2,) if small else (2, 4, 8, 16)
-display = ComparisonDisplay.from_data(X, n_components=sizes, random_state=0)
+display = ComparisonDisplay.from_data(X, n_components=(2, 4, 8, 16), random_state=0)
 display.ax_.set_title("Digits, held out")
 plt.show()

@@ -10,8 +10,6 @@ gives its whole curve too.
 
 # %%
 # Digits, with pixels from 0 to 1, and a quarter of them held out.
-import os
-
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
@@ -20,17 +18,14 @@ from sklearn.model_selection import train_test_split
 from sk_autoencoder import AutoencoderTransformer, ReconstructionCurveDisplay
 
 X, _ = load_digits(return_X_y=True)
-small = os.environ.get("SK_AUTOENCODER_EXAMPLES_SMALL") == "1"  # the tests run a small mode
-if small:
-    X = X[:300]
 X_train, X_test = train_test_split(X / 16, random_state=0)
 
-sizes, max_epochs = ((2, 4), 2) if small else ((1, 2, 4, 8, 16), 60)
+sizes = (1, 2, 4, 8, 16)
 fits = {"PCA": [PCA(32).fit(X_train)]}
 fits["autoencoder"] = [
-    AutoencoderTransformer(k, max_epochs=max_epochs, random_state=0).fit(X_train) for k in sizes
+    AutoencoderTransformer(k, max_epochs=60, random_state=0).fit(X_train) for k in sizes
 ]
-nested = AutoencoderTransformer(max(sizes), nested=True, max_epochs=max_epochs, random_state=0)
+nested = AutoencoderTransformer(max(sizes), nested=True, max_epochs=60, random_state=0)
 fits["nested autoencoder"] = [nested.fit(X_train)]
 
 # %%

@@ -12,8 +12,6 @@ variance.
 # The same transformer four times, on digits. What the penalties measure does not change with the
 # scale of the code: a decoder with weights of its own would make up for a code that is only small.
 # Sparse components are kept uncorrelated too, since copies of one component are as sparse as it is.
-import os
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -24,7 +22,6 @@ from sk_autoencoder import AutoencoderTransformer
 
 X, _ = load_digits(return_X_y=True)
 X_train, X_test = train_test_split(X, random_state=0)
-small = os.environ.get("SK_AUTOENCODER_EXAMPLES_SMALL") == "1"  # the tests run a small mode
 
 variants = {
     "no penalty": {},
@@ -33,9 +30,7 @@ variants = {
     "uncorrelated": {"orthogonality_penalty": 0.2},
 }
 models = {
-    name: AutoencoderTransformer(8, max_epochs=5 if small else 100, random_state=0, **penalty).fit(
-        X_train
-    )
+    name: AutoencoderTransformer(8, max_epochs=100, random_state=0, **penalty).fit(X_train)
     for name, penalty in variants.items()
 }
 

@@ -9,23 +9,17 @@ rows.
 
 # %%
 # Both are fitted on scikit-learn's digits, with codes of 16 numbers.
-import os
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.metrics import pairwise_distances_argmin_min
 
-from sk_autoencoder import AutoencoderTransformer
+from sk_autoencoder import AutoencoderTransformer, VariationalAutoencoderTransformer
 
 X, _ = load_digits(return_X_y=True)
-small = os.environ.get("SK_AUTOENCODER_EXAMPLES_SMALL") == "1"  # the tests run a small mode
-if small:
-    X = X[:300]
 
-params = {"max_epochs": 2 if small else "auto", "random_state": 0}
-plain = AutoencoderTransformer(16, **params).fit(X)
-variational = AutoencoderTransformer(16, variational=True, **params).fit(X)
+plain = AutoencoderTransformer(16, random_state=0).fit(X)
+variational = VariationalAutoencoderTransformer(16, random_state=0).fit(X)
 new = {
     "mixture": plain.sample(12, random_state=0),
     "variational": variational.sample(12, random_state=0),

@@ -9,8 +9,6 @@ rows without a label, marked -1, still count for the reconstruction.
 
 # %%
 # Digits as codes of two numbers, with and without their labels. Half of the rows are held out.
-import os
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import patheffects
@@ -21,9 +19,6 @@ from sklearn.neighbors import KNeighborsClassifier
 from sk_autoencoder import AutoencoderTransformer, CodesDisplay
 
 X, y = load_digits(return_X_y=True)
-small = os.environ.get("SK_AUTOENCODER_EXAMPLES_SMALL") == "1"  # the tests run a small mode
-if small:
-    X, y = X[:300], y[:300]
 X_train, X_test, y_train, y_test = train_test_split(
     X / 16, y, test_size=0.5, stratify=y, random_state=0
 )
@@ -35,9 +30,7 @@ fits = {
     "with all labels": (1.0, y_train),
 }
 fitted = {
-    name: AutoencoderTransformer(
-        2, supervised_weight=weight, max_epochs=2 if small else "auto", random_state=0
-    ).fit(X_train, labels)
+    name: AutoencoderTransformer(2, supervised_weight=weight, random_state=0).fit(X_train, labels)
     for name, (weight, labels) in fits.items()
 }
 

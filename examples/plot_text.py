@@ -11,7 +11,6 @@ topics can lie; a surface that bends has room for all of them.
 # %%
 # 2000 notices, made up: each is about one of eight topics, of whose words it has nine, beside
 # eleven that any notice may have. Half of them are held out.
-import os
 from itertools import product
 
 import matplotlib.pyplot as plt
@@ -24,7 +23,6 @@ from sklearn.pipeline import make_pipeline
 
 from sk_autoencoder import AutoencoderTransformer, CodesDisplay
 
-small = os.environ.get("SK_AUTOENCODER_EXAMPLES_SMALL") == "1"  # the tests run a small mode
 TOPICS = {
     "sailing": "harbour sail mast deck anchor tide skipper rudder knot buoy regatta keel",
     "baking": "flour oven dough yeast crust butter loaf sugar recipe rye whisk tin",
@@ -50,7 +48,7 @@ def make_notices(n_notices, rng):
     return texts, topics
 
 
-texts, topics = make_notices(400 if small else 2000, np.random.RandomState(0))
+texts, topics = make_notices(2000, np.random.RandomState(0))
 print(topics[0], "-", texts[0])
 texts_train, texts_test, y_train, y_test = train_test_split(
     texts, topics, test_size=0.5, stratify=topics, random_state=0
@@ -58,7 +56,7 @@ texts_train, texts_test, y_train, y_test = train_test_split(
 
 # %%
 # Both make two numbers of a text. What is left of the topic in these, nearest neighbours tell.
-autoencoder = AutoencoderTransformer(2, max_epochs=3 if small else "auto", random_state=0)
+autoencoder = AutoencoderTransformer(2, random_state=0)
 pipelines = {
     name: make_pipeline(TfidfVectorizer(), reducer, KNeighborsClassifier(15)).fit(
         texts_train, y_train

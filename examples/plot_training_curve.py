@@ -9,8 +9,6 @@ what became of them: where the curves leave PCA's lines, and the epoch whose wei
 # %%
 # Digits, with pixels from 0 to 1 and codes of 8 numbers. One network starts at PCA; the textbook
 # stack, without the linear path beside it, starts from random weights.
-import os
-
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 
@@ -18,11 +16,8 @@ from sk_autoencoder import AutoencoderTransformer, TrainingCurveDisplay
 
 X, _ = load_digits(return_X_y=True)
 X = X / 16
-small = os.environ.get("SK_AUTOENCODER_EXAMPLES_SMALL") == "1"  # the tests run a small mode
-if small:
-    X = X[:300]
 
-params = {"n_components": 8, "max_epochs": 3 if small else 60, "refit": False, "random_state": 0}
+params = {"n_components": 8, "max_epochs": 60, "refit": False, "random_state": 0}
 fits = {
     "starts at PCA": AutoencoderTransformer(**params).fit(X),
     "textbook stack": AutoencoderTransformer(**params, linear_shortcut=False).fit(X),

@@ -9,8 +9,6 @@ to beat.
 
 # %%
 # A search over the widths of the hidden layers and the activation, on scikit-learn's digits.
-import os
-
 import matplotlib.pyplot as plt
 import pandas as pd
 from sklearn.datasets import load_digits
@@ -19,15 +17,12 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sk_autoencoder import AutoencoderTransformer
 
 X, _ = load_digits(return_X_y=True)
-small = os.environ.get("SK_AUTOENCODER_EXAMPLES_SMALL") == "1"  # the tests run a small mode
-if small:
-    X = X[:300]
 
 grid = {
     "hidden_layer_sizes": [(64,), (128,), (256, 128)],
     "activation": ["gelu", "tanh"],
 }
-autoencoder = AutoencoderTransformer(8, max_epochs=2 if small else "auto", random_state=0)
+autoencoder = AutoencoderTransformer(8, random_state=0)
 search = GridSearchCV(autoencoder, grid, cv=3).fit(X)
 pca_score = cross_val_score(AutoencoderTransformer(8, max_epochs=0), X, cv=3).mean()
 
