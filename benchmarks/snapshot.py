@@ -177,7 +177,10 @@ def snapshot() -> dict[str, np.ndarray]:
     for case, fit in CASES.items():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found |= {f"{case}: {name}": value for name, value in results(fit()).items()}
+            try:
+                found |= {f"{case}: {name}": value for name, value in results(fit()).items()}
+            except Exception as error:
+                print(case, "RAISED", repr(error)[:300])
     return found
 
 

@@ -15,7 +15,11 @@ from torch import nn
 
 from benchmarks.fuzz import tables
 from benchmarks.fuzz.tables import Table
-from sk_autoencoder import AutoencoderOutlierDetector, AutoencoderTransformer
+from sk_autoencoder import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    VariationalAutoencoderTransformer,
+)
 
 QUICK = {"hidden_layer_sizes": (6, 4), "batch_size": 8, "max_epochs": 2}
 
@@ -158,6 +162,10 @@ class Case:
         for name in ("loss", "corruption", "optimizer"):
             if name in params:
                 params[name] = PARTS.get(params[name], params[name])
+        if params.pop("variational", False):
+            params.pop("nested", None)
+            return VariationalAutoencoderTransformer(**params)
+        params.pop("kl_weight", None)
         return AutoencoderTransformer(**params)
 
     def y(self) -> np.ndarray | None:

@@ -111,7 +111,7 @@ def _check_attributes(estimator, values) -> None:
     for name in ("validation_score_", "pca_validation_score_"):
         score = getattr(estimator, name)
         demand(score is None or np.isfinite(score), f"{name} is not finite", f"{score}")
-    if estimator.nested:
+    if getattr(estimator, "nested", False):
         shares = estimator.explained_variance_ratio_
         demand(shares.shape == (width,), "explained_variance_ratio_ has another shape")
         demand(np.isfinite(shares).all(), "explained_variance_ratio_ is not finite")
@@ -122,7 +122,7 @@ def _check_way_back(case, estimator, codes, back, allowed) -> None:
     demand(again.shape == back.shape, "inverse_transform gives another shape")
     demand(again.dtype == codes.dtype, "inverse_transform gives another dtype", f"{again.dtype}")
     _close(again, back, allowed, "reconstruct is not inverse_transform of transform")
-    if estimator.nested and codes.shape[1] > 1:
+    if getattr(estimator, "nested", False) and codes.shape[1] > 1:
         shorter = estimator.inverse_transform(codes[:, :1])
         demand(shorter.shape == back.shape, "the first component gives another shape")
         demand(np.isfinite(shorter).all(), "rows of the first component are not finite")

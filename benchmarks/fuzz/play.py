@@ -34,9 +34,7 @@ REFUSALS = (
     r"^y has \d+ classes among its \d+ labelled rows",
     r"^sample_weight leaves \d rows",
     r"^n_neighbors=.* is more than the \d+ training rows",
-    r"^variational=True",
-    r"^nested=True",
-    r"^kl_weight",
+    r"^The 'loss' parameter of VariationalAutoencoderTransformer must be",
     r"minimum of 2 is required",
     r"^X_val is passed, but with early_stopping=False",
 )

@@ -1,6 +1,6 @@
 """Accuracy of nearest neighbours on the codes of held-out digits, with and without supervision.
 
-    python -m benchmarks.supervised [--seeds 0 1 2] [--n-train 540 1347] [--n-components 8]
+    python -m benchmarks.quality.supervised [--seeds 0 1 2] [--n-train 540 1347] [--n-components 8]
         [--weight 1]
 
 Codes of scikit-learn's digits, fitted with default parameters but for `n_components` and
@@ -13,7 +13,6 @@ the bar would be four fifths of the error that is left. Further numbers of rows 
 
 from __future__ import annotations
 
-import argparse
 import sys
 
 import numpy as np
@@ -21,6 +20,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 
+from benchmarks.quality.arguments import parser_of
 from sk_autoencoder import AutoencoderTransformer
 
 BAR = 0.03
@@ -50,8 +50,7 @@ def compare(n_train: int, n_components: int, weight: float, seed: int) -> list[f
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser = parser_of(__doc__, [0, 1, 2])
     parser.add_argument("--n-train", type=int, nargs="+", default=[540, 1347])
     parser.add_argument("--n-components", type=int, default=8)
     parser.add_argument("--weight", type=float, default=1.0)

@@ -1,6 +1,7 @@
 """Test error on Fashion-MNIST: PCA and the autoencoder, fitted on all 60,000 images.
 
-    python -m benchmarks.fashion_mnist [--n-components 2 4 8 16 32] [--seeds 0 1 2] [--nested]
+    python -m benchmarks.quality.fashion_mnist [--n-components 2 4 8 16 32] [--seeds 0 1 2]
+        [--nested]
 
 Pixels from 0 to 1, mean squared error of the 10,000 test images, default parameters. Times
 are told in seconds, and in epochs of a loop by hand over a `DataLoader` (784-512-256-128-32
@@ -11,7 +12,6 @@ compared with PCA at each size up to it. The exit code is 1 where a bar is misse
 
 from __future__ import annotations
 
-import argparse
 import platform
 import statistics
 import sys
@@ -22,6 +22,7 @@ import sklearn
 import torch
 from sklearn.decomposition import PCA
 
+from benchmarks.quality.arguments import parser_of
 from benchmarks.speed.data import CASES
 from benchmarks.speed.rivals import dataloader_loop
 from sk_autoencoder import AutoencoderTransformer
@@ -106,9 +107,8 @@ def compare_nested(k: int, seeds: list[int], train, test) -> bool:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = parser_of(__doc__, [0])
     parser.add_argument("--n-components", type=int, nargs="+", default=[2, 4, 8, 16, 32])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--nested", action="store_true", help="one nested fit, at every size")
     options = parser.parse_args()
 

@@ -1,6 +1,7 @@
 """Share of clean rows that AutoencoderOutlierDetector calls outliers, by data and by size.
 
-    python -m benchmarks.false_alarms [--n-samples 100 300 1000] [--seeds 0 1] [--no-network]
+    python -m benchmarks.quality.false_alarms [--n-samples 100 300 1000] [--seeds 0 1]
+        [--no-network]
 
 For each kind of clean rows and each number of features: the share called outliers of the rows
 fitted and of 1000 new ones, with `novelty=False`, and of new ones with `novelty=True`, in
@@ -16,7 +17,6 @@ number of features, of the rows fitted, and with novelty of new ones.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator
 
@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 from sklearn.preprocessing import FunctionTransformer
 
+from benchmarks.quality.arguments import parser_of
 from sk_autoencoder import AutoencoderOutlierDetector
 
 FEATURES = (1, 2, 3, 5, 10, 20, 50)
@@ -147,10 +148,9 @@ def rows(kinds, options) -> Iterator[dict]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = parser_of(__doc__, [0])
     parser.add_argument("--n-samples", type=int, nargs="+", default=[100, 300, 1000])
     parser.add_argument("--n-features", type=int, nargs="+", default=list(FEATURES))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--no-network", action="store_true", help="distances of rows themselves")
     options = parser.parse_args()
     tables = {}

@@ -1,6 +1,6 @@
 """Rows that depend on each other: the error of new rows, the autoencoder's against PCA's.
 
-    python -m benchmarks.dependent_rows [--seeds 0] [--only near] [--json results.json]
+    python -m benchmarks.quality.dependent_rows [--seeds 0] [--only near] [--json results.json]
 
 Twenty tables of random kinds, each with its rows repeated ten times, drawn again with
 replacement three times as often, and with a fifth of its rows oversampled nine times; and near
@@ -12,7 +12,6 @@ autoencoder's error is above 1.01 times PCA's.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from joblib import Parallel, delayed
 from sklearn.datasets import make_blobs, make_s_curve, make_swiss_roll
 from sklearn.decomposition import PCA
 
+from benchmarks.quality.arguments import parser_of
 from sk_autoencoder import AutoencoderTransformer
 
 BAR = 1.01
@@ -139,8 +139,7 @@ def of_near_copies(kind: str, n_groups: int, how: str, seed: int) -> dict:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser = parser_of(__doc__, [0])
     parser.add_argument("--only", choices=("copies", "near"), help="leave the other kind out")
     parser.add_argument("--json", type=Path, help="where to write the rows")
     options = parser.parse_args()

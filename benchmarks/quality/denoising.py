@@ -1,6 +1,6 @@
 """Noise taken off Fashion-MNIST: PCA and the denoising autoencoder, fitted on 60,000 images.
 
-    python -m benchmarks.denoising [--seeds 0 1 2] [--sigma 0.3] [--n-components 64]
+    python -m benchmarks.quality.denoising [--seeds 0 1 2] [--sigma 0.3] [--n-components 64]
 
 Pixels from 0 to 1, normal noise of standard deviation sigma on the 10,000 test images, what is
 made of them clipped to [0, 1], and its peak signal-to-noise ratio: minus 10 times the logarithm
@@ -12,7 +12,6 @@ bar.
 
 from __future__ import annotations
 
-import argparse
 import platform
 import statistics
 import sys
@@ -23,6 +22,7 @@ import sklearn
 import torch
 from sklearn.decomposition import PCA
 
+from benchmarks.quality.arguments import parser_of
 from sk_autoencoder import AutoencoderTransformer
 from sk_autoencoder.datasets import load_fashion_mnist
 
@@ -44,10 +44,9 @@ def by_pca(train: np.ndarray, noisy: np.ndarray, clean: np.ndarray) -> dict[int,
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = parser_of(__doc__, [0, 1, 2])
     parser.add_argument("--n-components", type=int, default=64)
     parser.add_argument("--sigma", type=float, default=0.3)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     options = parser.parse_args()
 
     (train, _), (test, _) = load_fashion_mnist("train"), load_fashion_mnist("test")

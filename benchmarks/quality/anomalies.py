@@ -1,6 +1,6 @@
 """ROC-AUC of anomaly scores: AutoencoderOutlierDetector and its rivals, with their defaults.
 
-    python -m benchmarks.anomalies TABLES [--seeds 0 1 2] [--json results.json]
+    python -m benchmarks.quality.anomalies TABLES [--seeds 0 1 2] [--json results.json]
 
 TABLES is a folder of the classical data sets of ADBench (Han et al., NeurIPS 2022), each an
 `.npz` file with an `X` and a `y` in which 1 is an anomaly. For each seed a table is cut to at
@@ -17,7 +17,6 @@ mean over tables and seeds.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 import warnings
@@ -33,6 +32,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from benchmarks.quality.arguments import add_tables, parser_of
 from sk_autoencoder import AutoencoderOutlierDetector
 
 MOST_ROWS = 4000
@@ -143,11 +143,8 @@ def measure(path: Path, seed: int) -> Iterator[dict]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("tables", type=Path, help="a folder of .npz files")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--only", nargs="+", default=[""], help="parts of tables' names")
-    parser.add_argument("--json", type=Path, help="where to write the rows")
+    parser = parser_of(__doc__, [0, 1, 2])
+    add_tables(parser)
     options = parser.parse_args()
 
     # Rivals warn of covariances that are singular, and of much else.

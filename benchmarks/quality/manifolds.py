@@ -1,6 +1,6 @@
 """Explained variance of curved surfaces in space: PCA and the autoencoder in two dimensions.
 
-    python -m benchmarks.manifolds [--seeds 0 1 2]
+    python -m benchmarks.quality.manifolds [--seeds 0 1 2]
 
 2000 rows of `make_s_curve` with a noise of .05, and of `make_swiss_roll` without; default
 parameters. The exit code is 1 where a bar is missed, on the rows fitted or on as many new ones.
@@ -8,13 +8,13 @@ parameters. The exit code is 1 where a bar is missed, on the rows fitted or on a
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 
 from sklearn.datasets import make_s_curve, make_swiss_roll
 from sklearn.decomposition import PCA
 
+from benchmarks.quality.arguments import parser_of
 from sk_autoencoder import AutoencoderTransformer
 
 N_SAMPLES = 2000
@@ -25,8 +25,7 @@ MANIFOLDS = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser = parser_of(__doc__, [0])
     options = parser.parse_args()
     missed = False
     print(f"{'surface':<12} {'seed':>4} {'PCA':>7} {'bar':>7} {'fitted':>7} {'new':>7} {'fit':>8}")

@@ -1,6 +1,6 @@
 """Seconds and memory of a fit on sparse rows that would not fit into memory as dense ones.
 
-    python -m benchmarks.sparse [--rows 100000] [--features 20000] [--density 0.001]
+    python -m benchmarks.quality.sparse [--rows 100000] [--features 20000] [--density 0.001]
 
 The rows and the fit are made in a fresh process, whose peak memory is measured. The exit
 code is 1 where it is above 3 GB.
@@ -18,6 +18,7 @@ import time
 import numpy as np
 from scipy import sparse
 
+from benchmarks.quality.arguments import parser_of
 from sk_autoencoder import AutoencoderTransformer
 
 BAR = 3e9
@@ -62,7 +63,7 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--features", type=int, default=20_000)
     parser.add_argument("--density", type=float, default=0.001)
@@ -74,7 +75,7 @@ def main() -> int:
         print(json.dumps(measure(options)))
         return 0
 
-    command = [sys.executable, "-m", "benchmarks.sparse", *sys.argv[1:], "--here"]
+    command = [sys.executable, "-m", "benchmarks.quality.sparse", *sys.argv[1:], "--here"]
     result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     dense = 8e-9 * options.rows * options.features
     print(f"{options.rows} rows, {options.features} features, {result['stored']} cells stored")

@@ -1,6 +1,6 @@
 """Accuracy of a classifier that has seen generated digits alone, on real ones.
 
-    python -m benchmarks.samples [--seeds 0 1 2] [--n-components 8]
+    python -m benchmarks.quality.samples [--seeds 0 1 2] [--n-components 8]
 
 A quarter of scikit-learn's digits is held out. On the others one autoencoder a class is fitted
 with default parameters, and generates 200 images of its class; a support vector classifier with
@@ -11,7 +11,6 @@ the bar.
 
 from __future__ import annotations
 
-import argparse
 import sys
 
 import numpy as np
@@ -19,7 +18,8 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.svm import SVC
 
-from sk_autoencoder import AutoencoderTransformer
+from benchmarks.quality.arguments import parser_of
+from sk_autoencoder import AutoencoderTransformer, VariationalAutoencoderTransformer
 
 BAR = 0.88
 N_SAMPLES = 200  # of each class
@@ -30,8 +30,9 @@ def accuracies(n_components: int, variational: bool, seed: int) -> tuple[float, 
     X, y = load_digits(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=seed)
     classes = np.unique(y)
+    kind = VariationalAutoencoderTransformer if variational else AutoencoderTransformer
     generated = [
-        AutoencoderTransformer(n_components, variational=variational, random_state=seed)
+        kind(n_components, random_state=seed)
         .fit(X_train[y_train == label])
         .sample(N_SAMPLES, random_state=seed)
         for label in classes
@@ -41,8 +42,7 @@ def accuracies(n_components: int, variational: bool, seed: int) -> tuple[float, 
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser = parser_of(__doc__, [0, 1, 2])
     parser.add_argument("--n-components", type=int, default=8)
     options = parser.parse_args()
     missed = False

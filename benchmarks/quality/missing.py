@@ -1,18 +1,17 @@
 """Error of the filled-in cells of held-out rows: mean imputation with PCA, and the autoencoder.
 
-    python -m benchmarks.missing TABLES [--seeds 0 1 2] [--linear] [--json results.json]
+    python -m benchmarks.quality.missing TABLES [--seeds 0 1 2] [--linear] [--json results.json]
 
-TABLES is a folder as for `benchmarks.quality`, and the tables are cut, split and standardised
-as there. Then 10 % and 30 % of the cells are removed at random, from the training and from
-the held-out part. The error is the mean square, over the removed cells of the held-out rows,
-of what ``inverse_transform(transform(X))`` makes of them. The baseline fills gaps with the
-means of the training rows before PCA. The linear start is the autoencoder before its first
-epoch. The exit code is 1 where a case is worse than the baseline.
+TABLES is a folder as for `benchmarks.quality.adbench`. The tables are cut, split and
+standardised as there. Then 10 % and 30 % of the cells are removed at random, from the training
+and from the held-out part. The error is the mean square, over the removed cells of the held-out
+rows, of what ``inverse_transform(transform(X))`` makes of them. The baseline imputes the means
+of the training rows before PCA. The linear start is the autoencoder before its first epoch. The
+exit code is 1 where a case is worse than the baseline.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -23,7 +22,8 @@ from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 
-from benchmarks.quality import load, sizes_of_tables
+from benchmarks.quality.arguments import add_tables, parser_of
+from benchmarks.quality.tables import load, pairs_of
 from sk_autoencoder import AutoencoderTransformer
 from sk_autoencoder._pca.imputation import fit_axes
 
@@ -55,9 +55,9 @@ def compare(path: Path, share: float, n_components: int, seed: int, linear: bool
         "seed": seed,
         "baseline": error(pca.inverse_transform(codes)),
     }
-    axes, filling = fit_axes(train, np.arange(len(train)), n_components, rng)
-    row["filling"] = error(filling.fill(gappy))
-    filled = filling.fill(gappy, axes.components)
+    axes, imputation = fit_axes(train, np.arange(len(train)), n_components, rng)
+    row["filling"] = error(imputation.impute(gappy))
+    filled = imputation.impute(gappy, axes.components)
     projected = (filled - axes.mean) @ axes.components.T @ axes.components
     row["linear"] = error(projected + axes.mean)
     whole_codes = (test - axes.mean) @ axes.components.T
@@ -73,15 +73,12 @@ def compare(path: Path, share: float, n_components: int, seed: int, linear: bool
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("tables", type=Path, help="a folder of .npz files")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--only", nargs="+", default=[""], help="parts of tables' names")
+    parser = parser_of(__doc__, [0])
+    add_tables(parser)
     parser.add_argument("--linear", action="store_true", help="leave the training out")
-    parser.add_argument("--json", type=Path, help="where to write the rows")
     options = parser.parse_args()
 
-    pairs = sizes_of_tables(options.tables, options.only)
+    pairs = pairs_of(options.tables, options.only)
     cases = [(path, p, k, s) for path, k in pairs for p in SHARES for s in options.seeds]
     rows = Parallel(n_jobs=2)(delayed(compare)(*case, options.linear) for case in cases)
 

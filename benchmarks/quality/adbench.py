@@ -1,6 +1,6 @@
 """Explained variance of held-out rows: PCA, the textbook stack and the autoencoder.
 
-    python -m benchmarks.quality TABLES [--seeds 0 1 2] [--json results.json]
+    python -m benchmarks.quality.adbench TABLES [--seeds 0 1 2] [--json results.json]
 
 TABLES is a folder of the classical data sets of ADBench (Han et al., NeurIPS 2022), each an
 `.npz` file with an `X`. Each table is cut to at most 4000 rows, standardised with the mean
@@ -10,7 +10,6 @@ quarter and a half of the number of features. The exit code is 1 where a bar is 
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -19,36 +18,14 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from sklearn.decomposition import PCA
-from sklearn.model_selection import train_test_split
-from sklearn.preprocessing import StandardScaler
 
+from benchmarks.quality.arguments import add_tables, parser_of
+from benchmarks.quality.tables import load, pairs_of
 from sk_autoencoder import AutoencoderTransformer
 
-MOST_ROWS = 4000
 LARGEST_LOSS = 0.005
 LARGEST_LOSS_TO_TEXTBOOK = 0.01
 LARGEST_RATIO = 0.33
-
-
-def load(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Give the training and the held-out part of a table, standardised."""
-    X = np.load(path)["X"].astype(np.float64)
-    if len(X) > MOST_ROWS:
-        X = X[np.random.RandomState(0).choice(len(X), MOST_ROWS, replace=False)]
-    train, test = train_test_split(X, test_size=0.25, random_state=0)
-    scaler = StandardScaler().fit(train)
-    return scaler.transform(train), scaler.transform(test)
-
-
-def sizes_of_tables(folder: Path, only: list[str]) -> list[tuple[Path, int]]:
-    """Pairs of a table whose name has one of the parts, and a number of components."""
-    pairs = []
-    for path in sorted(folder.glob("*.npz")):
-        n_features = np.load(path)["X"].shape[1]
-        if any(part in path.stem for part in only):
-            sizes = sorted({max(1, n_features // 4), max(1, n_features // 2)})
-            pairs += [(path, k) for k in sizes]
-    return pairs
 
 
 def compare(path: Path, n_components: int, seed: int, params: dict) -> dict:
@@ -74,15 +51,12 @@ def compare(path: Path, n_components: int, seed: int, params: dict) -> dict:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("tables", type=Path, help="a folder of .npz files")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--only", nargs="+", default=[""], help="parts of tables' names")
+    parser = parser_of(__doc__, [0])
+    add_tables(parser)
     parser.add_argument("--params", default="{}", help="parameters of both networks, as JSON")
-    parser.add_argument("--json", type=Path, help="where to write the rows")
     options = parser.parse_args()
 
-    pairs = sizes_of_tables(options.tables, options.only)
+    pairs = pairs_of(options.tables, options.only)
     cases = [(*pair, seed) for pair in pairs for seed in options.seeds]
     params = json.loads(options.params)
     rows = Parallel(n_jobs=2)(delayed(compare)(*case, params) for case in cases)

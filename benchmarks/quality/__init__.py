@@ -1,0 +1,1 @@
+"""How good the autoencoder is: its errors beside those of PCA, and of others."""

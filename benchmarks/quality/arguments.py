@@ -1,0 +1,22 @@
+"""The arguments that the quality benchmarks share."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def parser_of(doc: str, seeds: Sequence[int] = ()) -> argparse.ArgumentParser:
+    """Return a parser, described by the first line of a docstring, with `--seeds` if any."""
+    parser = argparse.ArgumentParser(description=doc.split("\n")[0])
+    if seeds:
+        parser.add_argument("--seeds", type=int, nargs="+", default=list(seeds))
+    return parser
+
+
+def add_tables(parser: argparse.ArgumentParser) -> None:
+    """Add a folder of tables, which of them to take, and where to write what is found."""
+    parser.add_argument("tables", type=Path, help="a folder of .npz files")
+    parser.add_argument("--only", nargs="+", default=[""], help="parts of tables' names")
+    parser.add_argument("--json", type=Path, help="where to write the rows")
