@@ -46,7 +46,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         Activation behind each hidden layer. The code and the output have none.
 
     linear_shortcut : bool, default=True
-        Whether to start at PCA. False gives the textbook stack, which starts from random weights.
+        Whether to start at probabilistic PCA. False starts from random weights.
 
     dropout : float, default=0.0
         Share of the hidden units that are zero in a step of the training, in [0, 1) [4]_.
