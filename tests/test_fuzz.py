@@ -239,3 +239,8 @@ def test_the_command_exits_1_where_something_is_found(monkeypatch, capsys, found
     assert "3 cases of seed 4" in printed
     assert ("check(Case(" in printed) == found
     assert ("RuntimeWarning at" in printed) == found
+
+
+def test_what_lies_outside_of_the_axes_may_be_all_that_there_is_to_a_bound():
+    table = Table(shape="curved", n_samples=2, n_features=5, exponent=12, seed=527)
+    check(Case(table=table, params={"variational": True}, calls=("fit with weights",)))

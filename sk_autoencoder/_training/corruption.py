@@ -127,6 +127,7 @@ class CorruptedRows(Dataset):
         self.error = rows.error
         self.in_units_of_X = rows.in_units_of_X
         self.block = rows.block
+        self.tail = rows.tail
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -39,6 +39,8 @@ class FrameError(nn.Module):
         Whether cells of the target may be NaN, which then do not count.
     unit_loss : float
         Loss of the mean of X, in which the weights of penalties count.
+    unit : float
+        Mean squared error in X, for an error of 1.
     gradient_factor : float
         Power of two by which a loss is multiplied before its gradient is taken.
     """
@@ -109,6 +111,7 @@ class CellError(nn.Module):
     target_is_input = False
     gradient_factor = 1.0
     unit_loss = 1.0
+    unit = 1.0
 
     def __init__(self, loss: str | Callable, output: Frame, takes_missing: bool = False):
         super().__init__()

@@ -90,9 +90,8 @@ class EvidenceBound(Reconstruction):
         return value + slope - slope.detach()
 
     def learn_tail(self, rows) -> None:
-        """Take in what lies outside of the frame: what the least loss becomes in X."""
-        least = rows.in_units_of_X(0.0)
-        self.tail = least / (rows.in_units_of_X(1.0) - least)
+        """Take in what lies outside of the frame, in the units of the error."""
+        self.tail = rows.tail / self.error.unit
 
     def with_missing(self) -> EvidenceBound:
         """Return the same objective for targets with missing cells."""
