@@ -27,9 +27,9 @@ class AutoencoderTransformer(BaseAutoencoder):
     Parameters
     ----------
     n_components : int, float or None, default=2
-        Width of the code, at most ``min(n_samples, n_features)``, or more with `corruption` or
-        `sparsity_penalty`. A float in (0, 1) takes the fewest components that explain that share
-        of the variance. None takes ``min(n_samples, n_features)``.
+        Width of the code, at most ``min(n_samples, n_features)``, which None takes; more with
+        `corruption` or `sparsity_penalty`. A float in (0, 1) takes the fewest components that
+        explain that share of the variance.
 
     nested : bool, default=False
         Whether to order the components: ``Z[:, :j]`` is then a code of j components, which
@@ -50,7 +50,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         Whether to start at PCA. False gives the textbook stack, which starts from random weights.
 
     dropout : float, default=0.0
-        Share of the hidden units that are zero in a step of the training, in [0, 1) [4]_.
+        Share of the hidden units that are zero in a step, in [0, 1) [4]_.
 
     normalization : {"batch", "layer"}, default=None
         Normalization between each hidden layer and its activation [5]_ [6]_. With "batch",
@@ -64,10 +64,10 @@ class AutoencoderTransformer(BaseAutoencoder):
         used when `linear_shortcut` is False.
 
     module : torch.nn.Module or callable, default=None
-        A network in place of the stack: a module, which is copied, or what makes one. It needs the
-        methods `encode`, from float32 tensors of shape (batch, n_features), rows of X as they are,
-        to (batch, n_components), and `decode`, the way back. It draws from torch's global
-        generator, so that threads may not fit it together.
+        A network in place of the stack: a module, which is copied, or what makes one. Its `encode`
+        maps rows of X, a float32 tensor of shape (batch, n_features), to (batch, n_components), and
+        its `decode` maps them back. It draws from torch's global generator, so that threads may not
+        fit it together.
 
     loss : {"squared_error", "absolute_error", "huber", "binary_crossentropy", "poisson"} or \
             callable, default="squared_error"
@@ -77,10 +77,10 @@ class AutoencoderTransformer(BaseAutoencoder):
         (batch, n_features), and returns the loss of each cell in that shape.
 
     supervised_weight : float, default=0.0
-        Weight of a linear head that predicts y from the code, in training alone: by cross-entropy
-        for classes, by the squared error of the standardised y for values [8]_ [9]_. At 1, a head
-        that knows nothing loses as much as the mean of X. Rows with the class -1, NaN or None have
-        no label. With 0, y is ignored.
+        Weight of a linear head that predicts y from the code in training: by cross-entropy for
+        classes, by the squared error of the standardised y for values [8]_ [9]_. At 1, a head that
+        knows nothing loses as much as the mean of X. The class -1, NaN or None is no label. With
+        0, y is ignored.
 
     corruption : {"gaussian", "masking", "salt_and_pepper", "swap"} or callable, default=None
         What is done to rows before they are encoded, while the target stays clean [10]_.
@@ -89,12 +89,12 @@ class AutoencoderTransformer(BaseAutoencoder):
         shape (batch, n_features), and a torch.Generator, and returns corrupted rows.
 
     corruption_level : float, default=0.3
-        Standard deviation of "gaussian" noise, in the units of X; else the share of the cells, in
-        [0, 1]. Only used when `corruption` is a name.
+        Standard deviation of "gaussian" noise, in the units of X; else the share of cells. Only
+        used when `corruption` is a name.
 
     sparsity_penalty : float, default=0.0
-        Weight of a penalty that makes components zero in most rows. Penalties are of the order of
-        1, and count in losses of the mean of X. With one, there is no test against PCA.
+        Weight of a penalty, of the order of 1, that makes components zero in most rows. It counts
+        in losses of the mean of X. With one, there is no test against PCA.
 
     sparsity : {"l1", "kl"}, default="l1"
         "l1" is the mean absolute value of components, as shares of their root mean squares [11]_;
@@ -134,15 +134,15 @@ class AutoencoderTransformer(BaseAutoencoder):
         Largest number of epochs. "auto" makes some 4000 steps, in 12 to 400 epochs.
 
     warm_start : bool, default=False
-        Whether `fit` goes on from the last call, with the same optimizer.
+        Whether `fit` goes on from the last call, with its optimizer.
 
     early_stopping : bool, default=True
         Whether to set rows aside for validation, and keep the best epoch. False trains on all rows
         and keeps the last weights.
 
     validation_fraction : "auto" or float, default="auto"
-        Share of the rows, or groups, that is set aside, in (0, 1). "auto" is a tenth, or 100 rows,
-        but at most a third. Only used when `early_stopping` is True.
+        Share of the rows, or groups, that is set aside. "auto" is a tenth, or 100 rows, but at
+        most a third. Only used when `early_stopping` is True.
 
     refit : "auto" or bool, default="auto"
         Whether to train once more on all rows, for as many epochs as were best. "auto" does so
@@ -160,7 +160,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         bit on one machine.
 
     device : str or torch.device, default="auto"
-        Device to compute on, such as "cuda:0". "auto" takes a CUDA GPU where there is one.
+        Device, such as "cuda:0". "auto" takes a CUDA GPU where there is one.
 
     precision : {"auto", "bfloat16", "float32", "tf32"}, default="float32"
         Precision of matrix products in training. "auto" takes bfloat16, or TF32 on CUDA, where
@@ -189,8 +189,8 @@ class AutoencoderTransformer(BaseAutoencoder):
 
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` is the torch module. `net_.predict` and `net_.forward`
-        take rows of X and return reconstructions in the units of X. Only `warm_start` and
-        `partial_fit` keep its optimizer, so that a pickle of a plain fit is small.
+        take rows of X and return reconstructions. Only `warm_start` and `partial_fit` keep its
+        optimizer, so that pickles are small.
 
     n_components_ : int
         Width of the code.
@@ -199,8 +199,8 @@ class AutoencoderTransformer(BaseAutoencoder):
         Variance of each component on the training rows, before whitening, float64.
 
     explained_variance_ratio_ : ndarray of shape (`n_components_`,)
-        Share of the variance of the validation rows, or without any of the training rows, that
-        each component adds to those before it, float64. Only with `nested`.
+        Share of the variance of the validation rows, else of the training rows, that each
+        component adds to those before it, float64. Only with `nested`.
 
     mean_ : ndarray of shape (n_features,)
         Mean of the training rows, float64.
@@ -211,13 +211,13 @@ class AutoencoderTransformer(BaseAutoencoder):
         are read: corrupted, or with further cells masked where some are missing. Row 0 is PCA.
 
     n_iter_ : int
-        Number of epochs of the last call of `fit` or `partial_fit`.
+        Number of epochs of the last call.
 
     best_epoch_ : int
         The epoch whose weights were kept; 0 is the start.
 
     is_pca_ : bool
-        Whether the result is PCA, as no epoch was kept.
+        Whether the result is PCA.
 
     validation_score_ : float or None
         Share of the variance of the validation rows that is explained, or of another `loss`; None
@@ -227,16 +227,16 @@ class AutoencoderTransformer(BaseAutoencoder):
         The same for PCA, fitted on the training rows.
 
     n_features_in_ : int
-        Number of features seen during `fit`.
+        Number of features.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of features seen during `fit`, where all of them are strings.
+        Names of features, where all are strings.
 
     See Also
     --------
     VariationalAutoencoderTransformer : Codes with a prior, and a bound of the likelihood.
     sklearn.decomposition.PCA : The linear reduction that this one starts from.
-    compare_with_pca : Both side by side, on rows that neither has seen.
+    compare_with_pca : Both, on rows that neither has seen.
 
     Notes
     -----

@@ -19,7 +19,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from sklearn.decomposition import PCA
 
-from benchmarks.quality.arguments import add_tables, parser_of
+from benchmarks.quality.arguments import add_tables, parser_of, write_rows
 from benchmarks.quality.tables import load, pairs_of
 from sk_autoencoder import AutoencoderTransformer
 
@@ -62,8 +62,7 @@ def main() -> int:
     rows = Parallel(n_jobs=2)(delayed(compare)(*case, params) for case in cases)
 
     results = pd.DataFrame(rows)
-    if options.json:
-        results.to_json(options.json, orient="records", indent=1)
+    write_rows(results, options)
     print(results.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
     return report(results)
 

@@ -32,25 +32,15 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from benchmarks.quality.arguments import add_tables, parser_of
+from benchmarks.quality.arguments import add_tables, parser_of, write_rows
+from benchmarks.quality.tables import paths_of, rows_of
 from sk_autoencoder import AutoencoderOutlierDetector
 
-MOST_ROWS = 4000
 LEAST_ANOMALIES = 3
 BARS = {"contaminated": 0.775, "novelty": 0.865}
 
 OURS = "AutoencoderOutlierDetector"
 PARTS = ("its error alone", "without a network")
-
-
-def load(path: Path, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Give the rows of a table, cut, and whether each is an anomaly."""
-    table = np.load(path)
-    X, y = table["X"].astype(np.float64), table["y"] == 1
-    if len(X) > MOST_ROWS:
-        kept = np.random.RandomState(seed).choice(len(X), MOST_ROWS, replace=False)
-        X, y = X[kept], y[kept]
-    return X, y
 
 
 def split(y: np.ndarray, regime: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -130,7 +120,7 @@ def scores(train: np.ndarray, test: np.ndarray, novelty: bool, seed: int) -> Ite
 
 def measure(path: Path, seed: int) -> Iterator[dict]:
     """Give the ROC-AUC of each method on a table, in both regimes."""
-    X, y = load(path, seed)
+    X, y = rows_of(path, seed)
     if y.sum() < LEAST_ANOMALIES:
         return
     for regime in BARS:
@@ -149,13 +139,11 @@ def main() -> int:
 
     # Rivals warn of covariances that are singular, and of much else.
     warnings.simplefilter("ignore")
-    paths = sorted(options.tables.glob("*.npz"))
-    paths = [path for path in paths if any(part in path.stem for part in options.only)]
+    paths = paths_of(options.tables, options.only)
     results = pd.DataFrame(
         row for seed in options.seeds for path in paths for row in measure(path, seed)
     )
-    if options.json:
-        results.to_json(options.json, orient="records", indent=1)
+    write_rows(results, options)
     return report(results)
 
 

@@ -12,16 +12,14 @@ bar.
 
 from __future__ import annotations
 
-import platform
 import statistics
 import sys
 import time
 
 import numpy as np
-import sklearn
-import torch
 from sklearn.decomposition import PCA
 
+from benchmarks.machine import describe
 from benchmarks.quality.arguments import parser_of
 from sk_autoencoder import AutoencoderTransformer
 from sk_autoencoder.datasets import load_fashion_mnist
@@ -52,10 +50,7 @@ def main() -> int:
     (train, _), (test, _) = load_fashion_mnist("train"), load_fashion_mnist("test")
     noise = np.random.RandomState(0).standard_normal(test.shape)
     noisy = test + (options.sigma * noise).astype(np.float32)
-    print(
-        f"Python {platform.python_version()}, torch {torch.__version__}, scikit-learn "
-        f"{sklearn.__version__}, {torch.get_num_threads()} threads"
-    )
+    print(describe())
     print(f"noisy images: {psnr(noisy, test):.2f} dB")
     of_pca = by_pca(train, noisy, test)
     for k, ratio in of_pca.items():

@@ -13,7 +13,6 @@ autoencoder's error is above 1.01 times PCA's.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,7 +20,7 @@ from joblib import Parallel, delayed
 from sklearn.datasets import make_blobs, make_s_curve, make_swiss_roll
 from sklearn.decomposition import PCA
 
-from benchmarks.quality.arguments import parser_of
+from benchmarks.quality.arguments import add_json, parser_of, write_rows
 from sk_autoencoder import AutoencoderTransformer
 
 BAR = 1.01
@@ -141,7 +140,7 @@ def of_near_copies(kind: str, n_groups: int, how: str, seed: int) -> dict:
 def main() -> int:
     parser = parser_of(__doc__, [0])
     parser.add_argument("--only", choices=("copies", "near"), help="leave the other kind out")
-    parser.add_argument("--json", type=Path, help="where to write the rows")
+    add_json(parser)
     options = parser.parse_args()
 
     cases = []
@@ -158,8 +157,7 @@ def main() -> int:
         delayed(function)(*case, seed) for function, *case in cases for seed in options.seeds
     )
     results = pd.DataFrame(rows)
-    if options.json:
-        results.to_json(options.json, orient="records", indent=1)
+    write_rows(results, options)
     print(results.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
     worse = results["ratio"] > BAR
     print(

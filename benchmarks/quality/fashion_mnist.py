@@ -12,16 +12,14 @@ compared with PCA at each size up to it. The exit code is 1 where a bar is misse
 
 from __future__ import annotations
 
-import platform
 import statistics
 import sys
 import time
 
 import numpy as np
-import sklearn
-import torch
 from sklearn.decomposition import PCA
 
+from benchmarks.machine import describe
 from benchmarks.quality.arguments import parser_of
 from benchmarks.speed.data import CASES
 from benchmarks.speed.rivals import dataloader_loop
@@ -113,10 +111,7 @@ def main() -> int:
     options = parser.parse_args()
 
     (train, _), (test, _) = load_fashion_mnist("train"), load_fashion_mnist("test")
-    print(
-        f"Python {platform.python_version()}, torch {torch.__version__}, scikit-learn "
-        f"{sklearn.__version__}, {torch.get_num_threads()} threads"
-    )
+    print(describe())
     if options.nested:
         return int(compare_nested(max(options.n_components), options.seeds, train, test))
     return int(compare(options.n_components, options.seeds, train, test))

@@ -22,7 +22,7 @@ from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 
-from benchmarks.quality.arguments import add_tables, parser_of
+from benchmarks.quality.arguments import add_tables, parser_of, write_rows
 from benchmarks.quality.tables import load, pairs_of
 from sk_autoencoder import AutoencoderTransformer
 from sk_autoencoder._pca.imputation import fit_axes
@@ -83,8 +83,7 @@ def main() -> int:
     rows = Parallel(n_jobs=2)(delayed(compare)(*case, options.linear) for case in cases)
 
     results = pd.DataFrame(rows)
-    if options.json:
-        results.to_json(options.json, orient="records", indent=1)
+    write_rows(results, options)
     return report(results, "linear" if options.linear else "autoencoder")
 
 

@@ -17,10 +17,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.machine import describe
 from benchmarks.speed import fits, imports, inference, memory, precision, search, target
 from benchmarks.speed.data import CASES
 from benchmarks.speed.measuring import Answer, matmul_peak
-from benchmarks.speed.report import draw, machine, versions, write_json
+from benchmarks.speed.report import draw, write_json
 from benchmarks.speed.rivals import FITS, OURS, is_installed
 from sk_autoencoder.datasets import load_fashion_mnist
 
@@ -85,7 +86,7 @@ def parse() -> argparse.Namespace:
 def main() -> int:
     options = parse()
     peak = matmul_peak()
-    print(", ".join(f"{name} {value}" for name, value in (machine() | versions()).items()))
+    print(describe())
     print(f"product of float32 matrices: {peak / 1e9:.0f} GFLOP/s")
     answers = dict(ask(options, peak))
     results = options.output.with_suffix(".json")

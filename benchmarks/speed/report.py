@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import platform
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import matplotlib
-import torch
 
+from benchmarks.machine import machine, versions
 from benchmarks.speed.data import CASES
 from benchmarks.speed.measuring import Answer, Bar, medians
 from benchmarks.speed.rivals import LABELS, OURS
@@ -20,38 +17,7 @@ from benchmarks.speed.rivals import LABELS, OURS
 matplotlib.use("agg")
 from matplotlib.figure import Figure  # behind the choice of where to draw
 
-PACKAGES = ("sk-autoencoder", "torch", "skorch", "scikit-learn", "numpy", "pyod", "encdr")
 FITS = "fit of "
-
-
-def machine() -> dict:
-    """Give what the figures depend on."""
-    return {
-        "processor": processor(),
-        "system": platform.platform(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-    }
-
-
-def processor() -> str:
-    """Name of the processor, which platform does not tell on Linux."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
-
-
-def versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def write_json(path: Path, peak: float, answers: dict[str, Answer]) -> None:
