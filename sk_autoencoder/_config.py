@@ -154,7 +154,7 @@ class OptimizerConfig:
     """How a step is taken."""
 
     optimizer: Any = _parameter(StrOptions(set(OPTIMIZERS)), callable, fixed=True)
-    lr: float = _parameter(Interval(Real, 0, None, closed="neither"))
+    lr: Any = _parameter(StrOptions({"auto"}), Interval(Real, 0, None, closed="neither"))
     weight_decay: Any = _parameter(StrOptions({"auto"}), FROM_ZERO, fixed=True)
     net_params: dict | None = _parameter(dict, None, fixed=True)
 

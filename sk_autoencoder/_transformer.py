@@ -117,8 +117,10 @@ class AutoencoderTransformer(BaseAutoencoder):
         Optimizer, by name or as a class of torch. "adamw" has betas of (0.9, 0.97), and "sgd" a
         Nesterov momentum of 0.9.
 
-    lr : float, default=5e-3
-        Learning rate, the highest one of the schedule.
+    lr : "auto" or float, default="auto"
+        Learning rate, the highest one of the schedule. "auto" is 5e-3. Where Adam goes on from PCA
+        without penalties, it is 2.56 over the width of the first hidden layer [18]_, between that
+        and 0.02, and gradients longer than the last ones are cut [19]_.
 
     lr_schedule : {"one_cycle", "constant"}, default="one_cycle"
         Schedule of the learning rate over `max_epochs`: one rise and one fall [16]_, or none.
@@ -131,7 +133,8 @@ class AutoencoderTransformer(BaseAutoencoder):
         Rows a step. "auto" is a power of two, from 16 to 256, for some 16 batches an epoch.
 
     max_epochs : "auto" or int, default="auto"
-        Largest number of epochs. "auto" makes some 4000 steps, in 12 to 400 epochs.
+        Largest number of epochs. "auto" makes some 1000 steps where `lr` is chosen from
+        the width, else 4000, in 12 to 400 epochs.
 
     warm_start : bool, default=False
         Whether `fit` goes on from the last call, with its optimizer.
@@ -265,6 +268,9 @@ class AutoencoderTransformer(BaseAutoencoder):
     .. [16] Smith and Topin (2018). Super-convergence. arXiv:1708.07120.
     .. [17] Polyak and Juditsky (1992). Acceleration of stochastic approximation by averaging.
        SIAM Journal on Control and Optimization 30(4).
+    .. [18] Yang et al. (2022). Tensor programs V. arXiv:2203.03466.
+    .. [19] Seetharaman et al. (2020). AutoClip. IEEE Workshop on Machine Learning for Signal
+       Processing.
 
     Examples
     --------
@@ -301,7 +307,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         orthogonality_penalty=0.0,
         weight_decay="auto",
         optimizer="adamw",
-        lr=5e-3,
+        lr="auto",
         lr_schedule="one_cycle",
         average=True,
         batch_size="auto",

@@ -117,8 +117,8 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         Optimizer, by name or as a class of torch. "adamw" has betas of (0.9, 0.97), and "sgd" a
         Nesterov momentum of 0.9.
 
-    lr : float, default=5e-3
-        Learning rate, the highest one of the schedule.
+    lr : "auto" or float, default="auto"
+        Learning rate, the highest one of the schedule. "auto" is 5e-3.
 
     lr_schedule : {"one_cycle", "constant"}, default="one_cycle"
         Schedule of the learning rate over `max_epochs`: one rise and one fall [16]_, or none.
@@ -303,7 +303,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         orthogonality_penalty=0.0,
         weight_decay="auto",
         optimizer="adamw",
-        lr=5e-3,
+        lr="auto",
         lr_schedule="one_cycle",
         average=True,
         batch_size="auto",

@@ -178,6 +178,8 @@ class AutoencoderNet(StatefulNet):
         self._set_training(True)
         loss, passed = self.batch_loss(*batch)
         self._backward(loss)
+        if self.clip_ is not None:
+            self.clip_()
         return {"loss": loss, "y_pred": passed.reconstruction}
 
     def row_losses(self, t, target) -> Tensor:
@@ -237,11 +239,13 @@ class AutoencoderNet(StatefulNet):
         self._set_training(True)
         plain = self._is_plain()
         gradients = Backprop(self.module_, self.autocast_dtype) if plain else self._gradients
-        take_step, average = quick_step(self.optimizer_), self.average_
+        take_step, average, clip = quick_step(self.optimizer_), self.average_, self.clip_
         mean = MeanLoss(self.device)
         for t, target in iterator:
             mean.add(gradients(t, target), len(t))
             self._next_lr()
+            if clip is not None:
+                clip()
             take_step()
             if average is not None:
                 average.update()

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from sk_autoencoder._nn.frames import Frame
 from sk_autoencoder._training._steps.averaging import WeightAverage
+from sk_autoencoder._training._steps.clipping import GradientClip
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class StatefulNet(NeuralNet):
     compiled_: tuple[Callable, Callable] | None = None
     rates_: Iterator[float] | None = None
     average_: WeightAverage | None = None
+    clip_: GradientClip | None = None
 
     def __getstate__(self) -> dict:
         # Without skorch's detour by a file of its own: what the fitted autoencoder has, too, is
@@ -92,7 +94,7 @@ class StatefulNet(NeuralNet):
         twin.__dict__ |= vars(self) | others
         return twin
 
-    def copy(self, lr: float) -> StatefulNet:
+    def copy(self) -> StatefulNet:
         """Return a net that goes on as this one would, without moving it.
 
         An optimizer that was not kept is made anew.
@@ -102,7 +104,7 @@ class StatefulNet(NeuralNet):
         made = [f"{name}_" for name in [*self._modules, *self._criteria, *self._optimizers]]
         found = {name: vars(self)[name] for name in [*made, "iterator_train__rng"]}
         history = type(self.history)(list(self.history))
-        twin = self.twin(history_=history, callbacks=[], callbacks_=[], lr=lr)
+        twin = self.twin(history_=history, callbacks=[], callbacks_=[])
         twin.__dict__ |= copy.deepcopy(found, memo)
         # Where an instance was passed, and not a class, it is the part itself.
         for name in (*self._modules, *self._criteria):
@@ -132,7 +134,8 @@ class StatefulNet(NeuralNet):
 
     def prepare_for_inference(self) -> None:
         """End training: inference mode, in the dtype of X, without a schedule."""
-        self.rates_ = self.average_ = self.compiled_ = self.autocast_dtype = None
+        self.rates_ = self.average_ = self.clip_ = self.compiled_ = None
+        self.autocast_dtype = None
         for part in self.parts():
             part.eval().to(self.frames.input.dtype)
 

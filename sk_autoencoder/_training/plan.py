@@ -13,6 +13,7 @@ import torch
 
 from sk_autoencoder._config import Config
 from sk_autoencoder._data import Data
+from sk_autoencoder._nn.stack import StackedAutoencoder
 from sk_autoencoder._training._steps.precision import choose_precision, tf32
 from sk_autoencoder._utils.copies import count_distinct
 from sk_autoencoder._utils.threads import enough_threads
@@ -24,22 +25,29 @@ MAX_REFIT = 2000
 
 BATCHES_PER_EPOCH = 16
 BATCH_SIZES = (16, 256)
-AUTO_STEPS = 4000
 AUTO_EPOCHS = (12, 400)
+
+# Of "auto": the learning rate and the steps of a start at PCA, and of all others. The rate of
+# Adam goes with one over the width of a layer (Yang et al., 2022).
+LR, LR_TIMES_WIDTH, MAX_LR = 5e-3, 2.56, 0.02
+STEPS, STEPS_FROM_PCA = 4000, 1000
 
 
 @dataclass(frozen=True)
 class Plan:
     """How long to train, and how.
 
-    `n_epochs` is the length of the schedule of the learning rate; training may be told to
-    end after `last` epochs of it. `averages` tells whether weights are averaged.
+    `n_epochs` is the length of the schedule of the learning rate, whose peak is `lr`; training may
+    be told to end after `last` epochs of it. `averages` tells whether weights are averaged, and
+    `clips` whether long gradients are cut.
     """
 
     n_epochs: int
     batch_size: int
     lr_schedule: str
+    lr: float
     averages: bool
+    clips: bool = False
     last: int | None = None
 
     def until(self, epoch: int) -> Plan:
@@ -52,23 +60,45 @@ class Plan:
         return self.n_epochs if self.last is None else self.last
 
 
-def make_plan(config: Config, n_rows: int, *, learns: bool) -> Plan:
+def make_plan(setup: Setup, n_rows: int, *, learns: bool) -> Plan:
     """Return the plan of a fit on so many training rows, which has no epochs unless it learns."""
+    config = setup.config
     schedule, size = config.schedule, batch_size(config, n_rows)
+    lr, is_quick = config.optimizer.lr, _learns_quickly(setup)
+    if lr == "auto":
+        lr = _largest_lr(setup.net.module_) if is_quick else LR
     n_epochs = schedule.max_epochs
     if n_epochs == "auto":
         least, most = AUTO_EPOCHS
-        n_epochs = min(max(math.ceil(AUTO_STEPS / math.ceil(n_rows / size)), least), most)
+        n_steps = STEPS_FROM_PCA if is_quick else STEPS
+        n_epochs = min(max(math.ceil(n_steps / math.ceil(n_rows / size)), least), most)
     n_epochs = n_epochs if learns else 0
     # The statistics of batch normalization are not those of averaged weights.
     averages = schedule.average and not config.network.has_own_module
     averages = averages and config.network.normalization != "batch"
-    return Plan(n_epochs, size, schedule.lr_schedule, averages)
+    return Plan(n_epochs, size, schedule.lr_schedule, lr, averages, clips=is_quick)
 
 
 def plan_one_epoch(config: Config, n_rows: int) -> Plan:
     """Return the plan of a single epoch at a constant learning rate."""
-    return Plan(1, batch_size(config, n_rows), "constant", averages=False)
+    lr = LR if config.optimizer.lr == "auto" else config.optimizer.lr
+    return Plan(1, batch_size(config, n_rows), "constant", lr, averages=False)
+
+
+def _learns_quickly(setup: Setup) -> bool:
+    """Whether the rate is chosen here, and can be high: steps of Adam from PCA on, that get short.
+
+    Penalties and a bound ask for another network than the reconstruction, farther from PCA.
+    """
+    config, net = setup.config, setup.net
+    is_free = config.optimizer.lr == "auto" and config.schedule.lr_schedule == "one_cycle"
+    is_adam = config.optimizer.made_by in (torch.optim.Adam, torch.optim.AdamW)
+    return is_free and is_adam and config.starts_at_pca and net.is_of_reconstruction
+
+
+def _largest_lr(module: StackedAutoencoder) -> float:
+    """Return the learning rate of a network that starts at PCA."""
+    return min(max(LR_TIMES_WIDTH / module.encoder[0].out_features, LR), MAX_LR)
 
 
 def trains_again(config: Config, data: Data) -> bool:

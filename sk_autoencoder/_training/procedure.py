@@ -104,7 +104,7 @@ def fit_autoencoder(
     setup = setup or set_up(split.train, config, tools.rng)
     baseline = None if split.held_out is None else setup.baseline(split.held_out)
     history = _first_row(setup, split, baseline) if previous is None else previous.history
-    plan = make_plan(config, len(split.train), learns=_learns(setup, split))
+    plan = make_plan(setup, len(split.train), learns=_learns(setup, split))
     # Two more tasks than epochs: to confirm the gain, and to train on all rows.
     task = tools.watch.begin("fit", plan.n_epochs + 2)
     start_epoch = previous.choice.epoch if previous is not None and setup.net.history else 0

@@ -12,6 +12,7 @@ from sk_autoencoder._config import Config
 from sk_autoencoder._data import Data
 from sk_autoencoder._training import selection
 from sk_autoencoder._training._steps.averaging import WeightAverage
+from sk_autoencoder._training._steps.clipping import GradientClip
 from sk_autoencoder._training.best_epoch import BestEpoch
 from sk_autoencoder._training.devices import local_torch_generator
 from sk_autoencoder._training.own_callbacks import check_callbacks
@@ -71,8 +72,10 @@ def run(setup: Setup, course: Course, task: Any) -> Run:
         net.callbacks = _callbacks(config, best)
         net.initialize_callbacks()
         n_batches = len(net.get_iterator(rows[0], training=True))
+        net.lr = plan.lr
         net.set_schedule(plan.lr_schedule, plan.n_epochs * n_batches)
         net.average_ = WeightAverage(net.parameters()) if plan.averages else None
+        net.clip_ = GradientClip(net.parameters()) if plan.clips else None
         seed = int(net.iterator_train__rng.randint(2**31))
         with local_torch_generator(config.network.has_own_module, seed, net.device):
             stopped = _run_epochs(setup, rows, plan.length, task)

@@ -28,7 +28,7 @@ from sk_autoencoder._training.net import AutoencoderNet
 from sk_autoencoder._training.net_state import Frames
 from sk_autoencoder._training.own_parts import check_hidden_layer_sizes, parameters_of
 from sk_autoencoder._training.parts import Blueprint, Parts, make_parts
-from sk_autoencoder._training.plan import batch_size, quick_products
+from sk_autoencoder._training.plan import LR, batch_size, quick_products
 from sk_autoencoder._training.pretraining import pretrain_layerwise
 from sk_autoencoder._utils.blocks import rows_a_block
 from sk_autoencoder._utils.sizes import largest_cell
@@ -144,7 +144,7 @@ def set_up(data: Data, config: Config, rng, width: int | None = None) -> Setup:
 
 def go_on(setup: Setup, data: Data, config: Config, rng) -> Setup:
     """Return a copy of the setup of a fit before, to go on with on some rows."""
-    net = setup.net.copy(config.optimizer.lr)
+    net = setup.net.copy()
     corruptor = setup.corruptor.copy()
     if data.has_missing:
         net.criterion_ = net.criterion_.with_missing()
@@ -242,7 +242,7 @@ def build_net(blueprint: Blueprint, parts: Parts) -> AutoencoderNet:
                 "bottleneck": parts.bottleneck,
                 "penalties": parts.penalties,
                 "frames": frames,
-                "lr": optimizer.lr,
+                "lr": LR if optimizer.lr == "auto" else optimizer.lr,
                 "iterator_train": Batches,
                 "iterator_train__rng": np.random.RandomState(seed),
                 "iterator_valid": Batches,
