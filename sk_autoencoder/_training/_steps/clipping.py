@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,5 +36,6 @@ class GradientClip:
         trained = [parameter for parameter in self.parameters if parameter.grad is not None]
         length = get_total_norm([p.grad for p in trained if p.grad is not None])
         mean = length.clone() if self.mean is None else self.mean
-        clip_grads_with_norm_(trained, mean.clone(), length)
+        limit: Any = mean.clone()
+        clip_grads_with_norm_(trained, limit, length)
         self.mean = mean.lerp_(torch.minimum(length, MOST * mean), SHARE)
