@@ -255,6 +255,7 @@ def _attributes_of(training: Training) -> dict[str, Any]:
         "n_iter_": training.n_iter,
         "best_epoch_": choice.epoch,
         "is_pca_": training.is_pca,
+        "shrinkage_": None if model.bottleneck.has_prior else choice.shrinkage,
     }
     scores = {
         "validation_score_": choice.validation_score,

@@ -31,6 +31,7 @@ OPTIMIZERS = {
 }
 LR_SCHEDULES = ("one_cycle", "constant")
 PRECISIONS = ("auto", "bfloat16", "float32", "tf32")
+SHRINKAGES = (0.0, 0.25, 0.5, 0.75)
 
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
@@ -148,6 +149,12 @@ class PenaltiesConfig:
     contractive_penalty: float = _parameter(FROM_ZERO, fixed=True)
     orthogonality_penalty: float = _parameter(FROM_ZERO, fixed=True)
 
+    @property
+    def any(self) -> bool:
+        """Whether there is one."""
+        weights = (self.supervised_weight, self.sparsity_penalty, self.contractive_penalty)
+        return any(weight > 0 for weight in (*weights, self.orthogonality_penalty))
+
 
 @dataclass(frozen=True)
 class OptimizerConfig:
@@ -183,6 +190,14 @@ class ScheduleConfig:
     refit: Any = _parameter(StrOptions({"auto"}), "boolean")
     n_iter_no_change: int = _parameter(Interval(Integral, 1, None, closed="left"))
     tol: float = _parameter(FROM_ZERO)
+    shrinkage: Any = _parameter(
+        StrOptions({"auto"}), Interval(Real, 0, 1, closed="left"), default="auto"
+    )
+
+    @property
+    def shrinkages(self) -> tuple[float, ...]:
+        """Shares of the way from the network back to PCA, of which the rows that judge choose."""
+        return SHRINKAGES if self.shrinkage == "auto" else (float(self.shrinkage),)
 
 
 @dataclass(frozen=True)
@@ -246,6 +261,11 @@ class Config:
         if self.code.has_prior or self.objective.found.has_link:
             return False
         return self.network.starts_at_projection
+
+    @property
+    def compares_with_pca(self) -> bool:
+        """Whether the network goes on from PCA, and makes small what PCA's loss is."""
+        return self.starts_at_pca and not self.penalties.any
 
     @property
     def gives_wide_codes_meaning(self) -> bool:

@@ -145,12 +145,19 @@ class AutoencoderTransformer(BaseAutoencoder):
 
     validation_fraction : "auto" or float, default="auto"
         Share of the rows, or groups, that is set aside. "auto" is a tenth, or 100 rows, but at
-        most a third. Only used when `early_stopping` is True.
+        most a third; a third of fewer than 2000 distinct rows, which are then set aside in turn
+        until the gain over PCA is sure. Only used when `early_stopping` is True.
 
     refit : "auto" or bool, default="auto"
         Whether to train once more on all rows, for as many epochs as were best. "auto" does so
         with fewer than 2000 distinct rows. Only used when `early_stopping` is True, without
         `callbacks`, `X_val` or `warm_start`.
+
+    shrinkage : "auto" or float, default="auto"
+        Share of the way from the trained weights back to those of PCA, at least 0 and below 1, as
+        of a ridge [20]_. "auto" chooses 0, 0.25, 0.5, 0.75 or PCA by the rows set aside, a float
+        that or PCA. Only used when `early_stopping` and `linear_shortcut` are True, without
+        penalties.
 
     n_iter_no_change : int, default=100
         Epochs without a better validation loss after which training stops.
@@ -222,6 +229,10 @@ class AutoencoderTransformer(BaseAutoencoder):
     is_pca_ : bool
         Whether the result is PCA.
 
+    shrinkage_ : float
+        Share of the way by which the weights were moved back to PCA: 0 is the trained network, 1
+        is PCA.
+
     validation_score_ : float or None
         Share of the variance of the validation rows that is explained, or of another `loss`; None
         without validation rows.
@@ -271,6 +282,7 @@ class AutoencoderTransformer(BaseAutoencoder):
     .. [18] Yang et al. (2022). Tensor programs V. arXiv:2203.03466.
     .. [19] Seetharaman et al. (2020). AutoClip. IEEE Workshop on Machine Learning for Signal
        Processing.
+    .. [20] Wortsman et al. (2022). Robust fine-tuning of zero-shot models. CVPR.
 
     Examples
     --------
@@ -316,6 +328,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         early_stopping=True,
         validation_fraction="auto",
         refit="auto",
+        shrinkage="auto",
         n_iter_no_change=100,
         tol=1e-4,
         random_state=None,
@@ -357,6 +370,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.refit = refit
+        self.shrinkage = shrinkage
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.random_state = random_state

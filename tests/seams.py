@@ -9,7 +9,7 @@ from sk_autoencoder._config import Config
 from sk_autoencoder._data import Data
 from sk_autoencoder._nn.heads import Head
 from sk_autoencoder._nn.whitening import Unwhitened
-from sk_autoencoder._training import selection, split
+from sk_autoencoder._training import evidence, split
 
 
 def data_of(X, **others):
@@ -58,9 +58,9 @@ def gains_of(autoencoder, data):
     """Give what the net saves of PCA's loss on each row of a table."""
     setup = setup_of(autoencoder)
     setup.net.prepare_for_training()
-    gains = selection.gains_of(setup.net, setup.rows(data, fixed=True), data)
+    values = evidence.gains_over_pca(setup.net, setup.rows(data, fixed=True))
     setup.net.prepare_for_inference()
-    return gains
+    return evidence.gains_of(values, data)
 
 
 def head_of(width, encoder):

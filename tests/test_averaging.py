@@ -12,9 +12,7 @@ from sk_autoencoder._training._steps.averaging import EVERY, HORIZON, WARM_UP, W
 from sk_autoencoder._training.selection import (
     ENOUGH_ROWS,
     Gains,
-    Kept,
     better_than_chance,
-    is_unsettled,
 )
 
 pytestmark = pytest.mark.quick
@@ -283,22 +281,7 @@ def test_no_gain_is_shown_by_no_rows_or_one_or_no_difference(gains, few):
     assert better_than_chance(Gains(np.array(gains)), few=few) is False
 
 
-@pytest.mark.parametrize(
-    ("epoch", "n_rows", "unsettled"),
-    [
-        (3, ENOUGH_ROWS - 1, True),
-        (3, ENOUGH_ROWS, False),
-        (0, ENOUGH_ROWS - 1, False),
-        (3, None, False),
-    ],
-    ids=["few rows", "enough rows", "the start is best", "no start at PCA"],
-)
-def test_a_gain_of_few_rows_is_unsettled(epoch, n_rows, unsettled):
-    gains = None if n_rows is None else Gains(np.ones(n_rows))
-    assert is_unsettled(Kept(epoch, 1.0, gains)) is unsettled
-
-
-def test_few_validation_rows_are_asked_with_others_by_the_strict_rule(quick, X, monkeypatch):
+def test_rows_of_a_small_table_are_asked_in_turn_while_nothing_is_settled(quick, X, monkeypatch):
     asked = []
 
     def strict(gains, few=False):
@@ -307,12 +290,15 @@ def test_few_validation_rows_are_asked_with_others_by_the_strict_rule(quick, X, 
 
     monkeypatch.setattr("sk_autoencoder._training.selection.better_than_chance", strict)
     autoencoder = quick().fit(X)
-    assert asked == [(80, True)]
+    assert asked == [(40, True), (80, True), (120, False)]
     assert autoencoder.best_epoch_ == 0
     assert autoencoder.validation_score_ == autoencoder.pca_validation_score_
 
 
-def test_enough_validation_rows_are_asked_alone_by_the_lax_rule(quick, X, monkeypatch):
+@pytest.mark.parametrize("params", [{"refit": False}, {"callbacks": [Callback()]}], ids=str)
+def test_validation_rows_are_asked_once_where_nothing_is_trained_again(
+    quick, X, params, monkeypatch
+):
     asked = []
 
     def lax(gains, few=False):
@@ -321,5 +307,5 @@ def test_enough_validation_rows_are_asked_alone_by_the_lax_rule(quick, X, monkey
 
     monkeypatch.setattr("sk_autoencoder._training.selection.better_than_chance", lax)
     noise = 0.05 * np.random.RandomState(0).standard_normal((360, 6))
-    assert quick().fit(np.vstack([X] * 3) + noise).best_epoch_ > 0
+    assert quick(**params).fit(np.vstack([X] * 3) + noise).best_epoch_ > 0
     assert asked == [(ENOUGH_ROWS, False)]

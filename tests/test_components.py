@@ -234,7 +234,7 @@ def test_without_epochs_components_are_those_of_pca(quick, shape, dtype):
 def test_a_network_that_is_not_told_from_pca_has_its_components(monkeypatch):
     X = table(600, 12)
     monkeypatch.setattr(
-        "sk_autoencoder._training.selection.better_than_chance", lambda gains: False
+        "sk_autoencoder._training.selection.better_than_chance", lambda gains, few=False: False
     )
     autoencoder = AutoencoderTransformer(3, max_epochs=5, random_state=0).fit(X)
     assert autoencoder.n_iter_ > 0

@@ -406,7 +406,7 @@ FEW_GROUPS = {
 
 @pytest.mark.parametrize(("rows", "groups"), FEW_GROUPS.values(), ids=FEW_GROUPS)
 def test_no_row_has_to_be_left_to_confirm_a_gain(X, rows, groups, monkeypatch):
-    monkeypatch.setattr(_evidence, "is_unsettled", lambda kept: True)
+    monkeypatch.setattr("sk_autoencoder._training.evidence.SETTLED", np.inf)
     autoencoder = AutoencoderTransformer(2, max_epochs=20, random_state=0)
     autoencoder.fit(rows(X), groups=groups)
     assert np.isfinite(autoencoder.transform(X)).all()

@@ -110,7 +110,7 @@ def test_a_refit_takes_all_rows_in_and_tells_of_the_training_before(quick, X):
     assert 0 < refitted.best_epoch_ < 20
     np.testing.assert_allclose(refitted.mean_, X.mean(axis=0), atol=1e-14)
     assert np.abs(held_out.mean_ - X.mean(axis=0)).max() > 1e-3
-    assert refitted.validation_score_ == held_out.validation_score_
+    assert refitted.pca_validation_score_ < refitted.validation_score_ < 1
     assert refitted.n_iter_ == held_out.n_iter_
     losses = ["epoch", "train_loss", "valid_loss"]
     pd.testing.assert_frame_equal(refitted.history_[losses], held_out.history_[losses])
@@ -148,7 +148,7 @@ def test_a_large_tol_stops_sooner(quick, X):
 
 
 def test_scores_are_shares_of_the_variance_of_the_validation_rows(quick, X):
-    autoencoder = quick(max_epochs=12).fit(X)
+    autoencoder = quick(max_epochs=12, refit=False).fit(X)
     loss = autoencoder.history_["valid_loss"]
     assert autoencoder.best_epoch_ > 0
     assert autoencoder.pca_validation_score_ < autoencoder.validation_score_ < 1

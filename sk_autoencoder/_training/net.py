@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -237,9 +239,12 @@ class AutoencoderNet(StatefulNet):
     def _train(self, iterator) -> float:
         """Take a step on each batch, with nothing in between; the loss is read once at the end."""
         self._set_training(True)
-        plain = self._is_plain()
-        gradients = Backprop(self.module_, self.autocast_dtype) if plain else self._gradients
-        take_step, average, clip = quick_step(self.optimizer_), self.average_, self.clip_
+        gradients: Callable[..., Tensor] = self._gradients
+        clip: Callable[[], None] | None = self.clip_
+        if self._is_plain():
+            gradients = Backprop(self.module_, self.autocast_dtype)
+            clip = self.clip_ and partial(self.clip_.cut, gradients.gradient)
+        take_step, average = quick_step(self.optimizer_), self.average_
         mean = MeanLoss(self.device)
         for t, target in iterator:
             mean.add(gradients(t, target), len(t))

@@ -17,7 +17,9 @@ from skorch.callbacks import (
     PassthroughScoring,
 )
 
-OWN_CALLBACKS = frozenset({"best_epoch", "early_stopping", "epoch_timer", "print_log"})
+OWN_CALLBACKS = frozenset(
+    {"best_epoch", "early_stopping", "epoch_timer", "judge_points", "print_log"}
+)
 
 
 def _has_no_scoring(callback) -> bool:

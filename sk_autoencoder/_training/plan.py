@@ -21,16 +21,17 @@ from sk_autoencoder._utils.threads import enough_threads
 if TYPE_CHECKING:
     from sk_autoencoder._training.setup import Setup
 
-MAX_REFIT = 2000
+# Distinct rows, which judge and train in turn.
+FEW = 2000
 
 BATCHES_PER_EPOCH = 16
 BATCH_SIZES = (16, 256)
 AUTO_EPOCHS = (12, 400)
 
 # Of "auto": the learning rate and the steps of a start at PCA, and of all others. The rate of
-# Adam goes with one over the width of a layer (Yang et al., 2022).
+# Adam goes with one over the width of a layer (Yang et al., 2022). Few rows overfit sooner.
 LR, LR_TIMES_WIDTH, MAX_LR = 5e-3, 2.56, 0.02
-STEPS, STEPS_FROM_PCA = 4000, 1000
+STEPS, STEPS_FROM_PCA, STEPS_OF_FEW = 4000, 2000, 1000
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,13 @@ def make_plan(setup: Setup, n_rows: int, *, learns: bool) -> Plan:
     """Return the plan of a fit on so many training rows, which has no epochs unless it learns."""
     config = setup.config
     schedule, size = config.schedule, batch_size(config, n_rows)
-    lr, is_quick = config.optimizer.lr, _learns_quickly(setup)
+    lr, is_quick = config.optimizer.lr, _learns_quickly(config)
     if lr == "auto":
         lr = _largest_lr(setup.net.module_) if is_quick else LR
     n_epochs = schedule.max_epochs
     if n_epochs == "auto":
         least, most = AUTO_EPOCHS
-        n_steps = STEPS_FROM_PCA if is_quick else STEPS
+        n_steps = STEPS if not is_quick else STEPS_OF_FEW if n_rows < FEW else STEPS_FROM_PCA
         n_epochs = min(max(math.ceil(n_steps / math.ceil(n_rows / size)), least), most)
     n_epochs = n_epochs if learns else 0
     # The statistics of batch normalization are not those of averaged weights.
@@ -85,15 +86,14 @@ def plan_one_epoch(config: Config, n_rows: int) -> Plan:
     return Plan(1, batch_size(config, n_rows), "constant", lr, averages=False)
 
 
-def _learns_quickly(setup: Setup) -> bool:
+def _learns_quickly(config: Config) -> bool:
     """Whether the rate is chosen here, and can be high: steps of Adam from PCA on, that get short.
 
     Penalties and a bound ask for another network than the reconstruction, farther from PCA.
     """
-    config, net = setup.config, setup.net
     is_free = config.optimizer.lr == "auto" and config.schedule.lr_schedule == "one_cycle"
     is_adam = config.optimizer.made_by in (torch.optim.Adam, torch.optim.AdamW)
-    return is_free and is_adam and config.starts_at_pca and net.is_of_reconstruction
+    return is_free and is_adam and config.compares_with_pca
 
 
 def _largest_lr(module: StackedAutoencoder) -> float:
@@ -111,7 +111,16 @@ def trains_again(config: Config, data: Data) -> bool:
         return False
     if config.schedule.refit != "auto":
         return bool(config.schedule.refit)
-    return count_distinct(data.copies, np.arange(data.X.shape[0])) < MAX_REFIT
+    return _are_few(data)
+
+
+def judge_in_turn(config: Config, data: Data) -> bool:
+    """Whether rows are so few that each of them is asked whether the net beats PCA."""
+    return config.compares_with_pca and trains_again(config, data) and _are_few(data)
+
+
+def _are_few(data: Data) -> bool:
+    return count_distinct(data.copies, np.arange(data.X.shape[0])) < FEW
 
 
 def batch_size(config: Config, n_rows: int) -> int:

@@ -14,15 +14,23 @@ from sk_autoencoder._data import Data
 from sk_autoencoder._model.components import Moments
 from sk_autoencoder._model.fitted import FittedAutoencoder
 from sk_autoencoder._pca.principal_axes import explained_variance
-from sk_autoencoder._training import selection
 from sk_autoencoder._training.baseline import Baseline
+from sk_autoencoder._training.evidence import PCA
 from sk_autoencoder._training.finish import Facts, choose_size, finish, measure, measure_pca
 from sk_autoencoder._training.net import AutoencoderNet
-from sk_autoencoder._training.plan import Plan, make_plan, plan_one_epoch, trains_again
-from sk_autoencoder._training.run import Course, Run, run
-from sk_autoencoder._training.selection import Kept
+from sk_autoencoder._training.plan import (
+    Plan,
+    judge_in_turn,
+    make_plan,
+    plan_one_epoch,
+    trains_again,
+)
+from sk_autoencoder._training.run import Course, Kept, Run, run
 from sk_autoencoder._training.setup import Setup, go_on, set_up
 from sk_autoencoder._training.split import WARNED_CALLER, Split, rows_to_confirm, split_rows
+
+# Trainings without some rows, which judge: a third of the rows in each of them.
+MOST_TURNS = 3
 
 
 @dataclass(frozen=True)
@@ -38,11 +46,13 @@ class Tools:
 class Choice:
     """What the rows that judge have chosen: an epoch, its score, and what it explains.
 
-    Without such rows the epoch is the last one, and the scores are None.
+    The weights were moved back to PCA by the share `shrinkage` of the way. Without such rows the
+    epoch is the last one, and the scores are None.
     """
 
     epoch: int
     facts: Facts
+    shrinkage: float = 0.0
     validation_score: float | None = None
     pca_validation_score: float | None = None
 
@@ -105,14 +115,16 @@ def fit_autoencoder(
     baseline = None if split.held_out is None else setup.baseline(split.held_out)
     history = _first_row(setup, split, baseline) if previous is None else previous.history
     plan = make_plan(setup, len(split.train), learns=_learns(setup, split))
-    # Two more tasks than epochs: to confirm the gain, and to train on all rows.
-    task = tools.watch.begin("fit", plan.n_epochs + 2)
+    # More tasks than epochs: to confirm the gain, and to train on all rows.
+    task = tools.watch.begin("fit", plan.n_epochs + MOST_TURNS)
     start_epoch = previous.choice.epoch if previous is not None and setup.net.history else 0
-    trained = run(setup, Course(split.train, split.held_out, plan, start_epoch), task)
+    in_turn = split.held_out is not None and not split.is_given
+    asked = split.held_out if in_turn and judge_in_turn(config, split.data) else None
+    trained = run(setup, Course(split.train, split.held_out, plan, start_epoch, asked), task)
     facts = _measure(trained, split.judges, previous)
     saw_all_rows = split.held_out is None or split.is_given
     result = Result(trained.setup, _choose(trained, facts, baseline), saw_all_rows)
-    if trained.kept is not None and (previous is None or trained.kept.gains is not None):
+    if trained.kept is not None and (previous is None or trained.kept.shrinkage is not None):
         result = _settle(Attempt(trained, split, plan), result, replace(tools, watch=task))
     if not config.runtime.warm_start:
         result.setup.net.forget_optimizer()
@@ -231,7 +243,8 @@ def _choose(trained: Run, facts: Facts, baseline: Baseline | None) -> Choice:
     is_pca = kept.epoch == 0 and trained.setup.config.starts_at_pca
     loss = baseline.pca if is_pca else kept.loss
     scores = (explained_variance(each, baseline.mean) for each in (loss, baseline.pca))
-    return Choice(kept.epoch, facts, *scores)
+    shrinkage = 1.0 if is_pca else kept.shrinkage or 0.0
+    return Choice(kept.epoch, facts, shrinkage, *scores)
 
 
 def _settle(attempt: Attempt, result: Result, tools: Tools) -> Result:
@@ -243,56 +256,57 @@ def _settle(attempt: Attempt, result: Result, tools: Tools) -> Result:
     # Rows of the user's own that judge are not trained on, and no others are asked.
     again = not attempt.split.is_given and not attempt.run.stopped and trains_again(config, data)
     choice, stopped = result.choice, False
-    if selection.is_unsettled(attempt.kept):
-        choice, stopped = _confirm(attempt, choice, tools, again=again)
+    if again and attempt.run.told is not None:
+        choice, stopped = _judge_in_turn(attempt, choice, tools)
     is_pca = choice.epoch == 0 and config.starts_at_pca
     if stopped or not (is_pca or again):
         return result
-    repeated = _repeat(attempt, data, "refit", choice.epoch, tools)
+    plan = attempt.plan.until(choice.epoch)
+    repeated = _repeat(attempt, Course(data, None, plan, shrinkage=choice.shrinkage), tools)
     return result if repeated.stopped else Result(repeated.setup, choice, again and not is_pca)
 
 
-def _confirm(attempt: Attempt, choice: Choice, tools: Tools, *, again: bool) -> tuple[Choice, bool]:
-    """Ask other training rows, too, whether the net beats PCA; else choose PCA.
+def _judge_in_turn(attempt: Attempt, choice: Choice, tools: Tools) -> tuple[Choice, bool]:
+    """Choose a point on the way from PCA by what all rows tell, each of a net new to it.
 
-    The net is trained anew without them, if it may be trained `again`. Return the choice, and
-    whether a callback asks to stop.
+    The net is trained anew without some rows that were not asked yet, until the gain is settled
+    or none are left. Return the choice, and whether a callback asks to stop.
     """
-    kept = attempt.kept
-    assert kept.gains is not None
-    gains, setup = kept.gains, attempt.run.setup
-    if again:
-        others, asked = rows_to_confirm(attempt.split, gains.n_independent, tools.rng)
-        if len(asked) > 0:
-            repeated = _repeat(attempt, others, "confirm", kept.epoch, tools)
-            gains += _gains(repeated.setup, asked)
-            if repeated.stopped:
-                return choice, True
-    if selection.better_than_chance(gains, few=True):
-        return choice, False
-    facts = choose_size(setup, measure_pca(setup, attempt.split.judges, choice.facts))
-    score = choice.pca_validation_score
-    return replace(choice, epoch=0, validation_score=score, facts=facts), False
+    split, told = attempt.split, attempt.run.told
+    assert told is not None
+    assert split.held_out is not None
+    setup, plan = attempt.run.setup, attempt.plan.until(len(attempt.run.epochs))
+    evidence = told.evidence(setup.baseline(split.held_out))
+    fresh, n_valid = split.train, evidence.n_independent
+    for _ in range(MOST_TURNS - 1):
+        if evidence.is_settled or not evidence.gains:
+            break
+        others, asked = rows_to_confirm(replace(split, train=fresh), n_valid, tools.rng)
+        if len(asked) == 0:
+            break
+        repeated = _repeat(attempt, Course(others, None, plan, asked=asked), tools)
+        if repeated.stopped:
+            return choice, True
+        assert repeated.told is not None
+        evidence += repeated.told.evidence(repeated.setup.baseline(asked))
+        fresh = fresh.take(np.setdiff1d(fresh.rows, asked.rows))
+    point, facts = evidence.best(), choice.facts
+    if point == PCA:
+        facts = choose_size(setup, measure_pca(setup, split.judges, facts))
+    scores = evidence.score(point), evidence.score(PCA)
+    return Choice(point.epoch, facts, point.shrinkage, *scores), False
 
 
-def _gains(setup: Setup, asked: Data) -> Any:
-    """Return what a net saves of PCA's loss on rows that it has not seen."""
-    setup.net.prepare_for_training()
-    gains = selection.gains_of(setup.net, setup.rows(asked, fixed=True), asked)
-    setup.net.prepare_for_inference()
-    return gains
-
-
-def _repeat(attempt: Attempt, rows: Data, name: str, n_epochs: int, tools: Tools) -> Run:
+def _repeat(attempt: Attempt, course: Course, tools: Tools) -> Run:
     """Start anew on some rows, and train for the first epochs of the plan."""
-    before = attempt.run.setup
+    before, n_epochs = attempt.run.setup, course.plan.length
     # PCA of other rows may need another number of components for the same share of variance.
     keeps_width = n_epochs > 0 or tools.config.code.nested
-    setup = set_up(rows, tools.config, tools.rng, before.width if keeps_width else None)
+    setup = set_up(course.train, tools.config, tools.rng, before.width if keeps_width else None)
     repeated = Run(setup, None, stopped=False, epochs=())
     if n_epochs > 0:
-        task = tools.watch.begin(name, n_epochs)
-        repeated = run(setup, Course(rows, None, attempt.plan.until(n_epochs)), task)
+        task = tools.watch.begin("refit" if course.asked is None else "confirm", n_epochs)
+        repeated = run(setup, course, task)
         task.end(repeated.setup)
     setup.net.prepare_for_inference()
     setup.net.history = before.net.history

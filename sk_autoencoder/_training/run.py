@@ -10,14 +10,14 @@ from skorch.utils import noop
 
 from sk_autoencoder._config import Config
 from sk_autoencoder._data import Data
-from sk_autoencoder._training import selection
 from sk_autoencoder._training._steps.averaging import WeightAverage
 from sk_autoencoder._training._steps.clipping import GradientClip
 from sk_autoencoder._training.best_epoch import BestEpoch
 from sk_autoencoder._training.devices import local_torch_generator
+from sk_autoencoder._training.evidence import PCA, JudgePoints, Line, best_of, judged_epochs
+from sk_autoencoder._training.net import AutoencoderNet
 from sk_autoencoder._training.own_callbacks import check_callbacks
 from sk_autoencoder._training.plan import Plan, quick_products
-from sk_autoencoder._training.selection import Kept
 from sk_autoencoder._training.setup import Setup
 
 
@@ -25,14 +25,16 @@ from sk_autoencoder._training.setup import Setup
 class Run:
     """A training that has ended.
 
-    `kept` tells which epoch the rows that judge have chosen, None where none do. `stopped` tells
-    whether a callback of scikit-learn has asked for the end, and `epochs` what each recorded.
+    `kept` tells which epoch the rows that judge have chosen, None where none do, and `told` what
+    those say that are asked of the way there. `stopped` tells whether a callback of scikit-learn
+    has asked for the end, and `epochs` what each recorded.
     """
 
     setup: Setup
     kept: Kept | None
     stopped: bool
     epochs: tuple[dict, ...]
+    told: JudgePoints | None = None
 
     @property
     def best_epoch(self) -> int:
@@ -41,13 +43,33 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """The epoch whose weights were kept, and its validation loss in the units of X.
+
+    The weights were moved back to PCA by the share `shrinkage` of the way, None where they were
+    not compared with PCA.
+    """
+
+    epoch: int
+    shrinkage: float | None
+    loss: float
+
+
+@dataclass(frozen=True)
 class Course:
-    """What a run goes through: its rows, those that judge, its plan, and where it starts from."""
+    """What a run goes through: its rows, those that judge, its plan, and where it starts from.
+
+    Rows that are `asked` tell of points on the way, to choose one of them later; by `held_out`
+    rows the best epoch is chosen at once. `shrinkage` is the share of the way by which the last
+    weights are moved back to the first ones.
+    """
 
     train: Data
     held_out: Data | None
     plan: Plan
     start_epoch: int = 0
+    asked: Data | None = None
+    shrinkage: float = 0.0
 
 
 def run(setup: Setup, course: Course, task: Any) -> Run:
@@ -57,10 +79,7 @@ def run(setup: Setup, course: Course, task: Any) -> Run:
     """
     net, config, plan = setup.net, setup.config, course.plan
     n_before = len(net.history)
-    rows = (
-        setup.rows(course.train, fixed=False),
-        None if course.held_out is None else setup.rows(course.held_out, fixed=True),
-    )
+    rows, judge = _rows(setup, course), None
     with quick_products(setup, plan.batch_size):
         net.prepare_for_training()
         net.criterion_.learn_tail(rows[0])
@@ -69,20 +88,43 @@ def run(setup: Setup, course: Course, task: Any) -> Run:
         net.batch_size = plan.batch_size
         net.verbose = int(config.runtime.verbose) if plan.last is None else 0
         best = None if rows[1] is None else BestEpoch(course.start_epoch, net.loss(rows[1]))
-        net.callbacks = _callbacks(config, best)
+        if config.compares_with_pca and course.start_epoch == 0:
+            judge = _judge(setup, course, rows[1])
+        net.callbacks = _callbacks(config, best, judge if course.asked is not None else None)
         net.initialize_callbacks()
         n_batches = len(net.get_iterator(rows[0], training=True))
         net.lr = plan.lr
         net.set_schedule(plan.lr_schedule, plan.n_epochs * n_batches)
         net.average_ = WeightAverage(net.parameters()) if plan.averages else None
         net.clip_ = GradientClip(net.parameters()) if plan.clips else None
+        line = Line(net.parameters()) if course.shrinkage > 0 else None
         seed = int(net.iterator_train__rng.randint(2**31))
         with local_torch_generator(config.network.has_own_module, seed, net.device):
             stopped = _run_epochs(setup, rows, plan.length, task)
-        kept = None if best is None else _keep(setup, course, rows[1], best)
+        if line is not None:
+            line.shrink(course.shrinkage)
+        kept = None if best is None else _keep(net, rows[1], best, judge)
         net.prepare_for_inference()
     epochs = tuple(_without_batches(epoch) for epoch in net.history[n_before:])
-    return Run(setup, kept, stopped, epochs)
+    return Run(setup, kept, stopped, epochs, None if course.asked is None else judge)
+
+
+def _rows(setup: Setup, course: Course) -> tuple:
+    """Return the rows that train, and those that judge each epoch, or None."""
+    held_out = course.held_out
+    judges = None if held_out is None else setup.rows(held_out, fixed=True)
+    return setup.rows(course.train, fixed=False), judges
+
+
+def _judge(setup: Setup, course: Course, judges: Any) -> JudgePoints | None:
+    """Return what asks rows of points on the way; None where there are no such rows."""
+    asked = course.held_out if course.asked is None else course.asked
+    if asked is None:
+        return None
+    rows = judges if asked is course.held_out else setup.rows(asked, fixed=True)
+    epochs, shrinkages = judged_epochs(course.plan.n_epochs), setup.config.schedule.shrinkages
+    line = Line(setup.net.parameters())
+    return JudgePoints(line, rows, asked, epochs=epochs, shrinkages=shrinkages)
 
 
 def _run_epochs(setup: Setup, rows: tuple, n_epochs: int, task: Any) -> bool:
@@ -99,37 +141,37 @@ def _run_epochs(setup: Setup, rows: tuple, n_epochs: int, task: Any) -> bool:
     return stopped
 
 
-def _keep(setup: Setup, course: Course, rows: Any, best: BestEpoch) -> Kept:
-    """Keep the best epoch, or PCA where a start there is not told from it.
+def _keep(net: AutoencoderNet, rows: Any, best: BestEpoch, judge: JudgePoints | None) -> Kept:
+    """Keep the best epoch or, where nothing shows that it is better, the start at PCA.
 
     `rows` judge. With penalties or a bound the epochs are not compared with PCA, which does not
-    make those small.
+    make those small. Where further rows will be asked, the choice is left to them.
     """
-    net = setup.net
     if not net.is_of_reconstruction:
-        return Kept(best.epoch_, net.loss(rows, penalized=False))
-    if course.start_epoch > 0 or not setup.config.starts_at_pca:
-        return Kept(best.epoch_, best.loss_)
-    assert course.held_out is not None
-    gains = selection.gains_of(net, rows, course.held_out)
-    kept = Kept(best.epoch_, best.loss_, gains)
-    if selection.is_unsettled(kept):
-        is_better = gains.of_each.mean() > 0
-    else:
-        is_better = selection.better_than_chance(gains)
-    return kept if is_better else Kept(0, best.loss, gains)
+        return Kept(best.epoch_, None, net.loss(rows, penalized=False))
+    if judge is None:
+        return Kept(best.epoch_, None, best.loss_)
+    if judge in dict(net.callbacks_).values():
+        return Kept(best.epoch_, 0.0, best.loss_)
+    judge.on_train_begin(net)
+    judge.ask(net, best.epoch_)
+    point = best_of(judge.gains_) if best.epoch_ > 0 else PCA
+    judge.line.shrink(point.shrinkage)
+    if point == PCA:
+        return Kept(*point, loss=best.loss)
+    return Kept(*point, loss=net.loss(rows) if point.shrinkage else best.loss_)
 
 
-def _callbacks(config: Config, best: BestEpoch | None) -> list:
+def _callbacks(config: Config, best: BestEpoch | None, judge: JudgePoints | None) -> list:
     """Return skorch's callbacks: with rows that judge ours, and always the user's."""
-    own: list = []
+    own: list = [] if judge is None else [("judge_points", judge)]
     if best is not None:
         patience = EarlyStopping(
             patience=config.schedule.n_iter_no_change,
             threshold=config.schedule.tol,
             sink=print if config.runtime.verbose else noop,
         )
-        own = [("best_epoch", best), ("early_stopping", patience)]
+        own += [("best_epoch", best), ("early_stopping", patience)]
     return own + check_callbacks(config.runtime.callbacks)
 
 

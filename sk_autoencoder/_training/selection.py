@@ -6,21 +6,19 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from scipy import stats
-
-from sk_autoencoder._data import Data
-from sk_autoencoder._nn.bottlenecks import first
-from sk_autoencoder._training.net import AutoencoderNet
 
 # Fewer rows are not trusted alone.
 ENOUGH_ROWS = 100
 
 # What the gains over PCA have to show: how many standard errors their mean, and how little
 # likely as many gains by chance. Few rows have to show more: their own standard error is
-# uncertain, and which epoch is best was asked of them.
+# uncertain, and which point is best was asked of them.
 STANDARD_ERRORS, SIGNIFICANCE = 1.0, 0.05
 STANDARD_ERRORS_OF_FEW, SIGNIFICANCE_OF_FEW = 2.0, 0.001
+
+# Standard errors of a mean gain that a point on the way has to be ahead of one with a surer gain.
+BIAS = 0.5
 
 
 @dataclass(frozen=True)
@@ -77,47 +75,19 @@ class Gains:
         t = _in_units_of(error, mean)
         return float(stats.norm.isf(stats.t.sf(t, n_groups - 1)))
 
+    def bound(self) -> float:
+        """Return the mean gain less a part of its standard error, -inf where there is no gain."""
+        n_errors = self.standard_errors() if self.n_independent > 1 else 0.0
+        if not n_errors > 0:
+            return -math.inf
+        return float(self.of_each.mean()) * (1 - BIAS / n_errors)
+
 
 def _in_units_of(error: float, mean: float) -> float:
     """Return a mean as a multiple of its error, which may be 0."""
     if error > 0:
         return float(mean / error)
     return math.inf if mean > 0 else 0.0
-
-
-@dataclass(frozen=True)
-class Kept:
-    """The epoch whose weights were kept, and its validation loss in the units of X.
-
-    `gains` are those of the validation rows over PCA, None where the net did not start there.
-    """
-
-    epoch: int
-    loss: float
-    gains: Gains | None = None
-
-
-def gains_over_pca(net: AutoencoderNet, rows) -> np.ndarray:
-    """Return what the net saves of PCA's loss on each of the rows, a `Rows` or `CorruptedRows`.
-
-    On the principal axes that their coordinates are, PCA is a projection. Corrupted rows
-    are so for both.
-    """
-    gains = []
-    net.module_.eval()
-    with torch.inference_mode():
-        for t, target in net.get_iterator(rows, training=False):
-            pca = [rows.error.rows(first(t, size), target) for size in net.bottleneck_.sizes]
-            gain = torch.stack(pca).mean(dim=0) - net.row_losses(t, target)
-            gains.append(gain if target.weight is None else gain * target.weight)
-    return torch.cat(gains).double().cpu().numpy()
-
-
-def gains_of(net: AutoencoderNet, rows, data: Data) -> Gains:
-    """Return what the net saves of PCA's loss on the rows of some data, which `rows` reads."""
-    copies = None if data.copies is None else data.copies[data.rows]
-    groups = None if data.groups is None else data.groups[data.rows]
-    return Gains.of_rows(gains_over_pca(net, rows), copies, groups)
 
 
 def better_than_chance(gains: Gains, few: bool = False) -> bool:
@@ -136,8 +106,3 @@ def better_than_chance(gains: Gains, few: bool = False) -> bool:
     if gains.n_independent < 2 or not gains.standard_errors() > n_errors:
         return False
     return bool(stats.wilcoxon(gains.of_each, alternative="greater").pvalue < level)
-
-
-def is_unsettled(kept: Kept) -> bool:
-    """Whether the validation rows are too few to tell a gain over PCA from luck at once."""
-    return kept.epoch > 0 and kept.gains is not None and kept.gains.n_independent < ENOUGH_ROWS

@@ -11,6 +11,7 @@ from sklearn.model_selection import train_test_split
 
 from sk_autoencoder._config import Config
 from sk_autoencoder._data import Data
+from sk_autoencoder._training.plan import judge_in_turn
 from sk_autoencoder._training.selection import ENOUGH_ROWS
 from sk_autoencoder._training.supervision import strata
 from sk_autoencoder._utils.copies import are_copies, count_distinct, find_copies
@@ -99,7 +100,7 @@ def draw_rows(data: Data, config: Config, rng) -> tuple[Data, Data | None]:
         units = np.unique(data.units[rows], return_inverse=True)[1]
     small = small_units(units)
     n_units = int(units.max(initial=-1)) + 1
-    n_valid = _count_validation(config, n_units, grouped=data.groups is not None)
+    n_valid = _count_validation(config, data, n_units)
     if n_valid == 0 or len(small) == 0:
         return data, None
     is_drawn = np.zeros(n_units, dtype=bool)
@@ -134,31 +135,36 @@ def _are_copied(train: Data, config: Config) -> bool:
 def rows_to_confirm(split: Split, n_valid: int, rng) -> tuple[Data, Data]:
     """Return rows to train on, and others to ask whether the net beats PCA.
 
-    As many are asked as judged it before. Those were already asked which epoch is best, and so
-    flatter it: they are trained on now. `n_valid` counts groups, or distinct rows, and so do the
-    rows that are drawn here, of which there may be none.
+    Of the training rows of `split` as many are asked as judged it before; those that did are
+    trained on now. `n_valid` counts groups, or distinct rows, and so do the rows that are drawn
+    here, of which there may be none.
     """
     data = split.data
     known = np.intersect1d(split.train.rows, data.with_known_cells().rows)
     if data.units is None:
-        asked = np.sort(rng.choice(known, min(n_valid, len(known) // 2), replace=False))
+        n_asked = min(n_valid, len(known), len(data) // 2)
+        asked = np.sort(rng.choice(known, n_asked, replace=False))
         return data.take(np.setdiff1d(data.rows, asked)), data.take(asked)
     units = data.units[known]
-    small = small_units(units)
-    n_asked = min(n_valid, len(np.unique(units)) // 2, len(small))
+    small = small_units(data.units[data.rows])
+    small = small[np.isin(small, units)]
+    n_asked = min(n_valid, len(np.unique(data.units[data.rows])) // 2, len(small))
     drawn = rng.choice(small, n_asked, replace=False)
     others = np.flatnonzero(~np.isin(data.units, drawn))
     asked = _without_copies_of(data, known[np.isin(units, drawn)], others)
     return data.take(others), data.take(asked)
 
 
-def _count_validation(config: Config, n_units: int, *, grouped: bool) -> int:
+def _count_validation(config: Config, data: Data, n_units: int) -> int:
     """Return how many groups, or rows, to set aside; 0 where all rows are copies of one."""
+    grouped = data.groups is not None
     if n_units < 2 and not grouped:
         return 0
     fraction = config.schedule.validation_fraction
     if fraction == "auto":
         wanted = max(VALIDATION_FRACTION, ENOUGH_ROWS / max(n_units, 1))
+        if judge_in_turn(config, data):
+            wanted = MAX_VALIDATION_FRACTION
         fraction = min(wanted, MAX_VALIDATION_FRACTION)
     n_valid = math.ceil(fraction * n_units)
     if n_valid < n_units:

@@ -52,7 +52,7 @@ class Backprop:
     """Mean squared error of a stacked autoencoder on a batch, and its gradients.
 
     Calling it sets the `grad` of each parameter, as `backward` of the loss would after
-    `zero_grad`, always in the same tensor.
+    `zero_grad`. They are parts of one tensor, `gradient`, which stays the same.
 
     Parameters
     ----------
@@ -67,8 +67,11 @@ class Backprop:
         self.dtype = dtype
         self.encoder, self.decoder = _Layers(module.encoder), _Layers(module.decoder)
         self.shortcuts = module.encoder_shortcut, module.decoder_shortcut
-        for parameter in module.parameters():
-            parameter.grad = torch.empty_like(parameter)
+        parameters = list(module.parameters())
+        sizes = [parameter.numel() for parameter in parameters]
+        self.gradient = parameters[0].new_empty(sum(sizes))
+        for parameter, part in zip(parameters, self.gradient.split(sizes), strict=True):
+            parameter.grad = part.view_as(parameter)
 
     @torch.no_grad()
     def __call__(self, t: Tensor, target: Target) -> Tensor:

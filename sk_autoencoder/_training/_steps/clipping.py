@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+from torch.nn.utils import get_total_norm
 
 # The share of a step in the mean length, and how many times that mean it counts at most.
 SHARE, MOST = 0.05, 2.0
+
+TINY = torch.finfo(torch.float32).tiny
 
 
 class GradientClip:
@@ -33,9 +34,18 @@ class GradientClip:
     @torch.no_grad()
     def __call__(self) -> None:
         """Cut the gradients that the parameters have."""
-        trained = [parameter for parameter in self.parameters if parameter.grad is not None]
-        length = get_total_norm([p.grad for p in trained if p.grad is not None])
-        mean = length.clone() if self.mean is None else self.mean
-        limit: Any = mean.clone()
-        clip_grads_with_norm_(trained, limit, length)
-        self.mean = mean.lerp_(torch.minimum(length, MOST * mean), SHARE)
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        share = self._share_of(get_total_norm(gradients))
+        for gradient in gradients:
+            gradient.mul_(share)
+
+    @torch.no_grad()
+    def cut(self, gradient: Tensor) -> None:
+        """Cut a gradient of all parameters in one tensor."""
+        gradient.mul_(self._share_of(torch.linalg.vector_norm(gradient)))
+
+    def _share_of(self, length: Tensor) -> Tensor:
+        """Return the share of a gradient that is left, and take its length into the mean."""
+        mean = length if self.mean is None else torch.where(self.mean > 0, self.mean, length)
+        self.mean = mean.lerp(torch.minimum(length, MOST * mean), SHARE)
+        return (mean / length.clamp(min=TINY)).clamp(max=1.0)
