@@ -76,11 +76,15 @@ class Watch(Callback):
         ({"hidden_layer_sizes": (2048,)}, LR, True),
         ({"hidden_layer_sizes": ()}, MAX_LR, True),
         ({"optimizer": "adam"}, MAX_LR, True),
-        ({"loss": "huber", "corruption": "masking"}, MAX_LR, True),
+        ({"loss": "huber", "normalization": "layer"}, MAX_LR, True),
         ({"nested": True}, MAX_LR, True),
         ({"optimizer": "sgd"}, LR, False),
         ({"linear_shortcut": False}, LR, False),
         ({"loss": "poisson"}, LR, False),
+        ({"loss": "absolute_error"}, LR, False),
+        ({"corruption": "masking"}, LR, False),
+        ({"dropout": 0.1}, LR, False),
+        ({"normalization": "batch"}, LR, False),
         ({"sparsity_penalty": 0.1}, LR, False),
         ({"lr_schedule": "constant"}, LR, False),
         ({"lr": 0.03}, 0.03, False),
@@ -93,6 +97,14 @@ def test_where_the_rate_is_chosen_from_the_width(X, params, lr, clips):
     autoencoder.fit(np.abs(X))
     assert watch.highest == pytest.approx(lr, rel=0.01)
     assert watch.clips is clips
+
+
+def test_cells_that_are_missing_make_gradients_noisy(X):
+    watch, X = Watch(), X.copy()
+    X[::3, 1] = np.nan
+    AutoencoderTransformer(2, max_epochs=10, callbacks=[watch]).fit(X)
+    assert watch.highest == pytest.approx(LR, rel=0.01)
+    assert watch.clips is False
 
 
 def test_a_warm_start_takes_the_rate_of_now(X):

@@ -31,6 +31,7 @@ AUTO_EPOCHS = (12, 400)
 # Of "auto": the learning rate and the steps of a start at PCA, and of all others. The rate of
 # Adam goes with one over the width of a layer (Yang et al., 2022). Few rows overfit sooner.
 LR, LR_TIMES_WIDTH, MAX_LR = 5e-3, 2.56, 0.02
+SMOOTH_LOSSES = ("squared_error", "huber")
 STEPS, STEPS_FROM_PCA, STEPS_OF_FEW = 4000, 2000, 1000
 
 
@@ -65,7 +66,7 @@ def make_plan(setup: Setup, n_rows: int, *, learns: bool) -> Plan:
     """Return the plan of a fit on so many training rows, which has no epochs unless it learns."""
     config = setup.config
     schedule, size = config.schedule, batch_size(config, n_rows)
-    lr, is_quick = config.optimizer.lr, _learns_quickly(config)
+    lr, is_quick = config.optimizer.lr, _learns_quickly(setup)
     if lr == "auto":
         lr = _largest_lr(setup.net.module_) if is_quick else LR
     n_epochs = schedule.max_epochs
@@ -86,14 +87,20 @@ def plan_one_epoch(config: Config, n_rows: int) -> Plan:
     return Plan(1, batch_size(config, n_rows), "constant", lr, averages=False)
 
 
-def _learns_quickly(config: Config) -> bool:
+def _learns_quickly(setup: Setup) -> bool:
     """Whether the rate is chosen here, and can be high: steps of Adam from PCA on, that get short.
 
-    Penalties and a bound ask for another network than the reconstruction, farther from PCA.
+    Penalties and a bound ask for another network than the reconstruction, farther from PCA. Where
+    gradients are noisy beside the choice of rows, or jump, more and smaller steps were better.
     """
+    config = setup.config
+    network, loss = config.network, config.objective.loss
     is_free = config.optimizer.lr == "auto" and config.schedule.lr_schedule == "one_cycle"
     is_adam = config.optimizer.made_by in (torch.optim.Adam, torch.optim.AdamW)
-    return is_free and is_adam and config.compares_with_pca
+    is_noisy = network.dropout > 0 or network.normalization == "batch"
+    is_noisy = is_noisy or setup.corruptor.changes_rows
+    is_smooth = not callable(loss) and loss in SMOOTH_LOSSES and not is_noisy
+    return is_free and is_adam and config.compares_with_pca and is_smooth
 
 
 def _largest_lr(module: StackedAutoencoder) -> float:
