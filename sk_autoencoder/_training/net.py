@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -15,11 +14,14 @@ from torch import Tensor
 from sk_autoencoder._nn.batch import Pass
 from sk_autoencoder._nn.frames import as_tensor
 from sk_autoencoder._training._steps.adam import quick_step
+from sk_autoencoder._training._steps.averaging import WeightAverage
 from sk_autoencoder._training._steps.backprop import Backprop, is_plain
+from sk_autoencoder._training._steps.clipping import GradientClip
 from sk_autoencoder._training._steps.schedule import one_cycle
-from sk_autoencoder._training.net_state import MeanLoss, StatefulNet
+from sk_autoencoder._training.net_state import MeanLoss, StatefulNet, Steps
 from sk_autoencoder._training.own_callbacks import OWN_CALLBACKS, check_monitors, check_schedule
 from sk_autoencoder._training.own_parts import check_made_module, check_made_optimizer, making
+from sk_autoencoder._training.plan import Plan
 from sk_autoencoder._utils.blocks import as_dense
 
 
@@ -239,13 +241,10 @@ class AutoencoderNet(StatefulNet):
     def _train(self, iterator) -> float:
         """Take a step on each batch, with nothing in between; the loss is read once at the end."""
         self._set_training(True)
-        gradients: Callable[..., Tensor] = self._gradients
-        clip: Callable[[], None] | None = self.clip_
-        if self._is_plain():
-            gradients = Backprop(self.module_, self.autocast_dtype)
-            clip = self.clip_ and partial(self.clip_.cut, gradients.gradient)
-        take_step, average = quick_step(self.optimizer_), self.average_
-        mean = MeanLoss(self.device)
+        if self.steps_ is None:
+            self.steps_ = self._make_steps()
+        gradients, clip, take_step = self.steps_
+        average, mean = self.average_, MeanLoss(self.device)
         for t, target in iterator:
             mean.add(gradients(t, target), len(t))
             self._next_lr()
@@ -255,6 +254,15 @@ class AutoencoderNet(StatefulNet):
             if average is not None:
                 average.update()
         return mean.value()
+
+    def _make_steps(self) -> Steps:
+        """Return what the steps of a training are made of, which no callback looks at."""
+        take_step = quick_step(self.optimizer_)
+        if not self._is_plain():
+            return Steps(self._gradients, self.clip_, take_step)
+        backprop = Backprop(self.module_, self.autocast_dtype)
+        clip = None if self.clip_ is None else partial(self.clip_.cut, backprop.gradient)
+        return Steps(backprop, clip, take_step)
 
     def _gradients(self, t, target) -> Tensor:
         """Compute the gradients of a batch, and return its loss."""
@@ -349,6 +357,14 @@ class AutoencoderNet(StatefulNet):
     def _note_batch(self, prefix: str, loss: float, size: int) -> None:
         self.history.record_batch(f"{prefix}_loss", loss)
         self.history.record_batch(f"{prefix}_batch_size", size)
+
+    def begin_training(self, plan: Plan, n_batches: int) -> None:
+        """Get ready for the steps of a plan, of so many batches an epoch."""
+        self.lr = plan.lr
+        self.set_schedule(plan.lr_schedule, plan.n_epochs * n_batches)
+        self.average_ = WeightAverage(self.parameters()) if plan.averages else None
+        self.clip_ = GradientClip(self.parameters()) if plan.clips else None
+        self.steps_ = None
 
     def set_schedule(self, name: str, n_steps: int) -> None:
         """Set the schedule of the learning rate for the next `n_steps` steps."""

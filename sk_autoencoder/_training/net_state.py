@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from skorch import NeuralNet
@@ -27,6 +27,14 @@ class Frames:
     def rows_of(self, output: Tensor) -> Tensor:
         """Return the rows of X that an output of the module stands for, in the dtype of X."""
         return self.activation(self.output.inverse(output.to(self.output.dtype)))
+
+
+class Steps(NamedTuple):
+    """What a training step is made of: gradients of a batch, perhaps cut, and a step along them."""
+
+    gradients: Callable[..., Tensor]
+    clip: Callable[[], None] | None
+    take: Callable[[], Any]
 
 
 class MeanLoss:
@@ -62,6 +70,7 @@ class StatefulNet(NeuralNet):
     rates_: Iterator[float] | None = None
     average_: WeightAverage | None = None
     clip_: GradientClip | None = None
+    steps_: Steps | None = None
 
     def __getstate__(self) -> dict:
         # Without skorch's detour by a file of its own: what the fitted autoencoder has, too, is
@@ -134,7 +143,7 @@ class StatefulNet(NeuralNet):
 
     def prepare_for_inference(self) -> None:
         """End training: inference mode, in the dtype of X, without a schedule."""
-        self.rates_ = self.average_ = self.clip_ = self.compiled_ = None
+        self.rates_ = self.average_ = self.clip_ = self.steps_ = self.compiled_ = None
         self.autocast_dtype = None
         for part in self.parts():
             part.eval().to(self.frames.input.dtype)

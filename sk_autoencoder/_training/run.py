@@ -10,8 +10,6 @@ from skorch.utils import noop
 
 from sk_autoencoder._config import Config
 from sk_autoencoder._data import Data
-from sk_autoencoder._training._steps.averaging import WeightAverage
-from sk_autoencoder._training._steps.clipping import GradientClip
 from sk_autoencoder._training.best_epoch import BestEpoch
 from sk_autoencoder._training.devices import local_torch_generator
 from sk_autoencoder._training.evidence import PCA, JudgePoints, Line, best_of, judged_epochs
@@ -93,10 +91,7 @@ def run(setup: Setup, course: Course, task: Any) -> Run:
         net.callbacks = _callbacks(config, best, judge if course.asked is not None else None)
         net.initialize_callbacks()
         n_batches = len(net.get_iterator(rows[0], training=True))
-        net.lr = plan.lr
-        net.set_schedule(plan.lr_schedule, plan.n_epochs * n_batches)
-        net.average_ = WeightAverage(net.parameters()) if plan.averages else None
-        net.clip_ = GradientClip(net.parameters()) if plan.clips else None
+        net.begin_training(plan, n_batches)
         line = Line(net.parameters()) if course.shrinkage > 0 else None
         seed = int(net.iterator_train__rng.randint(2**31))
         with local_torch_generator(config.network.has_own_module, seed, net.device):
