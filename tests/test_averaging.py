@@ -295,7 +295,9 @@ def test_rows_of_a_small_table_are_asked_in_turn_while_nothing_is_settled(quick,
     assert autoencoder.validation_score_ == autoencoder.pca_validation_score_
 
 
-@pytest.mark.parametrize("params", [{"refit": False}, {"callbacks": [Callback()]}], ids=str)
+@pytest.mark.parametrize(
+    "params", [{"refit": False}, {"callbacks": [Callback()]}], ids=["refit", "callbacks"]
+)
 def test_validation_rows_are_asked_once_where_nothing_is_trained_again(
     quick, X, params, monkeypatch
 ):

@@ -149,7 +149,7 @@ def test_no_further_rows_are_asked_where_the_gain_is_sure(quick, X, courses):
         {"warm_start": True},
         {"early_stopping": False},
     ],
-    ids=str,
+    ids=lambda params: next(iter(params)),
 )
 def test_where_rows_do_not_judge_in_turn(quick, X, courses, params):
     quick(max_epochs=12, **params).fit(X)
