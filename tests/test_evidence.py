@@ -86,11 +86,11 @@ def test_the_best_point_gains_most_and_more_than_chance():
         Point(3, 0.5): Gains(1.21 + 20 * noise),  # hardly more, and far less sure
         Point(4, 0.0): Gains(-1.0 + noise),
     }
-    assert best_of(gains) == Point(2, 0.0)
-    assert best_of({Point(4, 0.0): gains[Point(4, 0.0)]}) == PCA
-    assert best_of({Point(3, 0.5): Gains(0.01 + noise)}) == PCA
-    assert best_of({}) == PCA
-    assert best_of({Point(1, 0.0): Gains(np.ones(1))}) == PCA
+    assert best_of(gains, few=False) == Point(2, 0.0)
+    assert best_of({Point(4, 0.0): gains[Point(4, 0.0)]}, few=False) == PCA
+    assert best_of({Point(3, 0.5): Gains(0.01 + noise)}, few=False) == PCA
+    assert best_of({}, few=False) == PCA
+    assert best_of({Point(1, 0.0): Gains(np.ones(1))}, few=False) == PCA
 
 
 @pytest.mark.parametrize("n_epochs", [1, 2, 9, 10, 11, 63, 400])

@@ -18,7 +18,7 @@ from sk_autoencoder._pca.principal_axes import explained_variance
 from sk_autoencoder._training import selection
 from sk_autoencoder._training.baseline import Baseline
 from sk_autoencoder._training.net import AutoencoderNet
-from sk_autoencoder._training.selection import ENOUGH_ROWS, Gains
+from sk_autoencoder._training.selection import Gains
 
 # How many epochs of a training are judged, evenly spread.
 N_JUDGED = 10
@@ -76,14 +76,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What some rows save of PCA's loss at each point, in the units of X.
+    """What some rows save of PCA's loss at each point.
 
     Parameters
     ----------
     gains : dict of Point to Gains
-        Of each distinct row.
+        Of each distinct row, in the units of a frame, whose squares are ordinary numbers.
     saved : dict of Point to float
-        The mean over all rows.
+        The mean over all rows, in the units of X.
     baseline : Baseline
         Mean losses of the rows with PCA, and with the mean.
     weight : float
@@ -109,7 +109,7 @@ class Evidence:
 
     def best(self) -> Point:
         """Return the point that gains most for sure, or PCA where even that may be chance."""
-        return best_of(self.gains)
+        return best_of(self.gains, few=True)
 
     @property
     def n_independent(self) -> int:
@@ -128,12 +128,14 @@ class Evidence:
         return explained_variance(self.baseline.pca - saved, self.baseline.mean)
 
 
-def best_of(gains: dict[Point, Gains]) -> Point:
-    """Return the point that gains most for sure, or PCA where even that may be chance."""
+def best_of(gains: dict[Point, Gains], *, few: bool) -> Point:
+    """Return the point that gains most for sure, or PCA where even that may be chance.
+
+    It has to show more where `few` rows judge, or where they have judged many points.
+    """
     if not gains:
         return PCA
     point = max(gains, key=lambda point: gains[point].bound())
-    few = gains[point].n_independent < ENOUGH_ROWS
     return point if selection.better_than_chance(gains[point], few=few) else PCA
 
 
@@ -178,7 +180,7 @@ class JudgePoints(Callback):
                 values = gains_over_pca(net, self.rows)
             point = Point(epoch, shrinkage)
             self.gains_[point] = gains_of(values, self.data)
-            self.saved_[point] = float(values.mean())
+            self.saved_[point] = self.rows.error.in_units_of_X(float(values.mean()), 0.0)
 
     def evidence(self, baseline: Baseline) -> Evidence:
         """Return what was told, beside the losses of the same rows with PCA and with the mean."""
@@ -193,7 +195,7 @@ def judged_epochs(n_epochs: int) -> Sequence[int]:
 
 
 def gains_over_pca(net: AutoencoderNet, rows) -> np.ndarray:
-    """Return what the net saves of PCA's loss on each of the rows, in the units of X.
+    """Return what the net saves of PCA's loss on each of the rows, in the units of the frame.
 
     On the principal axes that the coordinates of `rows`, a `Rows` or `CorruptedRows`, are, PCA is
     a projection. Corrupted rows are so for both.
@@ -205,7 +207,7 @@ def gains_over_pca(net: AutoencoderNet, rows) -> np.ndarray:
             pca = [rows.error.rows(first(t, size), target) for size in net.bottleneck_.sizes]
             gain = torch.stack(pca).mean(dim=0) - net.row_losses(t, target)
             gains.append(gain if target.weight is None else gain * target.weight)
-    return rows.error.in_units_of_X(torch.cat(gains).double(), 0.0).cpu().numpy()
+    return torch.cat(gains).double().cpu().numpy()
 
 
 def gains_of(values: np.ndarray, data: Data) -> Gains:

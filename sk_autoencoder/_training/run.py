@@ -16,6 +16,7 @@ from sk_autoencoder._training.evidence import PCA, JudgePoints, Line, best_of, j
 from sk_autoencoder._training.net import AutoencoderNet
 from sk_autoencoder._training.own_callbacks import check_callbacks
 from sk_autoencoder._training.plan import Plan, quick_products
+from sk_autoencoder._training.selection import ENOUGH_ROWS
 from sk_autoencoder._training.setup import Setup
 
 
@@ -150,7 +151,8 @@ def _keep(net: AutoencoderNet, rows: Any, best: BestEpoch, judge: JudgePoints | 
         return Kept(best.epoch_, 0.0, best.loss_)
     judge.on_train_begin(net)
     judge.ask(net, best.epoch_)
-    point = best_of(judge.gains_) if best.epoch_ > 0 else PCA
+    few = next(iter(judge.gains_.values())).n_independent < ENOUGH_ROWS
+    point = best_of(judge.gains_, few=few) if best.epoch_ > 0 else PCA
     judge.line.shrink(point.shrinkage)
     if point == PCA:
         return Kept(*point, loss=best.loss)
