@@ -64,7 +64,7 @@ DETECTORS = {
     "defaults": AutoencoderOutlierDetector(),
     "novelty": AutoencoderOutlierDetector(novelty=True),
     "given share of outliers": AutoencoderOutlierDetector(contamination=0.1),
-    "few references": AutoencoderOutlierDetector(max_samples=8, n_neighbors=3),
+    "few references": AutoencoderOutlierDetector(max_samples=32, n_neighbors=3),
     "given autoencoder": AutoencoderOutlierDetector(AutoencoderTransformer(1, max_epochs=2)),
 }
 
