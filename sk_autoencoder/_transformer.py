@@ -134,8 +134,9 @@ class AutoencoderTransformer(BaseAutoencoder):
         Rows a step. "auto" is a power of two, from 16 to 256, for some 16 batches an epoch.
 
     max_epochs : "auto" or int, default="auto"
-        Largest number of epochs. "auto" makes some 2000 steps where `lr` is chosen from
-        the width, 1000 of fewer than 2000 rows, else 4000, in 12 to 400 epochs.
+        Largest number of epochs. "auto" makes some 4000 steps, in 12 to 400 epochs. Where
+        `lr` is chosen from the width, it makes fewer at a higher rate, down to 2000, and half as
+        many with fewer than 2000 rows.
 
     warm_start : bool, default=False
         Whether `fit` goes on from the last call, with its optimizer.

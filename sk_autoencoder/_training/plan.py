@@ -28,11 +28,11 @@ BATCHES_PER_EPOCH = 16
 BATCH_SIZES = (16, 256)
 AUTO_EPOCHS = (12, 400)
 
-# Of "auto": the learning rate and the steps of a start at PCA, and of all others. The rate of
+# Of "auto": the learning rate, and the steps at that one. From PCA on the rate can be higher: that of
 # Adam goes with one over the width of a layer (Yang et al., 2022). Few rows overfit sooner.
 LR, LR_TIMES_WIDTH, MAX_LR = 5e-3, 2.56, 0.02
+STEPS, SHARE_OF_FEW = 4000, 0.5
 SMOOTH_LOSSES = ("squared_error", "huber")
-STEPS, STEPS_FROM_PCA, STEPS_OF_FEW = 4000, 2000, 1000
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,9 @@ def make_plan(setup: Setup, n_rows: int, *, learns: bool) -> Plan:
     n_epochs = schedule.max_epochs
     if n_epochs == "auto":
         least, most = AUTO_EPOCHS
-        n_steps = STEPS if not is_quick else STEPS_OF_FEW if n_rows < FEW else STEPS_FROM_PCA
+        n_steps = STEPS * math.sqrt(LR / lr) if is_quick else STEPS
+        if is_quick and n_rows < FEW:
+            n_steps *= SHARE_OF_FEW
         n_epochs = min(max(math.ceil(n_steps / math.ceil(n_rows / size)), least), most)
     n_epochs = n_epochs if learns else 0
     # The statistics of batch normalization are not those of averaged weights.
