@@ -120,8 +120,8 @@ class AutoencoderTransformer(BaseAutoencoder):
     lr : "auto" or float, default="auto"
         Learning rate, the highest one of the schedule. "auto" is 5e-3. Where Adam goes on from PCA
         by a smooth loss, without penalties, corruption, missing cells or dropout, it is 2.56 over
-        the width of the first hidden layer [18]_, between that and 0.02, and gradients longer than
-        the last ones are cut [19]_.
+        the width of the first hidden layer [18]_, between that and 0.02, and above it gradients
+        longer than the last ones are cut [19]_.
 
     lr_schedule : {"one_cycle", "constant"}, default="one_cycle"
         Schedule of the learning rate over `max_epochs`: one rise and one fall [16]_, or none.

@@ -73,7 +73,7 @@ class Watch(Callback):
     [
         ({}, MAX_LR, True),
         ({"hidden_layer_sizes": (256,)}, 0.01, True),
-        ({"hidden_layer_sizes": (2048,)}, LR, True),
+        ({"hidden_layer_sizes": (2048,)}, LR, False),
         ({"hidden_layer_sizes": ()}, MAX_LR, True),
         ({"optimizer": "adam"}, MAX_LR, True),
         ({"loss": "huber", "normalization": "layer"}, MAX_LR, True),

@@ -28,8 +28,8 @@ BATCHES_PER_EPOCH = 16
 BATCH_SIZES = (16, 256)
 AUTO_EPOCHS = (12, 400)
 
-# Of "auto": the learning rate, and the steps at that one. From PCA on the rate can be higher: that of
-# Adam goes with one over the width of a layer (Yang et al., 2022). Few rows overfit sooner.
+# Of "auto": the learning rate, and the steps at that one. From PCA on the rate can be higher: that
+# of Adam goes with one over the width of a layer (Yang et al., 2022). Few rows overfit sooner.
 LR, LR_TIMES_WIDTH, MAX_LR = 5e-3, 2.56, 0.02
 STEPS, SHARE_OF_FEW = 4000, 0.5
 SMOOTH_LOSSES = ("squared_error", "huber")
@@ -80,7 +80,7 @@ def make_plan(setup: Setup, n_rows: int, *, learns: bool) -> Plan:
     # The statistics of batch normalization are not those of averaged weights.
     averages = schedule.average and not config.network.has_own_module
     averages = averages and config.network.normalization != "batch"
-    return Plan(n_epochs, size, schedule.lr_schedule, lr, averages, clips=is_quick)
+    return Plan(n_epochs, size, schedule.lr_schedule, lr, averages, clips=lr > LR and is_quick)
 
 
 def plan_one_epoch(config: Config, n_rows: int) -> Plan:
