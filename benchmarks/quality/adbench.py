@@ -5,13 +5,17 @@
 TABLES is a folder of the classical data sets of ADBench (Han et al., NeurIPS 2022), each an
 `.npz` file with an `X`. Each table is cut to at most 4000 rows, standardised with the mean
 and deviation of its training part, and a quarter of it is held out; n_components is a
-quarter and a half of the number of features. The exit code is 1 where a bar is missed.
+quarter and a half of the number of features. Two fits run side by side, each with one thread. The
+exit code is 1 where a bar is missed.
 """
 
 from __future__ import annotations
 
 import json
+import math
+import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +29,8 @@ from sk_autoencoder import AutoencoderTransformer
 
 LARGEST_LOSS = 0.005
 LARGEST_LOSS_TO_TEXTBOOK = 0.01
-LARGEST_RATIO = 0.33
+LARGEST_RATIO = 0.31
+FEW = 2000
 
 
 def compare(path: Path, n_components: int, seed: int, params: dict) -> dict:
@@ -44,9 +49,11 @@ def compare(path: Path, n_components: int, seed: int, params: dict) -> dict:
     }
     for name, own in {"textbook": {"linear_shortcut": False}, "autoencoder": {}}.items():
         model = AutoencoderTransformer(n_components, random_state=seed, **own, **params)
-        row[name] = model.fit(train).score(test)
+        began = time.perf_counter()
+        model.fit(train)
+        row[f"{name}_s"] = time.perf_counter() - began
+        row[name] = model.score(test)
         row[f"{name}_epochs"] = model.n_iter_
-        row[f"{name}_s"] = model.history_["dur"].sum()
     return row
 
 
@@ -59,6 +66,7 @@ def main() -> int:
     pairs = pairs_of(options.tables, options.only)
     cases = [(*pair, seed) for pair in pairs for seed in options.seeds]
     params = json.loads(options.params)
+    os.environ["OMP_NUM_THREADS"] = "1"  # of the processes to come
     rows = Parallel(n_jobs=2)(delayed(compare)(*case, params) for case in cases)
 
     results = pd.DataFrame(rows)
@@ -80,6 +88,11 @@ def report(results: pd.DataFrame) -> int:
     n_below = (below_textbook > LARGEST_LOSS_TO_TEXTBOOK).sum()
     print(f"below textbook by more than {LARGEST_LOSS_TO_TEXTBOOK}: {n_below}")
     print(f"most below PCA: {below_pca.max():.4f}, most below textbook: {below_textbook.max():.4f}")
+    for name in ("textbook", "autoencoder"):
+        seconds = results[f"{name}_s"]
+        few = seconds[results["rows"] <= FEW]
+        print(f"seconds, {name}: {seconds.sum():.0f}, median of few rows {few.median():.2f}")
+    print(f"unexplained variance over PCA's, geometric mean: {math.exp(np.log(ratios).mean()):.4f}")
     for seed, ratio in ratios.items():
         print(f"unexplained variance over PCA's, geometric mean, seed {seed}: {ratio:.4f}")
     missed = n_below > 0 or (below_pca > LARGEST_LOSS).any() or (ratios > LARGEST_RATIO).any()
