@@ -83,9 +83,13 @@ def test_the_best_point_gains_most_and_more_than_chance():
     gains = {
         Point(1, 0.0): Gains(1.0 + noise),
         Point(2, 0.0): Gains(1.2 + noise),
-        Point(3, 0.5): Gains(1.21 + 20 * noise),  # hardly more, and far less sure
+        Point(3, 0.5): Gains(1.3 + 20 * noise),  # hardly more, and far less sure
         Point(4, 0.0): Gains(-1.0 + noise),
     }
+    assert best_of(gains, few=True) == Point(2, 0.0)
+    assert best_of({p: gains[p] for p in gains if p != (2, 0.0)}, few=True) == Point(1, 0.0)
+    # Of many rows the mean decides.
+    del gains[Point(3, 0.5)]
     assert best_of(gains, few=False) == Point(2, 0.0)
     assert best_of({Point(4, 0.0): gains[Point(4, 0.0)]}, few=False) == PCA
     assert best_of({Point(3, 0.5): Gains(0.01 + noise)}, few=False) == PCA

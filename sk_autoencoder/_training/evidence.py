@@ -23,6 +23,10 @@ from sk_autoencoder._training.selection import Gains
 # How many epochs of a training are judged, evenly spread.
 N_JUDGED = 10
 
+# How many standard errors of its mean gain a point is ahead by, where few rows judge: the rule of
+# one standard error of Breiman et al. (1984). Of many rows one may gain more than all others.
+BIAS, BIAS_OF_FEW = 0.0, 1.0
+
 # Standard errors of the mean gain beyond which no further rows are asked.
 SETTLED = 4.0
 
@@ -131,11 +135,13 @@ class Evidence:
 def best_of(gains: dict[Point, Gains], *, few: bool) -> Point:
     """Return the point that gains most for sure, or PCA where even that may be chance.
 
-    It has to show more where `few` rows judge, or where they have judged many points.
+    It has to show more where `few` rows judge, or where they have judged many points. What is
+    nearer to PCA gains less, but for surer.
     """
     if not gains:
         return PCA
-    point = max(gains, key=lambda point: gains[point].bound())
+    bias = BIAS_OF_FEW if few else BIAS
+    point = max(gains, key=lambda point: gains[point].bound(bias))
     return point if selection.better_than_chance(gains[point], few=few) else PCA
 
 

@@ -17,9 +17,6 @@ ENOUGH_ROWS = 100
 STANDARD_ERRORS, SIGNIFICANCE = 1.0, 0.05
 STANDARD_ERRORS_OF_FEW, SIGNIFICANCE_OF_FEW = 2.0, 0.001
 
-# Standard errors of a mean gain that a point on the way has to be ahead of one with a surer gain.
-BIAS = 0.5
-
 
 @dataclass(frozen=True)
 class Gains:
@@ -75,12 +72,12 @@ class Gains:
         t = _in_units_of(error, mean)
         return float(stats.norm.isf(stats.t.sf(t, n_groups - 1)))
 
-    def bound(self) -> float:
-        """Return the mean gain less a part of its standard error, -inf where there is no gain."""
-        n_errors = self.standard_errors() if self.n_independent > 1 else 0.0
-        if not n_errors > 0:
+    def bound(self, n_errors: float) -> float:
+        """Return the mean gain less some standard errors of it, -inf where there is no gain."""
+        found = self.standard_errors() if self.n_independent > 1 else 0.0
+        if not found > 0:
             return -math.inf
-        return float(self.of_each.mean()) * (1 - BIAS / n_errors)
+        return float(self.of_each.mean()) * (1 - n_errors / found)
 
 
 def _in_units_of(error: float, mean: float) -> float:
