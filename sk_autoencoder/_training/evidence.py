@@ -18,14 +18,14 @@ from sk_autoencoder._pca.principal_axes import explained_variance
 from sk_autoencoder._training import selection
 from sk_autoencoder._training.baseline import Baseline
 from sk_autoencoder._training.net import AutoencoderNet
-from sk_autoencoder._training.selection import Gains
+from sk_autoencoder._training.selection import STANDARD_ERRORS_OF_FEW, Gains
 
 # How many epochs of a training are judged, evenly spread.
 N_JUDGED = 10
 
-# How many standard errors of its mean gain a point is ahead by, where few rows judge: the rule of
-# one standard error of Breiman et al. (1984). Of many rows one may gain more than all others.
-BIAS, BIAS_OF_FEW = 0.0, 1.0
+# Points are compared by their mean gain less so many standard errors of it. Where few rows judge
+# these are as many as the gain has to exceed; of many rows one may gain more than all others.
+BIAS, BIAS_OF_FEW = 0.0, STANDARD_ERRORS_OF_FEW
 
 # Standard errors of the mean gain beyond which no further rows are asked.
 SETTLED = 4.0
