@@ -259,3 +259,16 @@ def test_a_stop_keeps_the_weights_that_were_validated(quick, X, n_epochs, again)
     validated = quick(**params, refit=False).set_callbacks(StopAfter(n_epochs, again)).fit(X)
     assert stopped.best_epoch_ > 0
     np.testing.assert_array_equal(stopped.transform(X), validated.transform(X))
+
+
+def test_a_stop_in_what_follows_leaves_no_table_with_the_net(quick, X):
+    rows = np.vstack(
+        [X + 0.05 * np.random.RandomState(i).standard_normal(X.shape) for i in range(10)]
+    )
+    params = {"max_epochs": 2, "lr": 0.01, "batch_size": 64}
+    stopped = quick(**params).set_callbacks(StopAfter(3, again=False)).fit(rows)
+    assert stopped.mean_ != pytest.approx(rows.mean(axis=0), abs=1e-12)  # of the first training
+    assert "judge_points" not in dict(stopped.net_.callbacks_)
+    validated = quick(**params, refit=False).fit(rows)
+    sizes = [len(pickle.dumps(fit.net_)) for fit in (stopped, validated)]
+    assert sizes[0] < sizes[1] + rows.nbytes / 10

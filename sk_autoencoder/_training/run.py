@@ -100,6 +100,9 @@ def run(setup: Setup, course: Course, task: Any) -> Run:
         if line is not None:
             line.shrink(course.shrinkage)
         kept = None if best is None else _keep(net, rows[1], best, judge)
+        # It holds the table.
+        net.callbacks_ = [item for item in net.callbacks_ if item[1] is not judge]
+        net.callbacks = [item for item in net.callbacks if item != ("judge_points", judge)]
         net.prepare_for_inference()
     epochs = tuple(_without_batches(epoch) for epoch in net.history[n_before:])
     return Run(setup, kept, stopped, epochs, None if course.asked is None else judge)
