@@ -735,8 +735,10 @@ def test_a_result_that_is_pca_is_told_in_one_line(quick, X, capsys, params, tabl
 
 def test_a_gain_that_may_be_chance_is_told(quick, X, capsys, monkeypatch):
     monkeypatch.setattr(_evidence, "better_than_chance", lambda gains, few=False: False)
-    assert quick(verbose=1).fit(X).is_pca_
-    assert "gain over PCA on 40 validation rows may be chance" in capsys.readouterr().out
+    for refit, n_rows in ((False, 40), (True, 120)):
+        assert quick(verbose=1, refit=refit).fit(X).is_pca_
+        told = f"gain over PCA on {n_rows} validation rows may be chance"
+        assert told in capsys.readouterr().out
 
 
 def test_a_result_that_is_not_pca_is_not_called_so(quick, X, capsys):

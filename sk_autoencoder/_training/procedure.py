@@ -47,7 +47,7 @@ class Choice:
     """What the rows that judge have chosen: an epoch, its score, and what it explains.
 
     The weights were moved back to PCA by the share `shrinkage` of the way. Without such rows the
-    epoch is the last one, and the scores are None.
+    epoch is the last one, and the scores are None. `n_judges` is the number of those rows.
     """
 
     epoch: int
@@ -55,6 +55,7 @@ class Choice:
     shrinkage: float = 0.0
     validation_score: float | None = None
     pca_validation_score: float | None = None
+    n_judges: int = 0
 
 
 @dataclass(frozen=True)
@@ -123,14 +124,15 @@ def fit_autoencoder(
     trained = run(setup, Course(split.train, split.held_out, plan, start_epoch, asked), task)
     facts = _measure(trained, split.judges, previous)
     saw_all_rows = split.held_out is None or split.is_given
-    result = Result(trained.setup, _choose(trained, facts, baseline), saw_all_rows)
+    choice = _choose(trained, facts, baseline, len(split.judges))
+    result = Result(trained.setup, choice, saw_all_rows)
     if trained.kept is not None and (previous is None or trained.kept.shrinkage is not None):
         result = _settle(Attempt(trained, split, plan), result, replace(tools, watch=task))
     if not config.runtime.warm_start:
         result.setup.net.forget_optimizer()
     training = _complete(result, data, _appended(history, trained), trained, None)
     if training.is_pca:
-        training = replace(training, why_pca=_why_pca(training, split))
+        training = replace(training, why_pca=_why_pca(training))
     task.end(training)
     return training
 
@@ -235,16 +237,16 @@ def _measure(trained: Run, judges: Data, previous: Training | None) -> Facts:
     return facts.leading(previous.model.n_components)
 
 
-def _choose(trained: Run, facts: Facts, baseline: Baseline | None) -> Choice:
-    """Return the epoch that was kept, and its scores."""
+def _choose(trained: Run, facts: Facts, baseline: Baseline | None, n_judges: int = 0) -> Choice:
+    """Return the epoch that was kept, and its scores on so many rows."""
     kept = trained.kept
     if kept is None or baseline is None:
         return Choice(trained.best_epoch, facts)
     is_pca = kept.epoch == 0 and trained.setup.config.starts_at_pca
     loss = baseline.pca if is_pca else kept.loss
-    scores = (explained_variance(each, baseline.mean) for each in (loss, baseline.pca))
+    score, of_pca = (explained_variance(each, baseline.mean) for each in (loss, baseline.pca))
     shrinkage = 1.0 if is_pca else kept.shrinkage or 0.0
-    return Choice(kept.epoch, facts, shrinkage, *scores)
+    return Choice(kept.epoch, facts, shrinkage, score, of_pca, n_judges)
 
 
 def _settle(attempt: Attempt, result: Result, tools: Tools) -> Result:
@@ -277,7 +279,7 @@ def _judge_in_turn(attempt: Attempt, choice: Choice, tools: Tools) -> tuple[Choi
     assert split.held_out is not None
     setup, plan = attempt.run.setup, attempt.plan.until(len(attempt.run.epochs))
     evidence = told.evidence(setup.baseline(split.held_out))
-    fresh, n_valid = split.train, evidence.n_independent
+    fresh, n_valid, n_judges = split.train, evidence.n_independent, choice.n_judges
     for _ in range(MOST_TURNS - 1):
         if evidence.is_settled or not evidence.gains:
             break
@@ -289,12 +291,13 @@ def _judge_in_turn(attempt: Attempt, choice: Choice, tools: Tools) -> tuple[Choi
             return choice, True
         assert repeated.told is not None
         evidence += repeated.told.evidence(repeated.setup.baseline(asked))
+        n_judges += len(asked)
         fresh = fresh.take(np.setdiff1d(fresh.rows, asked.rows))
     point, facts = evidence.best(), choice.facts
     if point == PCA:
         facts = choose_size(setup, measure_pca(setup, split.judges, facts))
     scores = evidence.score(point), evidence.score(PCA)
-    return Choice(point.epoch, facts, point.shrinkage, *scores), False
+    return Choice(point.epoch, facts, point.shrinkage, *scores, n_judges), False
 
 
 def _repeat(attempt: Attempt, course: Course, tools: Tools) -> Run:
@@ -325,13 +328,14 @@ def _complete(
     return Training(model, setup.net, history, len(trained.epochs), choice, is_pca, resumable)
 
 
-def _why_pca(training: Training, split: Split) -> str:
+def _why_pca(training: Training) -> str:
     """Return why the result is PCA."""
     setup = training.resumable.setup
     if training.n_iter > 0:
         losses = training.history["valid_loss"]
         if losses.min() < losses[0]:
-            return f"the gain over PCA on {len(split.judges)} validation rows may be chance"
+            n_judges = training.choice.n_judges
+            return f"the gain over PCA on {n_judges} validation rows may be chance"
         return "no epoch had a lower validation loss"
     if setup.axes.constant:
         return "X is constant"
