@@ -1,0 +1,1 @@
+"""AutoencoderTransformer and what else reduces and reconstructs, on held-out rows."""
