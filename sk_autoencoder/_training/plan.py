@@ -52,6 +52,10 @@ class Plan:
     clips: bool = False
     last: int | None = None
 
+    def twice(self) -> Plan:
+        """Return the same plan for twice as many epochs."""
+        return replace(self, n_epochs=2 * self.n_epochs)
+
     def until(self, epoch: int) -> Plan:
         """Return the same plan for the first epochs alone."""
         return replace(self, last=epoch)
@@ -62,8 +66,11 @@ class Plan:
         return self.n_epochs if self.last is None else self.last
 
 
-def make_plan(setup: Setup, n_rows: int, *, learns: bool) -> Plan:
-    """Return the plan of a fit on so many training rows, which has no epochs unless it learns."""
+def make_plan(setup: Setup, n_rows: int, *, learns: bool, few: bool) -> Plan:
+    """Return the plan of a fit on so many training rows, which has no epochs unless it learns.
+
+    Where these are `few`, and not judged by others from then on, it is a short one to begin with.
+    """
     config = setup.config
     schedule, size = config.schedule, batch_size(config, n_rows)
     lr, is_quick = config.optimizer.lr, _learns_quickly(setup)
@@ -73,7 +80,7 @@ def make_plan(setup: Setup, n_rows: int, *, learns: bool) -> Plan:
     if n_epochs == "auto":
         least, most = AUTO_EPOCHS
         n_steps = STEPS * math.sqrt(LR / lr) if is_quick else STEPS
-        if is_quick and n_rows < FEW:
+        if is_quick and few and n_rows < FEW:
             n_steps *= SHARE_OF_FEW
         n_epochs = min(max(math.ceil(n_steps / math.ceil(n_rows / size)), least), most)
     n_epochs = n_epochs if learns else 0
@@ -123,7 +130,7 @@ def trains_again(config: Config, data: Data) -> bool:
     return _are_few(data)
 
 
-def judge_in_turn(config: Config, data: Data) -> bool:
+def judges_in_turn(config: Config, data: Data) -> bool:
     """Whether rows are so few that each of them is asked whether the net beats PCA."""
     return config.compares_with_pca and trains_again(config, data) and _are_few(data)
 

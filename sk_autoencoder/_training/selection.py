@@ -46,6 +46,10 @@ class Gains:
         groups, others = self.group_numbers(), other.group_numbers()
         return Gains(values, np.append(groups, others + groups.max(initial=-1) + 1))
 
+    def __sub__(self, other: Gains) -> Gains:
+        """Return what the same rows gain over another net."""
+        return Gains(self.of_each - other.of_each, self.groups)
+
     def group_numbers(self) -> np.ndarray:
         """Return the number of each row's group, of its own where there are no groups."""
         return np.arange(len(self.of_each)) if self.groups is None else self.groups

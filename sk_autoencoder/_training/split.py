@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 
 from sk_autoencoder._config import Config
 from sk_autoencoder._data import Data
-from sk_autoencoder._training.plan import judge_in_turn
+from sk_autoencoder._training.plan import judges_in_turn
 from sk_autoencoder._training.selection import ENOUGH_ROWS
 from sk_autoencoder._training.supervision import strata
 from sk_autoencoder._utils.copies import are_copies, count_distinct, find_copies
@@ -43,6 +43,11 @@ class Split:
     def judges(self) -> Data:
         """The rows that judge or, where there are none, those that train."""
         return self.train if self.held_out is None else self.held_out
+
+    def judges_in_turn(self, config: Config) -> bool:
+        """Whether the rows that train are asked as well, in trainings that leave them out."""
+        some = self.held_out is not None and not self.is_given
+        return some and judges_in_turn(config, self.data)
 
 
 def split_rows(data: Data, given: Data | None, config: Config, rng) -> Split:
@@ -163,7 +168,7 @@ def _count_validation(config: Config, data: Data, n_units: int) -> int:
     fraction = config.schedule.validation_fraction
     if fraction == "auto":
         wanted = max(VALIDATION_FRACTION, ENOUGH_ROWS / max(n_units, 1))
-        if judge_in_turn(config, data):
+        if judges_in_turn(config, data):
             wanted = MAX_VALIDATION_FRACTION
         fraction = min(wanted, MAX_VALIDATION_FRACTION)
     n_valid = math.ceil(fraction * n_units)

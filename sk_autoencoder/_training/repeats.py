@@ -1,0 +1,196 @@
+"""Trainings after the first of a fit: for longer, without other rows, and on all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from sk_autoencoder._config import Config
+from sk_autoencoder._training import selection
+from sk_autoencoder._training.evidence import PCA, Evidence
+from sk_autoencoder._training.finish import Facts, choose_size, measure_pca
+from sk_autoencoder._training.plan import Plan, trains_again
+from sk_autoencoder._training.run import Course, Kept, Run, run
+from sk_autoencoder._training.setup import Setup, set_up
+from sk_autoencoder._training.split import Split, rows_to_confirm
+
+# Trainings without some rows, which judge: a third of the rows in each of them.
+MOST_TURNS = 3
+
+# How often the budget is doubled.
+MOST_DOUBLINGS = 2
+
+# All that may follow the first training.
+MOST_REPEATS = MOST_DOUBLINGS + MOST_TURNS
+
+# A net is not yet at its end whose best point comes late in the training, and whose rows that judge
+# lose at most so many times what those lose that train.
+LATE, MOST_OVERFIT = 0.7, 3.0
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What all stages of a fit share: parameters, a random source, and who is told of it."""
+
+    config: Config
+    rng: np.random.RandomState
+    watch: Any
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the rows that judge have chosen: an epoch, its score, and what it explains.
+
+    The weights were moved back to PCA by the share `shrinkage` of the way. Without such rows the
+    epoch is the last one, and the scores are None. `n_judges` is the number of those rows.
+    """
+
+    epoch: int
+    facts: Facts
+    shrinkage: float = 0.0
+    validation_score: float | None = None
+    pca_validation_score: float | None = None
+    n_judges: int = 0
+
+
+@dataclass(frozen=True)
+class Result:
+    """The network that a fit ends with, what was chosen, and whether it has seen all rows."""
+
+    setup: Setup
+    choice: Choice
+    saw_all_rows: bool = False
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A training with rows that judge, and what it takes to train again as in that."""
+
+    run: Run
+    split: Split
+    plan: Plan
+
+    @property
+    def kept(self) -> Kept:
+        """The epoch that the rows that judge have chosen."""
+        assert self.run.kept is not None
+        return self.run.kept
+
+    @property
+    def evidence(self) -> Evidence:
+        """What the rows tell that were asked."""
+        assert self.run.told is not None
+        assert self.split.held_out is not None
+        return self.run.told.evidence(self.run.setup.baseline(self.split.held_out))
+
+
+def grow(attempt: Attempt, tools: Tools) -> Attempt:
+    """Train anew for twice as long while the rows that judge gain more by it than by chance.
+
+    Where a callback stops that, the training before is the last one.
+    """
+    split = attempt.split
+    for _ in range(MOST_DOUBLINGS):
+        if not _is_unfinished(attempt):
+            break
+        plan = attempt.plan.twice()
+        course = Course(split.train, split.held_out, plan, asked=split.held_out)
+        longer = Attempt(_train_anew(attempt, course, tools, "longer"), split, plan)
+        if longer.run.stopped:
+            return replace(attempt, run=replace(attempt.run, stopped=True))
+        if not _gains_more(longer.evidence, attempt.evidence):
+            break
+        attempt = longer
+    return attempt
+
+
+def _is_unfinished(attempt: Attempt) -> bool:
+    """Whether a longer training may find a better net, with an unbounded budget."""
+    epochs, told = attempt.run.epochs, attempt.run.told
+    is_free = attempt.run.setup.config.schedule.max_epochs == "auto"
+    if told is None or not epochs or attempt.run.stopped or not is_free:
+        return False
+    point = attempt.evidence.best()
+    is_late = point.epoch >= LATE * attempt.plan.n_epochs and point.shrinkage == 0
+    trained, judged = epochs[-1]["train_loss"], min(epoch["valid_loss"] for epoch in epochs)
+    return is_late and judged <= MOST_OVERFIT * trained
+
+
+def _gains_more(longer: Evidence, shorter: Evidence) -> bool:
+    """Whether the best point of a longer training is better than that of a shorter one."""
+    best, before = longer.best(), shorter.best()
+    return best != PCA and selection.better_than_chance(longer.gains[best] - shorter.gains[before])
+
+
+def settle(attempt: Attempt, result: Result, tools: Tools) -> Result:
+    """Confirm that the best epoch beats PCA, and repeat on all rows what was found best.
+
+    Where a callback stops that, the weights stay those of the training before.
+    """
+    data, config = attempt.split.data, tools.config
+    # Rows of the user's own that judge are not trained on, and no others are asked.
+    again = not attempt.split.is_given and not attempt.run.stopped and trains_again(config, data)
+    choice, stopped = result.choice, False
+    if again and attempt.run.told is not None:
+        choice, stopped = judge_in_turn(attempt, choice, tools)
+    is_pca = choice.epoch == 0 and config.starts_at_pca
+    if stopped or not (is_pca or again):
+        return result
+    plan = attempt.plan.until(choice.epoch)
+    repeated = _repeat(attempt, Course(data, None, plan, shrinkage=choice.shrinkage), tools)
+    return result if repeated.stopped else Result(repeated.setup, choice, again and not is_pca)
+
+
+def judge_in_turn(attempt: Attempt, choice: Choice, tools: Tools) -> tuple[Choice, bool]:
+    """Choose a point on the way from PCA by what all rows tell, each of a net new to it.
+
+    The net is trained anew without some rows that were not asked yet, until the gain is settled
+    or none are left. Return the choice, and whether a callback asks to stop.
+    """
+    split = attempt.split
+    setup, plan = attempt.run.setup, attempt.plan.until(len(attempt.run.epochs))
+    evidence = attempt.evidence
+    fresh, n_valid, n_judges = split.train, evidence.n_independent, choice.n_judges
+    for _ in range(MOST_TURNS - 1):
+        if evidence.is_settled or not evidence.gains:
+            break
+        others, asked = rows_to_confirm(replace(split, train=fresh), n_valid, tools.rng)
+        if len(asked) == 0:
+            break
+        repeated = _repeat(attempt, Course(others, None, plan, asked=asked), tools)
+        if repeated.stopped:
+            return choice, True
+        assert repeated.told is not None
+        evidence += repeated.told.evidence(repeated.setup.baseline(asked))
+        n_judges += len(asked)
+        fresh = fresh.take(np.setdiff1d(fresh.rows, asked.rows))
+    point, facts = evidence.best(), choice.facts
+    if point == PCA:
+        facts = choose_size(setup, measure_pca(setup, split.judges, facts))
+    scores = evidence.score(point), evidence.score(PCA)
+    return Choice(point.epoch, facts, point.shrinkage, *scores, n_judges), False
+
+
+def _repeat(attempt: Attempt, course: Course, tools: Tools) -> Run:
+    """Train anew for the first epochs of the plan, and keep the history of the first training."""
+    repeated = _train_anew(attempt, course, tools, "refit" if course.asked is None else "confirm")
+    repeated.setup.net.prepare_for_inference()
+    repeated.setup.net.history = attempt.run.setup.net.history
+    return repeated
+
+
+def _train_anew(attempt: Attempt, course: Course, tools: Tools, name: str) -> Run:
+    """Start anew on some rows, and train there in a task of a name."""
+    n_epochs = course.plan.length
+    # PCA of other rows may need another number of components for the same share of variance.
+    keeps_width = n_epochs > 0 or tools.config.code.nested
+    width = attempt.run.setup.width if keeps_width else None
+    setup = set_up(course.train, tools.config, tools.rng, width)
+    if n_epochs == 0:
+        return Run(setup, None, stopped=False, epochs=())
+    task = tools.watch.begin(name, n_epochs)
+    trained = run(setup, course, task)
+    task.end(trained.setup)
+    return trained
