@@ -135,8 +135,9 @@ class AutoencoderTransformer(BaseAutoencoder):
 
     max_epochs : "auto" or int, default="auto"
         Largest number of epochs. "auto" makes some 4000 steps, in 12 to 400 epochs. Where
-        `lr` is chosen from the width, it makes fewer at a higher rate, down to 2000, and half as
-        many with fewer than 2000 rows.
+        `lr` is chosen from the width, it makes fewer at a higher rate, down to 2000. Fewer than
+        2000 rows, which judge in turn, begin with half as many, and train anew for twice as long,
+        up to twice, while the rows set aside gain more by it than by chance.
 
     warm_start : bool, default=False
         Whether `fit` goes on from the last call, with its optimizer.
@@ -191,7 +192,8 @@ class AutoencoderTransformer(BaseAutoencoder):
         ``{"module__width": 32}``.
 
     verbose : int or bool, default=0
-        Whether to print a line an epoch, and why the result is PCA.
+        Whether to print a line an epoch, "left" being the seconds that the training still takes at
+        most, and why the result is PCA.
 
     Attributes
     ----------
@@ -221,6 +223,8 @@ class AutoencoderTransformer(BaseAutoencoder):
         A row an epoch: "epoch", "train_loss", "valid_loss", "dur" in seconds, and what callbacks
         record. Losses are means over cells, by default in the squared units of X, of rows as they
         are read: corrupted, or with further cells masked where some are missing. Row 0 is PCA.
+        "shrinkage" is the share of the way back to PCA that suits the weights of an epoch best, NaN
+        where that was not asked.
 
     n_iter_ : int
         Number of epochs of the last call.

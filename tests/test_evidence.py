@@ -9,7 +9,7 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from sk_autoencoder import AutoencoderTransformer
-from sk_autoencoder._training import evidence, procedure
+from sk_autoencoder._training import evidence, procedure, repeats
 from sk_autoencoder._training.baseline import Baseline
 from sk_autoencoder._training.evidence import PCA, Evidence, Line, Point, best_of, judged_epochs
 from sk_autoencoder._training.selection import Gains
@@ -117,7 +117,8 @@ def courses(monkeypatch):
         return run(setup, course, task)
 
     run = procedure.run
-    monkeypatch.setattr(procedure, "run", watched)
+    for module in (procedure, repeats):
+        monkeypatch.setattr(module, "run", watched)
     return seen
 
 
@@ -170,7 +171,8 @@ def test_the_last_weights_are_moved_back_along_the_line(quick, X, monkeypatch):
         return ended
 
     run = procedure.run
-    monkeypatch.setattr(procedure, "run", watched)
+    for module in (procedure, repeats):
+        monkeypatch.setattr(module, "run", watched)
     monkeypatch.setattr("sk_autoencoder._training.run.judged_epochs", lambda n_epochs: [n_epochs])
     X = X.astype(np.float32)
     for shrinkage in (0.0, 0.25):

@@ -1,11 +1,16 @@
 """What a fit tells: its epochs, its best one, its scores, its printed table, its repr."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from sklearn.decomposition import PCA
 from skorch.callbacks import Callback
+from skorch.history import History
+
+from sk_autoencoder._training.seconds_left import SecondsLeft
 
 # A validation loss that goes down and up again, so that the best epoch is not the last.
 WAVERING = {
@@ -46,8 +51,35 @@ def test_history_has_a_row_an_epoch_and_one_for_the_start(quick, X):
     history = quick(max_epochs=4).fit(X).history_
     assert isinstance(history, pd.DataFrame)
     assert list(history["epoch"]) == [0, 1, 2, 3, 4]
-    assert list(history.columns) == ["epoch", "train_loss", "valid_loss", "dur"]
+    assert list(history.columns) == ["epoch", "train_loss", "valid_loss", "dur", "shrinkage"]
     assert history.notna().all(axis=None)
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("refit", [False, True])
+def test_history_tells_how_far_the_weights_of_judged_epochs_are_best_moved_to_pca(quick, X, refit):
+    autoencoder = quick(max_epochs=25, refit=refit, shrinkage=0.5).fit(X)
+    shares = autoencoder.history_.set_index("epoch")["shrinkage"]
+    assert shares[0] == 1.0
+    assert shares[autoencoder.best_epoch_] == autoencoder.shrinkage_ == 0.5
+    # Ten of the 25 are judged where rows judge in turn, else the best one.
+    assert shares.notna().sum() == (11 if refit else 2)
+    assert set(shares.dropna()) <= {0.5, 1.0}
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("params", [{"linear_shortcut": False}, {"sparsity_penalty": 0.1}])
+def test_history_tells_of_no_shrinkage_where_there_is_none(quick, X, params):
+    history = quick(**params).fit(X).history_
+    assert list(history.columns) == ["epoch", "train_loss", "valid_loss", "dur"]
+
+
+def test_a_warm_start_keeps_what_history_told(quick, X):
+    autoencoder = quick(max_epochs=4, warm_start=True).fit(X)
+    before = autoencoder.history_["shrinkage"]
+    after = autoencoder.fit(X).history_["shrinkage"]
+    assert len(after) > len(before)
+    pd.testing.assert_series_equal(after[: len(before)], before)
 
 
 def test_history_without_early_stopping_has_no_validation_loss(quick, X):
@@ -167,9 +199,31 @@ def test_scores_are_none_without_validation_rows(quick, X):
 def test_verbose_prints_the_table_of_skorch(quick, X, capsys):
     quick(verbose=1, refit=False).fit(X)
     header, rule, *lines = capsys.readouterr().out.splitlines()
-    assert header.split() == ["epoch", "train_loss", "valid_loss", "dur"]
+    assert header.split() == ["epoch", "left", "train_loss", "valid_loss", "dur"]
     assert set(rule.split()[0]) == {"-"}
     assert [line.split()[0] for line in lines] == ["1", "2", "3"]
+    left = [float(line.split()[1]) for line in lines]
+    assert left[0] > left[1] > left[2] == 0.0
+
+
+@pytest.mark.quick
+def test_seconds_left_are_those_of_the_epochs_so_far(monkeypatch):
+    clock = iter([10.0, 12.0, 13.0, 22.0])
+    monkeypatch.setattr("sk_autoencoder._training.seconds_left.time.perf_counter", clock.__next__)
+    net = SimpleNamespace(history=History())
+    callback = SecondsLeft(3)
+    callback.on_train_begin(net)
+    for _ in range(3):
+        net.history.new_epoch()
+        callback.on_epoch_end(net)
+    assert net.history[:, "left"] == [4.0, 1.5, 0.0]
+
+
+@pytest.mark.quick
+def test_seconds_left_are_printed_and_not_kept(quick, X):
+    autoencoder = quick(verbose=1, early_stopping=False).fit(X)
+    assert "left" not in autoencoder.history_
+    assert "seconds_left" not in dict(autoencoder.net_.callbacks)
 
 
 def test_not_verbose_prints_nothing(quick, X, capsys):

@@ -115,6 +115,18 @@ class Evidence:
         """Return the point that gains most for sure, or PCA where even that may be chance."""
         return best_of(self.gains, few=True)
 
+    def shrinkages(self) -> dict[int, float]:
+        """Return, by epoch, the share of the way back to PCA that suits its weights best."""
+        epochs = {point.epoch for point in self.gains}
+        best = [
+            best_of(
+                {point: gains for point, gains in self.gains.items() if point.epoch == epoch},
+                few=True,
+            )
+            for epoch in sorted(epochs)
+        ]
+        return dict(zip(sorted(epochs), (point.shrinkage for point in best), strict=True))
+
     @property
     def n_independent(self) -> int:
         """How many rows, or groups, do not depend on each other; 0 without a point."""

@@ -18,7 +18,7 @@ from skorch.callbacks import (
 )
 
 OWN_CALLBACKS = frozenset(
-    {"best_epoch", "early_stopping", "epoch_timer", "judge_points", "print_log"}
+    {"best_epoch", "early_stopping", "epoch_timer", "judge_points", "print_log", "seconds_left"}
 )
 
 

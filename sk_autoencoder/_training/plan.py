@@ -40,8 +40,8 @@ class Plan:
     """How long to train, and how.
 
     `n_epochs` is the length of the schedule of the learning rate, whose peak is `lr`; training may
-    be told to end after `last` epochs of it. `averages` tells whether weights are averaged, and
-    `clips` whether long gradients are cut.
+    be told to end after `last` epochs of it. `averages` tells whether weights are averaged, `clips`
+    whether long gradients are cut, and `grows` whether a longer one may follow.
     """
 
     n_epochs: int
@@ -50,6 +50,7 @@ class Plan:
     lr: float
     averages: bool
     clips: bool = False
+    grows: bool = False
     last: int | None = None
 
     def twice(self) -> Plan:
@@ -77,17 +78,19 @@ def make_plan(setup: Setup, n_rows: int, *, learns: bool, few: bool) -> Plan:
     if lr == "auto":
         lr = _largest_lr(setup.net.module_) if is_quick else LR
     n_epochs = schedule.max_epochs
+    is_short = n_epochs == "auto" and is_quick and few and n_rows < FEW
     if n_epochs == "auto":
         least, most = AUTO_EPOCHS
         n_steps = STEPS * math.sqrt(LR / lr) if is_quick else STEPS
-        if is_quick and few and n_rows < FEW:
+        if is_short:
             n_steps *= SHARE_OF_FEW
         n_epochs = min(max(math.ceil(n_steps / math.ceil(n_rows / size)), least), most)
     n_epochs = n_epochs if learns else 0
     # The statistics of batch normalization are not those of averaged weights.
     averages = schedule.average and not config.network.has_own_module
     averages = averages and config.network.normalization != "batch"
-    return Plan(n_epochs, size, schedule.lr_schedule, lr, averages, clips=lr > LR and is_quick)
+    clips = lr > LR and is_quick
+    return Plan(n_epochs, size, schedule.lr_schedule, lr, averages, clips, grows=is_short)
 
 
 def plan_one_epoch(config: Config, n_rows: int) -> Plan:

@@ -106,7 +106,8 @@ def fit_autoencoder(
         result = settle(attempt, result, replace(tools, watch=task))
     if not config.runtime.warm_start:
         result.setup.net.forget_optimizer()
-    training = _complete(result, data, _appended(history, trained), trained, None)
+    history = _with_shrinkages(_appended(history, trained), result.choice)
+    training = _complete(result, data, history, trained, None)
     if training.is_pca:
         training = replace(training, why_pca=_why_pca(training))
     task.end(training)
@@ -178,6 +179,17 @@ def _appended(history: pd.DataFrame, trained: Run) -> pd.DataFrame:
     return pd.concat([history, pd.DataFrame(trained.epochs)], ignore_index=True)
 
 
+def _with_shrinkages(history: pd.DataFrame, choice: Choice) -> pd.DataFrame:
+    """Return a history that tells how far the weights of judged epochs are best moved to PCA."""
+    if not choice.shrinkages:
+        return history
+    shares = {0: 1.0} | dict(choice.shrinkages)
+    told = history["epoch"].map(shares)
+    if "shrinkage" in history:
+        told = told.fillna(history["shrinkage"])
+    return history.assign(shrinkage=told)
+
+
 def _measure(trained: Run, judges: Data, previous: Training | None) -> Facts:
     """Return what some rows tell of a net, of as many components as are asked for.
 
@@ -198,7 +210,8 @@ def _choose(trained: Run, facts: Facts, baseline: Baseline | None, n_judges: int
     loss = baseline.pca if is_pca else kept.loss
     score, of_pca = (explained_variance(each, baseline.mean) for each in (loss, baseline.pca))
     shrinkage = 1.0 if is_pca else kept.shrinkage or 0.0
-    return Choice(kept.epoch, facts, shrinkage, score, of_pca, n_judges)
+    shares = {} if kept.shrinkage is None else {kept.epoch: shrinkage}
+    return Choice(kept.epoch, facts, shrinkage, score, of_pca, n_judges, shares)
 
 
 def _complete(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -43,8 +44,9 @@ class Tools:
 class Choice:
     """What the rows that judge have chosen: an epoch, its score, and what it explains.
 
-    The weights were moved back to PCA by the share `shrinkage` of the way. Without such rows the
-    epoch is the last one, and the scores are None. `n_judges` is the number of those rows.
+    The weights were moved back to PCA by the share `shrinkage` of the way; `shrinkages` holds the
+    shares that suit the epochs that were judged. Without such rows the epoch is the last one, and
+    the scores are None. `n_judges` is the number of those rows.
     """
 
     epoch: int
@@ -53,6 +55,7 @@ class Choice:
     validation_score: float | None = None
     pca_validation_score: float | None = None
     n_judges: int = 0
+    shrinkages: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,13 +96,15 @@ def grow(attempt: Attempt, tools: Tools) -> Attempt:
     """
     split = attempt.split
     for _ in range(MOST_DOUBLINGS):
-        if not _is_unfinished(attempt):
+        ended = attempt.run
+        may_grow = attempt.plan.grows and ended.told is not None and len(ended.epochs) > 0
+        if not may_grow or ended.stopped or not _is_unfinished(attempt):
             break
         plan = attempt.plan.twice()
         course = Course(split.train, split.held_out, plan, asked=split.held_out)
         longer = Attempt(_train_anew(attempt, course, tools, "longer"), split, plan)
         if longer.run.stopped:
-            return replace(attempt, run=replace(attempt.run, stopped=True))
+            return replace(attempt, run=replace(ended, stopped=True))
         if not _gains_more(longer.evidence, attempt.evidence):
             break
         attempt = longer
@@ -107,12 +112,8 @@ def grow(attempt: Attempt, tools: Tools) -> Attempt:
 
 
 def _is_unfinished(attempt: Attempt) -> bool:
-    """Whether a longer training may find a better net, with an unbounded budget."""
-    epochs, told = attempt.run.epochs, attempt.run.told
-    is_free = attempt.run.setup.config.schedule.max_epochs == "auto"
-    if told is None or not epochs or attempt.run.stopped or not is_free:
-        return False
-    point = attempt.evidence.best()
+    """Whether a longer training may find a better net."""
+    epochs, point = attempt.run.epochs, attempt.evidence.best()
     is_late = point.epoch >= LATE * attempt.plan.n_epochs and point.shrinkage == 0
     trained, judged = epochs[-1]["train_loss"], min(epoch["valid_loss"] for epoch in epochs)
     return is_late and judged <= MOST_OVERFIT * trained
@@ -170,7 +171,8 @@ def judge_in_turn(attempt: Attempt, choice: Choice, tools: Tools) -> tuple[Choic
     if point == PCA:
         facts = choose_size(setup, measure_pca(setup, split.judges, facts))
     scores = evidence.score(point), evidence.score(PCA)
-    return Choice(point.epoch, facts, point.shrinkage, *scores, n_judges), False
+    shares = evidence.shrinkages()
+    return Choice(point.epoch, facts, point.shrinkage, *scores, n_judges, shares), False
 
 
 def _repeat(attempt: Attempt, course: Course, tools: Tools) -> Run:

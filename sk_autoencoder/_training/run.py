@@ -16,6 +16,7 @@ from sk_autoencoder._training.evidence import PCA, JudgePoints, Line, best_of, j
 from sk_autoencoder._training.net import AutoencoderNet
 from sk_autoencoder._training.own_callbacks import check_callbacks
 from sk_autoencoder._training.plan import Plan, quick_products
+from sk_autoencoder._training.seconds_left import SecondsLeft
 from sk_autoencoder._training.selection import ENOUGH_ROWS
 from sk_autoencoder._training.setup import Setup
 
@@ -90,6 +91,8 @@ def run(setup: Setup, course: Course, task: Any) -> Run:
         if config.compares_with_pca and course.start_epoch == 0:
             judge = _judge(setup, course, rows[1])
         net.callbacks = _callbacks(config, best, judge if course.asked is not None else None)
+        if net.verbose:
+            net.callbacks.append(("seconds_left", SecondsLeft(plan.length)))
         net.initialize_callbacks()
         n_batches = len(net.get_iterator(rows[0], training=True))
         net.begin_training(plan, n_batches)
@@ -100,9 +103,7 @@ def run(setup: Setup, course: Course, task: Any) -> Run:
         if line is not None:
             line.shrink(course.shrinkage)
         kept = None if best is None else _keep(net, rows[1], best, judge)
-        # It holds the table.
-        net.callbacks_ = [item for item in net.callbacks_ if item[1] is not judge]
-        net.callbacks = [item for item in net.callbacks if item != ("judge_points", judge)]
+        _forget_callbacks(net)
         net.prepare_for_inference()
     epochs = tuple(_without_batches(epoch) for epoch in net.history[n_before:])
     return Run(setup, kept, stopped, epochs, None if course.asked is None else judge)
@@ -175,7 +176,18 @@ def _callbacks(config: Config, best: BestEpoch | None, judge: JudgePoints | None
     return own + check_callbacks(config.runtime.callbacks)
 
 
+def _forget_callbacks(net: AutoencoderNet) -> None:
+    """Leave out the callbacks of one training alone, of which one holds the table."""
+    of_one = (JudgePoints, SecondsLeft)
+    net.callbacks_ = [item for item in net.callbacks_ if not isinstance(item[1], of_one)]
+    net.callbacks = [
+        item
+        for item in net.callbacks
+        if not (isinstance(item, tuple) and isinstance(item[1], of_one))
+    ]
+
+
 def _without_batches(epoch: dict) -> dict:
-    """Return a row of skorch's history without its batches and marks."""
-    dropped = {"batches", "train_loss_best", "valid_loss_best"}
+    """Return a row of skorch's history without its batches, marks and what is only printed."""
+    dropped = {"batches", "train_loss_best", "valid_loss_best", "left"}
     return {name: value for name, value in epoch.items() if name not in dropped}
