@@ -27,7 +27,7 @@ from sk_autoencoder._utils.arrays import (
     like,
 )
 from sk_autoencoder._utils.random import check_random_source
-from sk_autoencoder._utils.threads import enough_threads
+from sk_autoencoder._utils.threads import enough_threads, enough_threads_for_axes
 from sk_autoencoder._validation import (
     Features,
     Passed,
@@ -127,7 +127,8 @@ class BaseAutoencoder(FittedMethods, CallbackSupportMixin, BaseEstimator):
             judging = Passed(X_val, y_val, sample_weight_val, groups_val)
             checked = self._check(passed, judging, previous)
             tools = self._tools(checked, X)
-            training = fit_autoencoder(checked.data, checked.given, tools, previous)
+            with enough_threads_for_axes(*checked.data.X.shape):
+                training = fit_autoencoder(checked.data, checked.given, tools, previous)
         return self._publish(training, checked.features, X)
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -155,7 +156,8 @@ class BaseAutoencoder(FittedMethods, CallbackSupportMixin, BaseEstimator):
         with gradients_enabled(), enough_threads(math.inf):
             previous = vars(self).get("_training")
             checked = self._check(Passed(X, y, sample_weight), Passed(None), previous)
-            training = fit_one_epoch(checked.data, self._tools(checked, X), previous)
+            with enough_threads_for_axes(*checked.data.X.shape):
+                training = fit_one_epoch(checked.data, self._tools(checked, X), previous)
         return self._publish(training, checked.features, X)
 
     def __sklearn_tags__(self):

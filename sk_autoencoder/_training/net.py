@@ -244,8 +244,10 @@ class AutoencoderNet(StatefulNet):
         if self.steps_ is None:
             self.steps_ = self._make_steps()
         gradients, clip, take_step = self.steps_
-        average, mean = self.average_, MeanLoss(self.device)
+        average, pace, mean = self.average_, self.pace_, MeanLoss(self.device)
         for t, target in iterator:
+            if pace is not None:
+                pace.next_step()
             mean.add(gradients(t, target), len(t))
             self._next_lr()
             if clip is not None:
@@ -253,6 +255,8 @@ class AutoencoderNet(StatefulNet):
             take_step()
             if average is not None:
                 average.update()
+        if pace is not None:
+            pace.pause()
         return mean.value()
 
     def _make_steps(self) -> Steps:
@@ -275,6 +279,11 @@ class AutoencoderNet(StatefulNet):
         """Compute the gradients of a loss, in numbers whose squares optimizers can sum."""
         factor = self.error.gradient_factor
         (loss if factor == 1.0 else loss * factor).backward()
+
+    @property
+    def has_plain_steps(self) -> bool:
+        """Whether steps are those of a plain stack, and no callback looks at them."""
+        return self._is_plain() and not self._is_watched()
 
     def _is_plain(self) -> bool:
         """Whether the loss is the squared error of a plain stack, and nothing besides."""

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from sk_autoencoder._nn.frames import Frame
 from sk_autoencoder._training._steps.averaging import WeightAverage
 from sk_autoencoder._training._steps.clipping import GradientClip
+from sk_autoencoder._training._steps.pace import Pace
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class StatefulNet(NeuralNet):
     average_: WeightAverage | None = None
     clip_: GradientClip | None = None
     steps_: Steps | None = None
+    pace_: Pace | None = None
 
     def __getstate__(self) -> dict:
         # Without skorch's detour by a file of its own: what the fitted autoencoder has, too, is

@@ -16,7 +16,7 @@ from sk_autoencoder._data import Data
 from sk_autoencoder._nn.stack import StackedAutoencoder
 from sk_autoencoder._training._steps.precision import choose_precision, tf32
 from sk_autoencoder._utils.copies import count_distinct
-from sk_autoencoder._utils.threads import enough_threads
+from sk_autoencoder._utils.threads import CallersThreads, OneThread, is_worth_threads
 
 if TYPE_CHECKING:
     from sk_autoencoder._training.setup import Setup
@@ -166,5 +166,6 @@ def quick_products(setup: Setup, size: int) -> Iterator[None]:
     left = setup.axes.share_left()
     precision = choose_precision(wanted, torch.device(net.device), left, n_products)
     net.autocast_dtype = torch.bfloat16 if precision == "bfloat16" else None
-    with tf32(precision == "tf32"), enough_threads(n_products):
+    threads = CallersThreads() if is_worth_threads(n_products) else OneThread()
+    with tf32(precision == "tf32"), threads:
         yield

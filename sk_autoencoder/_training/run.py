@@ -10,6 +10,7 @@ from skorch.utils import noop
 
 from sk_autoencoder._config import Config
 from sk_autoencoder._data import Data
+from sk_autoencoder._training._steps.pace import pace_of
 from sk_autoencoder._training.best_epoch import BestEpoch
 from sk_autoencoder._training.devices import local_torch_generator
 from sk_autoencoder._training.evidence import PCA, JudgePoints, Line, best_of, judged_epochs
@@ -98,11 +99,13 @@ def run(setup: Setup, course: Course, task: Any) -> Run:
         net.begin_training(plan, n_batches)
         line = Line(net.parameters()) if course.shrinkage > 0 else None
         seed = int(net.iterator_train__rng.randint(2**31))
-        with local_torch_generator(config.network.has_own_module, seed, net.device):
-            stopped = _run_epochs(setup, rows, plan.length, task)
-        if line is not None:
-            line.shrink(course.shrinkage)
-        kept = None if best is None else _keep(net, rows[1], best, judge)
+        generator = local_torch_generator(config.network.has_own_module, seed, net.device)
+        with pace_of(net, rows, n_batches):
+            with generator:
+                stopped = _run_epochs(setup, rows, plan.length, task)
+            if line is not None:
+                line.shrink(course.shrinkage)
+            kept = None if best is None else _keep(net, rows[1], best, judge)
         _forget_callbacks(net)
         net.prepare_for_inference()
     epochs = tuple(_without_batches(epoch) for epoch in net.history[n_before:])

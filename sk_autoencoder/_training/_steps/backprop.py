@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from sk_autoencoder._nn.batch import Target
 from sk_autoencoder._nn.stack import StackedAutoencoder
+from sk_autoencoder._training._steps.clipping import WIDTH
 
 aten: Any = torch.ops.aten
 
@@ -52,7 +53,8 @@ class Backprop:
     """Mean squared error of a stacked autoencoder on a batch, and its gradients.
 
     Calling it sets the `grad` of each parameter, as `backward` of the loss would after
-    `zero_grad`. They are parts of one tensor, `gradient`, which stays the same.
+    `zero_grad`. They are parts of one tensor, `gradient`, which stays the same; zeros after
+    them make it a multiple of `WIDTH` long.
 
     Parameters
     ----------
@@ -69,8 +71,10 @@ class Backprop:
         self.shortcuts = module.encoder_shortcut, module.decoder_shortcut
         parameters = list(module.parameters())
         sizes = [parameter.numel() for parameter in parameters]
-        self.gradient = parameters[0].new_empty(sum(sizes))
-        for parameter, part in zip(parameters, self.gradient.split(sizes), strict=True):
+        n_rest = -sum(sizes) % WIDTH
+        self.gradient = parameters[0].new_zeros(sum(sizes) + n_rest)
+        *parts, _ = self.gradient.split([*sizes, n_rest])
+        for parameter, part in zip(parameters, parts, strict=True):
             parameter.grad = part.view_as(parameter)
 
     @torch.no_grad()
@@ -100,7 +104,8 @@ class Backprop:
         self.encoder.backward(gz, for_input=False)
         if into is not None:
             _product(gz.t(), x, into.weight.grad)
-        return squares.mean()
+        # Row by row, since threads share a sum of all in an order of their own.
+        return squares.mean(dim=1).mean()
 
 
 class _Layers:
