@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 
@@ -50,11 +51,25 @@ def test_one_thread_is_taken_where_all_wait_for_each_other(clock):
     assert not found.is_alone
 
 
-def test_threads_are_timed_again(clock):
+@pytest.mark.parametrize(("before", "after"), [(30.0, 1.2), (1.2, 30.0)])
+def test_threads_are_timed_again(clock, before, after):
     found = Pace()
-    clock.run(found, N_TIMED + 1 + N_STEPS, together=30.0)
-    taken = clock.run(found, 2 * N_TIMED + N_STEPS, together=1.2)
-    assert taken[-N_STEPS:] == [False] * N_STEPS
+    first = clock.run(found, 2 * N_TIMED + N_STEPS, together=before)
+    taken = clock.run(found, 1000, together=after)
+    assert first[-1] is (before > 2.0)
+    assert taken[-1] is (after > 2.0)
+    found.end()
+
+
+@pytest.mark.parametrize("together", [1.2, 30.0, 3000.0])
+def test_timing_takes_a_small_share_of_the_time(clock, together):
+    found = Pace()
+    taken = clock.run(found, 20_000, together=together)
+    quickest = min(2.0, together)
+    lost = clock.now - 20_000 * quickest
+    assert lost < 0.05 * 20_000 * quickest + together
+    n_changes = sum(a is not b for a, b in pairwise(taken))
+    assert n_changes > 4 or together == 3000.0  # timed again, unless that takes an hour
     found.end()
 
 

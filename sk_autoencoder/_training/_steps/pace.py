@@ -21,8 +21,9 @@ from sk_autoencoder._utils.threads import OneThread
 if TYPE_CHECKING:
     from sk_autoencoder._training.net import AutoencoderNet
 
-# Steps that are timed with each number of threads, and steps until they are timed again.
-N_TIMED, N_STEPS = 4, 200
+# Steps that are timed with each number of threads. They are timed again after so many steps, and so
+# many times the seconds that they took, since a step of threads that wait can be very long.
+N_TIMED, N_STEPS, RARELY = 4, 200, 30.0
 
 
 class Pace:
@@ -61,8 +62,10 @@ class Pace:
             alone = yield from self._timed(alone=True)
             together = yield from self._timed(alone=False, most=alone)
             self._set(alone=alone < together)
-            for _ in range(N_STEPS):
+            self.seconds, n_steps = 0.0, 0
+            while n_steps < N_STEPS or self.seconds < RARELY * (alone + together):
                 yield
+                n_steps += 1
 
     def _timed(self, *, alone: bool, most: float = math.inf) -> Generator[None, None, float]:
         """Yield before some steps, and return the seconds they took, once these are over `most`."""
