@@ -105,6 +105,8 @@ def following(pattern):
                     yield
     return Following
 
+pace.N_STEPS = 5
+
 def weights(callbacks=None, **params):
     fit = AutoencoderTransformer(
         4, hidden_layer_sizes=(512, 64), batch_size=256, max_epochs=2, random_state=0,
@@ -150,6 +152,10 @@ assert seen == [], seen
 pace._same_bits = same
 weights(loss="huber")
 assert seen == [], seen
+pace.N_STEPS = 10**6
+weights()
+assert seen == [], seen
+pace.N_STEPS = 5
 weights()
 assert seen != []
 """)

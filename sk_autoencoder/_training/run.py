@@ -100,7 +100,7 @@ def run(setup: Setup, course: Course, task: Any) -> Run:
         line = Line(net.parameters()) if course.shrinkage > 0 else None
         seed = int(net.iterator_train__rng.randint(2**31))
         generator = local_torch_generator(config.network.has_own_module, seed, net.device)
-        with pace_of(net, rows, n_batches):
+        with pace_of(net, rows, n_batches, plan.length):
             with generator:
                 stopped = _run_epochs(setup, rows, plan.length, task)
             if line is not None:

@@ -87,7 +87,7 @@ class Pace:
 
 
 @contextmanager
-def pace_of(net: AutoencoderNet, rows: tuple, n_batches: int) -> Iterator[None]:
+def pace_of(net: AutoencoderNet, rows: tuple, n_batches: int, n_epochs: int) -> Iterator[None]:
     """Let the threads of a training follow the load of the machine, if that changes no bit of it.
 
     Parameters
@@ -96,14 +96,12 @@ def pace_of(net: AutoencoderNet, rows: tuple, n_batches: int) -> Iterator[None]:
         One whose training begins.
     rows : tuple of Rows
         Those that train, and those that judge, or None.
-    n_batches : int
-        The batches of an epoch.
+    n_batches, n_epochs : int
+        The batches of an epoch, and the epochs. Of few steps none are spent on a trial.
     """
-    if (
-        torch.get_num_threads() == 1
-        or not net.has_plain_steps
-        or not _same_bits(net, rows, n_batches)
-    ):
+    is_long = n_batches * n_epochs > N_STEPS
+    may_wait = is_long and torch.get_num_threads() > 1 and net.has_plain_steps
+    if not may_wait or not _same_bits(net, rows, n_batches):
         yield
         return
     net.pace_ = Pace()
