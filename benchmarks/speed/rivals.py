@@ -10,8 +10,8 @@ from __future__ import annotations
 import importlib.util
 import logging
 import warnings
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Iterator
+from itertools import islice, pairwise
 
 import numpy as np
 import torch
@@ -58,18 +58,23 @@ def ours(X: np.ndarray, case: Case, epochs: int) -> AutoencoderTransformer:
     return textbook(case, max_epochs=epochs).fit(X)
 
 
-def dataloader_loop(X: np.ndarray, case: Case, epochs: int) -> nn.Module:
-    """Train with the loop of PyTorch's tutorials."""
+def dataloader_epochs(X: np.ndarray, case: Case) -> Iterator[nn.Module]:
+    """Train with the loop of PyTorch's tutorials, and yield the module after each epoch."""
     module = network(case)
     optimizer = torch.optim.Adam(module.parameters(), lr=LR)
     dataset = TensorDataset(torch.from_numpy(X))
     loader = DataLoader(dataset, batch_size=case.batch_size, shuffle=True)
-    for _ in range(epochs):
+    while True:
         for (x,) in loader:
             optimizer.zero_grad()
             nn.functional.mse_loss(module(x), x).backward()
             optimizer.step()
-    return module
+        yield module
+
+
+def dataloader_loop(X: np.ndarray, case: Case, epochs: int) -> nn.Module:
+    """Train with the loop of PyTorch's tutorials for some epochs."""
+    return next(islice(dataloader_epochs(X, case), epochs - 1, None))
 
 
 def slicing_loop(X: np.ndarray, case: Case, epochs: int) -> nn.Module:
