@@ -290,7 +290,7 @@ def test_rows_of_a_small_table_are_asked_in_turn_while_nothing_is_settled(quick,
 
     monkeypatch.setattr("sk_autoencoder._training.selection.better_than_chance", strict)
     autoencoder = quick().fit(X)
-    assert asked == [(40, True), (80, True), (120, True)]
+    assert list(dict.fromkeys(asked)) == [(40, True), (80, True), (120, True)]
     assert autoencoder.best_epoch_ == 0
     assert autoencoder.validation_score_ == autoencoder.pca_validation_score_
 

@@ -68,9 +68,9 @@ def test_the_budget_is_doubled_twice_at_most(free, roll, courses, gaining):
 
 
 def test_rows_that_gain_by_it_are_trained_on_for_longer(roll, monkeypatch):
-    grown = AutoencoderTransformer(2, random_state=0).fit(roll)
+    grown = AutoencoderTransformer(2, hidden_layer_sizes=(64, 32), random_state=0).fit(roll)
     monkeypatch.setattr(repeats, "MOST_DOUBLINGS", 0)
-    short = AutoencoderTransformer(2, random_state=0).fit(roll)
+    short = AutoencoderTransformer(2, hidden_layer_sizes=(64, 32), random_state=0).fit(roll)
     assert grown.n_iter_ in (2 * short.n_iter_, 4 * short.n_iter_)
     assert 1 - grown.score(roll) < 0.8 * (1 - short.score(roll))
 
