@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -9,12 +10,19 @@ from sk_autoencoder._config import Config
 from sk_autoencoder._data import Data
 from sk_autoencoder._nn.heads import Head
 from sk_autoencoder._nn.whitening import Unwhitened
-from sk_autoencoder._training import evidence, split
+from sk_autoencoder._training import evidence, procedure, repeats, split
 
 
 def data_of(X, **others):
     """Give the rows of a table as a fit takes them."""
     return Data(X, X, np.arange(X.shape[0]), **others)
+
+
+def wrap_runs(monkeypatch, wrapper):
+    """Let `wrapper(run, setup, course, task)` stand for each training of a fit."""
+    wrapped = partial(wrapper, procedure.run)
+    for module in (procedure, repeats):
+        monkeypatch.setattr(module, "run", wrapped)
 
 
 def setup_of(autoencoder):

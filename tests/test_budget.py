@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from seams import wrap_runs
 from sklearn.datasets import make_swiss_roll
 from test_scikit_learn_callbacks import Recorder, StopAfter
 
 from sk_autoencoder import AutoencoderTransformer
-from sk_autoencoder._training import plan, procedure, repeats
+from sk_autoencoder._training import plan, repeats
 from sk_autoencoder._training.selection import Gains
 
 N_EPOCHS = 12
@@ -35,13 +36,11 @@ def courses(monkeypatch):
     """Give the list to which each training adds its rows, the epochs of its plan, and its end."""
     seen = []
 
-    def watched(setup, course, task):
+    def watched(run, setup, course, task):
         seen.append((len(course.train.rows), course.plan.n_epochs, course.plan.last))
         return run(setup, course, task)
 
-    run = procedure.run
-    for module in (procedure, repeats):
-        monkeypatch.setattr(module, "run", watched)
+    wrap_runs(monkeypatch, watched)
     return seen
 
 

@@ -5,11 +5,12 @@ import copy
 import numpy as np
 import pytest
 import torch
+from seams import wrap_runs
 from skorch.callbacks import Callback
 from torch import nn
 
 from sk_autoencoder import AutoencoderTransformer
-from sk_autoencoder._training import evidence, procedure, repeats
+from sk_autoencoder._training import evidence
 from sk_autoencoder._training.baseline import Baseline
 from sk_autoencoder._training.evidence import PCA, Evidence, Line, Point, best_of, judged_epochs
 from sk_autoencoder._training.selection import Gains
@@ -111,14 +112,12 @@ def courses(monkeypatch):
     """Give the list to which each training adds the rows it trains on, and those that it asks."""
     seen = []
 
-    def watched(setup, course, task):
+    def watched(run, setup, course, task):
         asked = None if course.asked is None else course.asked.rows
         seen.append((course.train.rows, asked))
         return run(setup, course, task)
 
-    run = procedure.run
-    for module in (procedure, repeats):
-        monkeypatch.setattr(module, "run", watched)
+    wrap_runs(monkeypatch, watched)
     return seen
 
 
@@ -164,15 +163,13 @@ def test_where_rows_do_not_judge_in_turn(quick, X, courses, params):
 def test_the_last_weights_are_moved_back_along_the_line(quick, X, monkeypatch):
     ends = []
 
-    def watched(setup, course, task):
+    def watched(run, setup, course, task):
         ends.append([parameter.detach().clone() for parameter in setup.net.parameters()])
         ended = run(setup, course, task)
         ends.append([parameter.detach().clone() for parameter in setup.net.parameters()])
         return ended
 
-    run = procedure.run
-    for module in (procedure, repeats):
-        monkeypatch.setattr(module, "run", watched)
+    wrap_runs(monkeypatch, watched)
     monkeypatch.setattr("sk_autoencoder._training.run.judged_epochs", lambda n_epochs: [n_epochs])
     X = X.astype(np.float32)
     for shrinkage in (0.0, 0.25):

@@ -84,7 +84,6 @@ def test_what_is_done_between_epochs_is_not_timed(clock):
 
 
 SCRIPT = """
-import sys
 import numpy as np
 import torch
 from threadpoolctl import threadpool_info
@@ -107,10 +106,9 @@ def following(pattern):
 
 pace.N_STEPS = 5
 
-def weights(callbacks=None, **params):
+def weights(**params):
     fit = AutoencoderTransformer(
-        4, hidden_layer_sizes=(512, 64), batch_size=256, max_epochs=2, random_state=0,
-        callbacks=callbacks, **params
+        4, hidden_layer_sizes=(512, 64), batch_size=256, max_epochs=2, random_state=0, **params
     ).fit(X)
     return np.concatenate([p.detach().numpy().ravel() for p in fit.net_.module_.parameters()])
 
@@ -163,7 +161,6 @@ assert seen != []
 
 def test_an_error_leaves_the_threads_as_they_were():
     run("""
-from skorch.callbacks import Callback
 from sk_autoencoder._training.net import AutoencoderNet
 
 class Broken(Exception):

@@ -22,11 +22,11 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.decomposition import PCA
-from sklearn.neural_network import MLPRegressor
 
 from benchmarks.machine import describe
+from benchmarks.quality.fashion_mnist import error
 from benchmarks.speed.data import CASES, Case, curved_surface
-from benchmarks.speed.rivals import LR, dataloader_epochs
+from benchmarks.speed.rivals import dataloader_epochs, mlp
 from sk_autoencoder import AutoencoderTransformer
 from sk_autoencoder.datasets import load_fashion_mnist
 
@@ -68,12 +68,7 @@ def by_hand(X: np.ndarray, case: Case) -> Iterator[Reconstruct]:
 
 
 def mlp_regressor(X: np.ndarray, case: Case) -> Iterator[Reconstruct]:
-    model = MLPRegressor(
-        hidden_layer_sizes=case.widths[1:-1],
-        activation="relu",
-        learning_rate_init=LR,
-        batch_size=case.batch_size,
-    )
+    model = mlp(case)
     while True:
         yield model.partial_fit(X, X).predict
 
@@ -104,8 +99,8 @@ def measure(name: str, most: float) -> Iterator[dict]:
             if reconstruct is None:
                 break
             seconds = seconds + spent if goes_on else spent
-            error = float(np.square(reconstruct(new) - new, dtype=np.float64).mean())
-            yield {"table": name, "method": method, "seconds": seconds, "error": error}
+            left = error(reconstruct(new), new)
+            yield {"table": name, "method": method, "seconds": seconds, "error": left}
 
 
 def best_by(results: pd.DataFrame, seconds: float) -> pd.Series:

@@ -107,17 +107,19 @@ def plain_skorch(X: np.ndarray, case: Case, epochs: int) -> NeuralNetRegressor:
     return net.fit(X, X)
 
 
-def mlp_regressor(X: np.ndarray, case: Case, epochs: int) -> MLPRegressor:
-    model = MLPRegressor(
+def mlp(case: Case, **params) -> MLPRegressor:
+    """Give the same network in scikit-learn, untrained."""
+    return MLPRegressor(
         hidden_layer_sizes=case.widths[1:-1],
         activation="relu",  # behind the code too: there is no way to say otherwise
         learning_rate_init=LR,
         batch_size=case.batch_size,
-        max_iter=epochs,
-        tol=0.0,
-        n_iter_no_change=epochs + 1,
-        alpha=0.0,
+        **params,
     )
+
+
+def mlp_regressor(X: np.ndarray, case: Case, epochs: int) -> MLPRegressor:
+    model = mlp(case, max_iter=epochs, tol=0.0, n_iter_no_change=epochs + 1, alpha=0.0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # it is told when to stop
         return model.fit(X, X)

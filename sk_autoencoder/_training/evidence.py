@@ -117,15 +117,10 @@ class Evidence:
 
     def shrinkages(self) -> dict[int, float]:
         """Return, by epoch, the share of the way back to PCA that suits its weights best."""
-        epochs = {point.epoch for point in self.gains}
-        best = [
-            best_of(
-                {point: gains for point, gains in self.gains.items() if point.epoch == epoch},
-                few=True,
-            )
-            for epoch in sorted(epochs)
-        ]
-        return dict(zip(sorted(epochs), (point.shrinkage for point in best), strict=True))
+        of_epochs: dict[int, dict[Point, Gains]] = {}
+        for point, gains in self.gains.items():
+            of_epochs.setdefault(point.epoch, {})[point] = gains
+        return {epoch: best_of(gains, few=True).shrinkage for epoch, gains in of_epochs.items()}
 
     @property
     def n_independent(self) -> int:

@@ -242,7 +242,7 @@ class AutoencoderNet(StatefulNet):
         """Take a step on each batch, with nothing in between; the loss is read once at the end."""
         self._set_training(True)
         if self.steps_ is None:
-            self.steps_ = self._make_steps()
+            self.steps_ = self.make_steps()
         gradients, clip, take_step = self.steps_
         average, pace, mean = self.average_, self.pace_, MeanLoss(self.device)
         for t, target in iterator:
@@ -259,7 +259,7 @@ class AutoencoderNet(StatefulNet):
             pace.pause()
         return mean.value()
 
-    def _make_steps(self) -> Steps:
+    def make_steps(self) -> Steps:
         """Return what the steps of a training are made of, which no callback looks at."""
         take_step = quick_step(self.optimizer_)
         if not self._is_plain():

@@ -93,17 +93,18 @@ def fit_autoencoder(
     plan = make_plan(setup, len(split.train), learns=_learns(setup, split), few=few)
     # More tasks than epochs, since trainings follow.
     task = tools.watch.begin("fit", plan.n_epochs + MOST_REPEATS)
+    tools = replace(tools, watch=task)
     start_epoch = previous.choice.epoch if previous is not None and setup.net.history else 0
     asked = split.held_out if in_turn else None
     trained = run(setup, Course(split.train, split.held_out, plan, start_epoch, asked), task)
-    attempt = grow(Attempt(trained, split, plan), replace(tools, watch=task))
+    attempt = grow(Attempt(trained, split, plan), tools)
     trained = attempt.run
     facts = _measure(trained, split.judges, previous)
     saw_all_rows = split.held_out is None or split.is_given
     choice = _choose(trained, facts, baseline, len(split.judges))
     result = Result(trained.setup, choice, saw_all_rows)
     if trained.kept is not None and (previous is None or trained.kept.shrinkage is not None):
-        result = settle(attempt, result, replace(tools, watch=task))
+        result = settle(attempt, result, tools)
     if not config.runtime.warm_start:
         result.setup.net.forget_optimizer()
     history = _with_shrinkages(_appended(history, trained), result.choice)

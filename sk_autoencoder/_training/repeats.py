@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,7 @@ class Attempt:
         assert self.run.kept is not None
         return self.run.kept
 
-    @property
+    @cached_property
     def evidence(self) -> Evidence:
         """What the rows tell that were asked."""
         assert self.run.told is not None

@@ -28,17 +28,13 @@ PRODUCTS_A_CELL = 2
 PROCESS = os.getpid()
 
 
-def enough_threads(
-    n_products: float, least: float = THREADED_PRODUCTS
-) -> AbstractContextManager[None]:
+def enough_threads(n_products: float) -> AbstractContextManager[None]:
     """Leave little work to one thread: waiting for a second would take most of the time.
-
-    With `least` multiplications or more the threads stay as they are.
 
     In a forked child one thread does all the work. The others of OpenMP, which torch and
     scikit-learn run on, are not there after a fork, and to wait for them would take forever.
     """
-    return nullcontext() if is_worth_threads(n_products, least) else OneThread()
+    return nullcontext() if is_worth_threads(n_products) else OneThread()
 
 
 def is_worth_threads(n_products: float, least: float = THREADED_PRODUCTS) -> bool:
@@ -53,10 +49,11 @@ def enough_threads_for_axes(n_rows: int, n_features: int) -> Iterator[None]:
     So do NumPy and SciPy in the meantime, in all threads of the process.
     """
     n_products = n_rows * n_features * min(n_rows, n_features)
-    of_torch = enough_threads(n_products, THREADED_PRODUCTS_OF_AXES)
-    is_one = isinstance(of_torch, OneThread) and not in_forked_child()
-    of_numpy = _one_of_numpy if is_one else nullcontext()
-    with of_torch, of_numpy:
+    if is_worth_threads(n_products, THREADED_PRODUCTS_OF_AXES):
+        yield
+        return
+    of_numpy = nullcontext() if in_forked_child() else _one_of_numpy
+    with OneThread(), of_numpy:
         yield
 
 

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from sk_autoencoder._training._steps.adam import quick_step
 from sk_autoencoder._training._steps.averaging import WeightAverage
-from sk_autoencoder._training._steps.backprop import Backprop
 from sk_autoencoder._training._steps.clipping import GradientClip
 from sk_autoencoder._utils.threads import OneThread
 
@@ -125,12 +123,14 @@ def _computed(net: AutoencoderNet, rows: tuple, n_batches: int) -> Iterator[Tens
     train, judges = rows
     module, optimizer = copy.deepcopy((net.module_, net.optimizer_))
     clip = None if net.clip_ is None else GradientClip(module.parameters())
+    gradients, cut, take_step = net.twin(
+        module_=module, optimizer_=optimizer, clip_=clip
+    ).make_steps()
     average = WeightAverage(module.parameters())
-    backprop, take_step = Backprop(module, net.autocast_dtype), quick_step(optimizer)
     for size in {len(train) // n_batches, -(-len(train) // n_batches)}:
-        yield backprop(*train[:size])
-        if clip is not None:
-            clip.cut(backprop.gradient)
+        yield gradients(*train[:size])
+        if cut is not None:
+            cut()
         take_step()
         average.update()
     yield from (parameter.detach() for parameter in module.parameters())
