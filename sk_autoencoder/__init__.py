@@ -16,10 +16,13 @@ if TYPE_CHECKING:
         TrainingCurveDisplay,
     )
     from sk_autoencoder._outlier import AutoencoderOutlierDetector
+    from sk_autoencoder._saving.mixin import load
+    from sk_autoencoder._saving.trusted import TRUSTED_TYPES
     from sk_autoencoder._transformer import AutoencoderTransformer
     from sk_autoencoder._variational import VariationalAutoencoderTransformer
 
 __all__ = [
+    "TRUSTED_TYPES",
     "AutoencoderOutlierDetector",
     "AutoencoderTransformer",
     "CodesDisplay",
@@ -30,6 +33,7 @@ __all__ = [
     "TrainingCurveDisplay",
     "VariationalAutoencoderTransformer",
     "compare_with_pca",
+    "load",
 ]
 __version__ = "0.1.0"
 
@@ -43,7 +47,9 @@ _ROOMS = {
     "ReconstructionDisplay": "_displays",
     "TrainingCurveDisplay": "_displays",
     "VariationalAutoencoderTransformer": "_variational",
+    "TRUSTED_TYPES": "_saving.trusted",
     "compare_with_pca": "_comparison",
+    "load": "_saving.mixin",
 }
 
 

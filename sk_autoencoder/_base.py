@@ -15,6 +15,7 @@ from sk_autoencoder._combinations import check_combinations
 from sk_autoencoder._config import Config
 from sk_autoencoder._data import Data
 from sk_autoencoder._methods import FittedMethods
+from sk_autoencoder._saving.mixin import SavingMixin
 from sk_autoencoder._sklearn_compat import fit_context
 from sk_autoencoder._training.finish import model_as_if_stopped
 from sk_autoencoder._training.own_parts import check_own_parts, refuse_estimators
@@ -55,7 +56,7 @@ class Checked:
     rng: np.random.RandomState
 
 
-class BaseAutoencoder(FittedMethods, CallbackSupportMixin, BaseEstimator):
+class BaseAutoencoder(FittedMethods, SavingMixin, CallbackSupportMixin, BaseEstimator):
     """An autoencoder that stands where PCA stands: how it is fitted."""
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -122,7 +123,7 @@ class BaseAutoencoder(FittedMethods, CallbackSupportMixin, BaseEstimator):
             fit diverges. What was fitted before is kept.
         """
         with gradients_enabled(), enough_threads(math.inf):
-            previous = vars(self).get("_training") if self.warm_start else None
+            previous = self._previous() if self.warm_start else None
             passed = Passed(X, y, sample_weight, groups)
             judging = Passed(X_val, y_val, sample_weight_val, groups_val)
             checked = self._check(passed, judging, previous)
@@ -154,7 +155,7 @@ class BaseAutoencoder(FittedMethods, CallbackSupportMixin, BaseEstimator):
             The fitted transformer.
         """
         with gradients_enabled(), enough_threads(math.inf):
-            previous = vars(self).get("_training")
+            previous = self._previous()
             checked = self._check(Passed(X, y, sample_weight), Passed(None), previous)
             with enough_threads_for_axes(*checked.data.X.shape):
                 training = fit_one_epoch(checked.data, self._tools(checked, X), previous)
@@ -184,6 +185,17 @@ class BaseAutoencoder(FittedMethods, CallbackSupportMixin, BaseEstimator):
     def _validate_params(self):
         refuse_estimators(self)
         super()._validate_params()
+
+    def _previous(self) -> Training | None:
+        """Return the fit to go on from; None where there is none."""
+        previous = vars(self).get("_training")
+        if previous is None and "model_" in vars(self):
+            raise ValueError(
+                f"This {type(self).__name__} was loaded from a file of its model alone, without "
+                "what training goes on from. Fit a clone of it, or keep with joblib what is to be "
+                "trained on."
+            )
+        return previous
 
     def _check(self, passed: Passed, judging: Passed, previous: Training | None) -> Checked:
         """Return what a fit is given, checked. What is learnt of X is written on a copy."""

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from sk_autoencoder._outliers.references import References
 from sk_autoencoder._outliers.threshold import threshold
+from sk_autoencoder._saving.mixin import SavingMixin
 from sk_autoencoder._sklearn_compat import (
     HasMethods,
     Interval,
@@ -38,7 +39,7 @@ SHARE_OF_NEIGHBORS = 0.1
 MIN_NEIGHBORS = 5
 
 
-class AutoencoderOutlierDetector(OutlierMixin, BaseEstimator):
+class AutoencoderOutlierDetector(OutlierMixin, SavingMixin, BaseEstimator):
     """Outliers as rows that are far from the reconstructions of the training rows.
 
     An autoencoder is trained on the training rows and reconstructs them. A row is scored by

@@ -156,7 +156,7 @@ def test_more_components_than_the_rows_vary_in_can_be_whitened(quick):
 def test_whitening_of_a_beginning_is_the_beginning_of_the_whitened():
     rng = np.random.RandomState(0)
     Z = rng.standard_normal((50, 4)) @ rng.standard_normal((4, 4)) + 3
-    whitening = Whitening(Z.mean(axis=0), np.cov(Z, rowvar=False), np.zeros(Z.shape[1]))
+    whitening = Whitening.of(Z.mean(axis=0), np.cov(Z, rowvar=False), np.zeros(Z.shape[1]))
     white = whitening(torch.from_numpy(Z))
     np.testing.assert_allclose(whitening.inverse(white), Z, atol=1e-12)
     np.testing.assert_allclose(whitening.inverse(white[:, :2]), Z[:, :2], atol=1e-12)

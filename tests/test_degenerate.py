@@ -124,7 +124,7 @@ def test_a_covariance_that_rounding_made_indefinite_is_whitened(size):
         z = rng.standard_normal(6)
         covariance = size * (np.outer(z, z) + 1e-15 * rng.standard_normal((6, 6)))
         covariance = (covariance + covariance.T) / 2
-        whitening = Whitening(np.zeros(6), covariance, np.zeros(6))
+        whitening = Whitening.of(np.zeros(6), covariance, np.zeros(6))
         assert whitening.factor.isfinite().all()
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 from sk_autoencoder._cli.stopping import stop_later
+from sk_autoencoder._utils.files import temporary_beside, write_whole
 
 PICTURES = (".png", ".pdf", ".svg", ".jpg")
 TABLES = (".csv", ".json")
@@ -26,7 +25,7 @@ def find_output(name: str | None, suffixes: tuple[str, ...], option: str) -> Pat
     if path.exists() and not (path.is_file() and os.access(path, os.W_OK)):
         raise OSError(f"{option} {name} cannot be written: it is not a file open to writing")
     try:
-        with _temporary(path):
+        with temporary_beside(path, stop_later):
             pass
     except OSError as error:
         raise OSError(f"{option} {name} cannot be written: {error.strerror}") from error
@@ -34,22 +33,5 @@ def find_output(name: str | None, suffixes: tuple[str, ...], option: str) -> Pat
 
 
 def write(path: Path, write_to: Callable[[BinaryIO], object]) -> None:
-    """Write a file whole or not at all: what stood there stays until the new one is complete."""
-    with _temporary(path) as (file, temporary):
-        write_to(file)
-        file.flush()
-        os.fsync(file.fileno())
-        if path.exists():
-            shutil.copymode(path, temporary)
-        os.replace(temporary, path)
-
-
-@contextmanager
-def _temporary(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """Open a new file beside the one to write, and remove it in the end where it is left."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with ExitStack() as stack:
-        with stop_later():  # between the making of the file and the care for its removal
-            file = stack.enter_context(temporary.open("xb"))
-            stack.callback(temporary.unlink, missing_ok=True)
-        yield file, temporary
+    """Write a file whole or not at all, whatever signal asks for the end."""
+    write_whole(path, write_to, stop_later)

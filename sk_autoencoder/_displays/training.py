@@ -136,14 +136,8 @@ class TrainingCurveDisplay:
                 "AutoencoderTransformer, or a pipeline that ends in one."
             )
         check_is_fitted(estimator)
-        row_0, starts_at_row_0 = _start_of(estimator)
-        display = cls(
-            estimator.history_,
-            best_epoch=estimator.best_epoch_,
-            row_0=row_0,
-            starts_at_row_0=starts_at_row_0,
-            loss_name=_loss_name(estimator),
-        )
+        history = estimator.history_
+        display = cls(history, best_epoch=estimator.best_epoch_, **history.attrs)
         return display.plot(loss_type, yscale=yscale, ax=ax)
 
     @validate_params(
@@ -221,27 +215,3 @@ def _losses(history, loss_type: str) -> list[tuple[str, str, str]]:
             "with early_stopping=True."
         )
     return [LOSSES["train"]]
-
-
-def _start_of(estimator) -> tuple[str, bool]:
-    """Say what row 0 of a history is, and whether the losses start there."""
-    net = estimator.net_
-    if not net.criterion_.is_mean_of_rows:
-        return "start", True
-    if net.penalties_:
-        return "PCA, reconstruction alone", False
-    return "PCA", estimator._training.config.starts_at_pca
-
-
-def _loss_name(estimator) -> str:
-    """Name the mean of a loss, which is a name or a function, where it is that and no more.
-
-    It is not where penalties count in it, or where it is one of corrupted rows, of rows with
-    hidden cells, or of several sizes of the code.
-    """
-    net, loss, config = estimator.net_, estimator.model_.loss, estimator._training.config
-    is_changed = config.corruption.corruption is not None or config.code.nested
-    if is_changed or net.error.takes_missing or not net.is_of_reconstruction:
-        return "loss"
-    name = loss if isinstance(loss, str) else getattr(loss, "__name__", "loss")
-    return f"mean {name.replace('_', ' ')}"

@@ -12,13 +12,14 @@ import torch
 
 from sk_autoencoder._data import Data
 from sk_autoencoder._model.fitted import FittedAutoencoder
-from sk_autoencoder._nn.whitening import Whitening, rounding_variances
+from sk_autoencoder._nn.whitening import Whitening
 from sk_autoencoder._utils.blocks import at_most
 
 # Codes to keep: so many, or as many as take up a share of the bytes of the weights, and some more.
 MAX_SAMPLE = 5000
-MAX_SHARE_OF_WEIGHTS = 1 / 8
-FREE_BYTES = 2**14
+MAX_SHARE_OF_WEIGHTS = 1 / 16
+FREE_BYTES = 2**11
+DTYPE = np.dtype(np.int16)
 NUMBERS_OF_NORMALS = (1, 2, 4, 8, 16, 32)
 ROWS_A_DIRECTION = 4  # that a normal distribution has to have for itself
 REGULARIZATION = 1e-3  # of the variance of the codes
@@ -66,30 +67,40 @@ class CodeMixture:
 
     Parameters
     ----------
-    codes : ndarray of shape (n_samples, n_components)
-        Codes before whitening. They are kept in float32, centred and scaled by one number, so
-        that neither their size nor their offset costs digits.
+    codes : ndarray of shape (n_samples, n_components), int16
+        Codes before whitening, less their mean and divided by the scale.
+    mean, scale : ndarray of shape (n_components,)
+        float64.
     """
 
-    def __init__(self, codes: np.ndarray):
-        codes = codes.astype(np.float64)
-        self.mean = codes.mean(axis=0)
-        self.scale = float(np.abs(codes - self.mean).max()) or 1.0
-        self.codes = ((codes - self.mean) / self.scale).astype(np.float32)
+    def __init__(self, codes: np.ndarray, mean: np.ndarray, scale: np.ndarray):
+        self.codes, self.mean, self.scale = codes, mean, scale
         self._mixture: Mixture | None = None
+
+    @classmethod
+    def of(cls, codes: np.ndarray) -> CodeMixture:
+        """Return a mixture of some codes before whitening.
+
+        Each component is rounded to a 30,000th of its largest value, far below what the mixture
+        adds to its variance.
+        """
+        codes = codes.astype(np.float64)
+        mean = codes.mean(axis=0)
+        largest = np.abs(codes - mean).max(axis=0)
+        scale = np.where(largest > 0, largest, largest.max() or 1.0) / np.iinfo(DTYPE).max
+        return cls(np.rint((codes - mean) / scale).astype(DTYPE), mean, scale)
 
     def sample(self, n_samples: int, rng: np.random.RandomState) -> np.ndarray:
         """Return codes before whitening, of shape (n_samples, n_components)."""
-        codes = self.codes.astype(np.float64)
+        codes = self.codes * (self.scale / self.scale.max())
         if not codes.any():  # all alike
             return np.tile(self.mean, (n_samples, 1))
         covariance = np.atleast_2d(np.cov(codes, rowvar=False))
         mean = codes.mean(axis=0)
-        rounding = rounding_variances(mean, covariance, torch.float32)
-        whitening = Whitening(mean, covariance, rounding)
+        whitening = Whitening.of(mean, covariance, np.square(self.scale / self.scale.max()))
         mixture = self._fitted(whitening(torch.from_numpy(codes)).numpy())
         new = whitening.inverse(torch.from_numpy(mixture.sample(n_samples, rng))).numpy()
-        return new * self.scale + self.mean
+        return new * self.scale.max() + self.mean
 
     def _fitted(self, codes: np.ndarray) -> Mixture:
         """Return the mixture of the whitened codes, for all threads the same."""
@@ -127,9 +138,9 @@ def _fit(codes: np.ndarray) -> Mixture:
 
 
 def _affordable(model: FittedAutoencoder) -> int:
-    """Return how many codes, in float32, stay small beside the weights."""
+    """Return how many codes stay small beside the weights."""
     n_bytes = sum(w.numel() * w.element_size() for w in model.module.parameters())
-    return int((MAX_SHARE_OF_WEIGHTS * n_bytes + FREE_BYTES) // (4 * model.width))
+    return int((MAX_SHARE_OF_WEIGHTS * n_bytes + FREE_BYTES) // (DTYPE.itemsize * model.width))
 
 
 def code_mixture(model: FittedAutoencoder, data: Data) -> CodeMixture:
@@ -144,4 +155,4 @@ def code_mixture(model: FittedAutoencoder, data: Data) -> CodeMixture:
     else:
         weight = data.weight[index]
         index = rng.choice(index, min(len(data), n_codes), p=weight / weight.sum())
-    return CodeMixture(model.encode(data.X[index], has_missing=data.has_missing))
+    return CodeMixture.of(model.encode(data.X[index], has_missing=data.has_missing))

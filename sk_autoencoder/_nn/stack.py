@@ -22,7 +22,7 @@ class StackedAutoencoder(nn.Module):
     hidden_layer_sizes : sequence of int
         Widths of the encoder's hidden layers; the decoder has them in reverse.
     activation : str, default="silu"
-        A key of `ACTIVATIONS` in `_layers`, put behind each hidden layer.
+        A key of `ACTIVATIONS` in `layers`, put behind each hidden layer.
     linear_shortcut : bool, default=True
         Lay a straight linear path beside each stack, and start as a projection onto the
         first `n_components` inputs: both paths are the identity on them, and each stack gives
@@ -38,6 +38,11 @@ class StackedAutoencoder(nn.Module):
     tied_weights : bool, default=False
         Whether the decoder's layers are the transposes of the encoder's, biases apart. Beside
         a shortcut the hidden units then start in pairs that cancel each other.
+
+    Attributes
+    ----------
+    architecture : dict
+        The parameters, but for `generator`: what makes a module of the same shape.
 
     References
     ----------
@@ -58,6 +63,16 @@ class StackedAutoencoder(nn.Module):
         tied_weights=False,
     ):
         super().__init__()
+        self.architecture = {
+            "n_inputs": int(n_inputs),
+            "n_components": int(n_components),
+            "hidden_layer_sizes": [int(width) for width in hidden_layer_sizes],
+            "activation": activation,
+            "linear_shortcut": bool(linear_shortcut),
+            "dropout": float(dropout),
+            "normalization": normalization,
+            "tied_weights": bool(tied_weights),
+        }
         self.tied_weights = tied_weights
         widths = [n_inputs, *hidden_layer_sizes, n_components]
         behind = Behind(activation, dropout, normalization, generator)

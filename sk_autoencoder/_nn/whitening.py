@@ -31,19 +31,26 @@ class Whitening(nn.Module):
     Parameters
     ----------
     mean : ndarray of shape (n_components,)
-    covariance : ndarray of shape (n_components, n_components)
-    rounding : ndarray of shape (n_components,)
-        Variance up to which each component may be nothing but rounding, as
-        `rounding_variances` gives it.
+    factor : ndarray of shape (n_components, n_components)
+        Lower triangular factor of the covariance.
     """
 
     mean: Tensor
     factor: Tensor
 
-    def __init__(self, mean, covariance, rounding):
+    def __init__(self, mean, factor):
         super().__init__()
         self.register_buffer("mean", torch.from_numpy(mean))
-        self.register_buffer("factor", torch.from_numpy(_factor(covariance, rounding)))
+        self.register_buffer("factor", torch.from_numpy(factor))
+
+    @classmethod
+    def of(cls, mean: np.ndarray, covariance: np.ndarray, rounding: np.ndarray) -> Whitening:
+        """Return what whitens codes with a mean and a covariance.
+
+        `rounding` is the variance up to which each component may be nothing but rounding, as
+        `rounding_variances` gives it.
+        """
+        return cls(mean, _factor(covariance, rounding))
 
     def forward(self, z: Tensor) -> Tensor:
         """Whitened codes, in their dtype."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -46,6 +46,15 @@ class Imputation:
     deviation: np.ndarray  # (n_features,), the features' standard deviations
     lowest: np.ndarray  # (n_features,), of the training rows
     highest: np.ndarray  # (n_features,)
+    # (n_factors,), the length of each loading along an axis of its own; None where that is none of
+    # the principal axes of X.
+    strength: np.ndarray | None = None
+
+    def along(self, components: np.ndarray) -> Imputation:
+        """Return the same imputation along principal axes that were rounded, if it is along any."""
+        if self.strength is None:
+            return self
+        return replace(self, loadings=loadings_along(components, self.strength))
 
     def impute(self, X: np.ndarray, components: np.ndarray | None = None) -> np.ndarray:
         """Return X with missing values imputed, each row by itself; a copy, unless none is missing.
@@ -127,6 +136,24 @@ class Imputation:
     def _block_rows(self) -> int:
         widest = max(len(self.loadings) ** 2, len(self.mean))
         return max(1, BLOCK_BYTES // (8 * widest))
+
+
+@dataclass(frozen=True)
+class Imputer:
+    """Imputes missing values so that the projection onto the leading axes is as expected."""
+
+    imputation: Imputation
+    axes: np.ndarray  # (n_axes, n_features), orthonormal rows
+    n_components: int
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        """Return X with missing values imputed."""
+        return self.imputation.impute(X, self.axes[: self.n_components])
+
+
+def loadings_along(components: np.ndarray, strength: np.ndarray) -> np.ndarray:
+    """Return loadings of some lengths along the leading ones of orthonormal components."""
+    return strength[:, None] * components[: len(strength)]
 
 
 def imputation_of_axes(
@@ -310,7 +337,8 @@ def _imputation(rows: _Rows, mean: np.ndarray, covariance: np.ndarray) -> Imputa
 
 def _imputation_from_axes(rows: _Rows, axes: PrincipalAxes, scale: np.ndarray) -> Imputation:
     """Fit an imputation to the axes of the scaled features, inside the range of the rows."""
-    return _normal(axes, effective_number(rows.weight), scale, rows.lowest, rows.highest)
+    imputation = _normal(axes, effective_number(rows.weight), scale, rows.lowest, rows.highest)
+    return replace(imputation, strength=None)
 
 
 def _normal(axes: PrincipalAxes, n_rows: float, scale, lowest, highest) -> Imputation:
@@ -327,6 +355,8 @@ def _normal(axes: PrincipalAxes, n_rows: float, scale, lowest, highest) -> Imput
     rest = max(axes.total_variance - variances.sum(), 0.0) / (n_features - n_factors)
     noise = (1 - prior) * rest + prior * typical
     strength = np.sqrt((1 - prior) * np.clip(variances - rest, 0.0, None))
-    loadings = strength[:, None] * axes.components[:n_factors]
+    loadings = loadings_along(axes.components, strength)
     deviation = scale * np.sqrt(np.square(loadings).sum(axis=0) + noise)
-    return Imputation(axes.mean, scale, loadings, noise or 1.0, deviation, lowest, highest)
+    return Imputation(
+        axes.mean, scale, loadings, noise or 1.0, deviation, lowest, highest, strength
+    )

@@ -95,7 +95,7 @@ def finish(
         components = setup.axes.components if config.starts_at_pca else None
         dtype, covariance = setup.frame.dtype, moments.covariance
         rounding = rounding_variances(model.mean, covariance, dtype, components)
-        whitening = Whitening(moments.mean, covariance, rounding)
+        whitening = Whitening.of(moments.mean, covariance, rounding)
         whitening.to(setup.frame.mean.device)
     sampler: Any = None
     scorer: Any = None

@@ -17,8 +17,8 @@ from skorch import NeuralNet
 from torch import nn
 
 from sk_autoencoder._config import Config, ObjectiveConfig
-from sk_autoencoder._training.devices import resolve_device
 from sk_autoencoder._training.own_callbacks import check_callbacks
+from sk_autoencoder._utils.devices import resolve_device
 
 # What net_params may set of skorch's net; all else is set from other parameters, or has no use.
 FREE_NET_PARAMS = frozenset({"predict_nonlinearity", "torch_load_kwargs", "use_caching"})

@@ -15,6 +15,7 @@ from sk_autoencoder._model.fitted import FittedAutoencoder
 from sk_autoencoder._pca.principal_axes import explained_variance
 from sk_autoencoder._training.baseline import Baseline
 from sk_autoencoder._training.finish import Facts, choose_size, finish, measure
+from sk_autoencoder._training.legend import legend
 from sk_autoencoder._training.net import AutoencoderNet
 from sk_autoencoder._training.plan import make_plan, plan_one_epoch
 from sk_autoencoder._training.repeats import (
@@ -223,6 +224,7 @@ def _complete(
     model, moments = finish(setup, data, choice.facts, before)
     is_pca = choice.epoch == 0 and config.starts_at_pca
     params = config.fixed_params()
+    history.attrs.update(legend(setup.net, config))
     resumable = Resumable(setup, moments, result.saw_all_rows, params, data.target)
     return Training(model, setup.net, history, len(trained.epochs), choice, is_pca, resumable)
 

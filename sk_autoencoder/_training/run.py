@@ -12,7 +12,6 @@ from sk_autoencoder._config import Config
 from sk_autoencoder._data import Data
 from sk_autoencoder._training._steps.pace import pace_of
 from sk_autoencoder._training.best_epoch import BestEpoch
-from sk_autoencoder._training.devices import local_torch_generator
 from sk_autoencoder._training.evidence import PCA, JudgePoints, Line, best_of, judged_epochs
 from sk_autoencoder._training.net import AutoencoderNet
 from sk_autoencoder._training.own_callbacks import check_callbacks
@@ -20,6 +19,7 @@ from sk_autoencoder._training.plan import Plan, quick_products
 from sk_autoencoder._training.seconds_left import SecondsLeft
 from sk_autoencoder._training.selection import ENOUGH_ROWS
 from sk_autoencoder._training.setup import Setup
+from sk_autoencoder._utils.devices import local_torch_generator
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import copy
 import math
 import time
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,11 +17,10 @@ from sk_autoencoder._data import Data
 from sk_autoencoder._nn.frames import Frame, torch_dtype
 from sk_autoencoder._nn.losses import MIN_MEAN
 from sk_autoencoder._nn.stack import StackedAutoencoder, auto_hidden_layer_sizes, check_module
-from sk_autoencoder._pca.imputation import Imputation, fit_axes, imputation_of_axes
+from sk_autoencoder._pca.imputation import Imputation, Imputer, fit_axes, imputation_of_axes
 from sk_autoencoder._pca.principal_axes import PrincipalAxes
 from sk_autoencoder._training.baseline import Baseline, Cells, best_slope, of_corrupted
 from sk_autoencoder._training.batches import Batches, Rows
-from sk_autoencoder._training.devices import local_torch_generator, resolve_device
 from sk_autoencoder._training.masking import make_corruptor, mask_again
 from sk_autoencoder._training.net import AutoencoderNet
 from sk_autoencoder._training.net_state import Frames
@@ -31,6 +29,7 @@ from sk_autoencoder._training.parts import Blueprint, Parts, make_parts
 from sk_autoencoder._training.plan import LR, batch_size, quick_products
 from sk_autoencoder._training.pretraining import pretrain_layerwise
 from sk_autoencoder._utils.blocks import rows_a_block
+from sk_autoencoder._utils.devices import local_torch_generator, resolve_device
 from sk_autoencoder._utils.sizes import largest_cell
 
 # In the others weight decay is a penalty whose strength depends on the loss.
@@ -131,7 +130,7 @@ def set_up(data: Data, config: Config, rng, width: int | None = None) -> Setup:
     if len(axes.components) > _wanted_axes(width):
         axes = axes.leading(_wanted_axes(width))
     frame = choose_frame(config.network, axes, torch_dtype(data.X.dtype))
-    frame.impute = partial(imputation.impute, components=pca.components)
+    frame.impute = _imputer(imputation, axes, frame, width)
     output = choose_output(config, pca, frame, data)
     corruptor = make_corruptor(config.corruption, pca.mean, data, rng)
     blueprint = Blueprint(config, data, pca, frame, output, width, int(rng.randint(2**31)))
@@ -166,6 +165,15 @@ def find_axes(data: Data, config: Config, rng) -> tuple[PrincipalAxes, Imputatio
         return fit_axes(data.X, data.rows, n_axes, rng, weight)
     axes = PrincipalAxes.fit(data.X, data.rows, n_axes, rng, data.weight)
     return axes, imputation_of_axes(axes, data.X, data.rows, weight)
+
+
+def _imputer(imputation: Imputation, axes: PrincipalAxes, frame: Frame, width: int) -> Imputer:
+    """Return what imputes rows, along axes that are rounded as in the frame."""
+    components = frame.components
+    if components is None:
+        components = torch.from_numpy(axes.components).to(frame.dtype)
+    rounded = components.double().numpy()
+    return Imputer(imputation.along(rounded), rounded, min(width, len(rounded)))
 
 
 def choose_n_components(axes: PrincipalAxes, data: Data, config: Config) -> int:

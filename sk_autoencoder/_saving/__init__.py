@@ -1,0 +1,1 @@
+"""Fitted estimators as files, from which they are loaded without running code."""
