@@ -16,12 +16,14 @@ from sk_autoencoder._config import Config
 from sk_autoencoder._data import Data
 from sk_autoencoder._methods import FittedMethods
 from sk_autoencoder._saving.mixin import SavingMixin
+from sk_autoencoder._saving.pickles import is_fitted
 from sk_autoencoder._sklearn_compat import fit_context
 from sk_autoencoder._training.finish import model_as_if_stopped
 from sk_autoencoder._training.own_parts import check_own_parts, refuse_estimators
 from sk_autoencoder._training.procedure import Tools, Training, fit_autoencoder, fit_one_epoch
 from sk_autoencoder._training.setup import Setup
 from sk_autoencoder._training.supervision import encode_target, encode_validation_target
+from sk_autoencoder._utils.absent import Absent
 from sk_autoencoder._utils.arrays import (
     as_numpy,
     is_dispatched,
@@ -186,6 +188,11 @@ class BaseAutoencoder(FittedMethods, SavingMixin, CallbackSupportMixin, BaseEsti
         refuse_estimators(self)
         super()._validate_params()
 
+    net_: Any = Absent(
+        "is left out of what `save` writes, since only training needs it. Use model_, the fitted "
+        "autoencoder by itself, or fit a clone."
+    )
+
     def _previous(self) -> Training | None:
         """Return the fit to go on from; None where there is none."""
         previous = vars(self).get("_training")
@@ -231,7 +238,7 @@ class BaseAutoencoder(FittedMethods, SavingMixin, CallbackSupportMixin, BaseEsti
     def _publish(self, training: Training, features: Features, X):
         """Set all fitted attributes at once, and say so where the result is PCA."""
         attributes = self._attributes(training, features, X)
-        kept = {name: value for name, value in vars(self).items() if not _is_fitted(name)}
+        kept = {name: value for name, value in vars(self).items() if not is_fitted(name)}
         self.__dict__ = kept | attributes
         if training.is_pca and self.verbose:
             width = self.n_components_
@@ -276,8 +283,3 @@ def _attributes_of(training: Training) -> dict[str, Any]:
         "pca_validation_score_": choice.pca_validation_score,
     }
     return {name: value for name, value in found.items() if value is not None} | scores
-
-
-def _is_fitted(name: str) -> bool:
-    """Return whether an attribute is one that a fit sets."""
-    return name == "_training" or (name.endswith("_") and not name.startswith("_"))

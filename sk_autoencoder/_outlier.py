@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from sk_autoencoder._outliers.references import References
 from sk_autoencoder._outliers.threshold import threshold
 from sk_autoencoder._saving.mixin import SavingMixin
+from sk_autoencoder._saving.pickles import is_fitted
 from sk_autoencoder._sklearn_compat import (
     HasMethods,
     Interval,
@@ -340,7 +341,7 @@ class AutoencoderOutlierDetector(OutlierMixin, SavingMixin, BaseEstimator):
 
     def _publish(self, attributes: dict[str, Any]) -> AutoencoderOutlierDetector:
         """Set all fitted attributes at once."""
-        kept = {name: value for name, value in vars(self).items() if not name.endswith("_")}
+        kept = {name: value for name, value in vars(self).items() if not is_fitted(name)}
         self.__dict__ = kept | attributes
         return self
 

@@ -25,7 +25,7 @@ STAGES = {
     "shares and noise": (procedure, "measure"),
     "moments": (finish, "moments_of_fit"),
     "sampler": (finish, "code_mixture"),
-    "whitening": (finish, "Whitening"),
+    "whitening": (finish, "rounding_variances"),
     "end": (procedure, "_complete"),
 }
 WAYS = {

@@ -23,8 +23,10 @@ def public_objects():
     """Give the paths of the public names, and of the methods that our classes write."""
     yield "sk_autoencoder.datasets.load_fashion_mnist"
     for name in sk_autoencoder.__all__:
-        yield f"sk_autoencoder.{name}"
         thing = getattr(sk_autoencoder, name)
+        if isinstance(thing, list):
+            continue
+        yield f"sk_autoencoder.{name}"
         if inspect.isclass(thing):
             for method in vars(thing):
                 if not method.startswith("_") and callable(getattr(thing, method)):

@@ -34,6 +34,7 @@ ROOMS = {
     "_model": SHARED | DATA | {"_nn", "_pca"},
     "_training": SHARED | DATA | {"_nn", "_pca", "_model"},
     "_outliers": SHARED,
+    "_saving": SHARED | {"_model", "_outliers", "_training"},
 }
 # The faces stand above all of these, and import what they need.
 FACES = {

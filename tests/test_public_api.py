@@ -27,10 +27,12 @@ PUBLIC_METHODS = [
     "get_metadata_routing",
     "get_params",
     "inverse_transform",
+    "load",
     "partial_fit",
     "reconstruct",
     "reconstruction_error",
     "sample",
+    "save",
     "score",
     "score_samples",
     "set_callbacks",
@@ -60,6 +62,7 @@ def documented_default(name):
 
 def test_public_names_are_pinned():
     assert sk_autoencoder.__all__ == [
+        "TRUSTED_TYPES",
         "AutoencoderOutlierDetector",
         "AutoencoderTransformer",
         "CodesDisplay",
@@ -70,6 +73,7 @@ def test_public_names_are_pinned():
         "TrainingCurveDisplay",
         "VariationalAutoencoderTransformer",
         "compare_with_pca",
+        "load",
     ]
     assert all(hasattr(sk_autoencoder, name) for name in sk_autoencoder.__all__)
 

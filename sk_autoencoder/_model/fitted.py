@@ -20,13 +20,14 @@ from sk_autoencoder._nn.losses import Loss, find_loss
 from sk_autoencoder._nn.stack import StackedAutoencoder
 from sk_autoencoder._nn.whitening import Unwhitened, Whitening
 from sk_autoencoder._utils.blocks import as_dense, batches, rows_a_block
+from sk_autoencoder._utils.pickling import Portable
 from sk_autoencoder._utils.random import check_random_source
 from sk_autoencoder._utils.sizes import check_result, has_finite_sum
 from sk_autoencoder._utils.threads import enough_threads
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FittedAutoencoder:
+class FittedAutoencoder(Portable):
     """A trained autoencoder: NumPy arrays in, NumPy arrays out.
 
     It is never changed: a fit makes a new one. It needs no estimator, and several threads may use
@@ -75,9 +76,6 @@ class FittedAutoencoder:
         return {f: value for f, value in vars(self).items() if f in self.__dataclass_fields__} | {
             "_twins": {}
         }
-
-    def __setstate__(self, state: dict) -> None:
-        vars(self).update(state)
 
     @property
     def n_features(self) -> int:

@@ -161,7 +161,7 @@ def _module_of(plain: Plain, own: Own, widths: tuple[int, int], dtype: torch.dty
     expected = module.state_dict()
     _compare(expected, plain.arrays)
     state = {name: torch.from_numpy(plain.arrays[name]) for name in expected}
-    module.load_state_dict(state)
+    module.load_state_dict(state, assign=plain.facts["kind"] == "stacked")
     module = module.eval().to(dtype)
     if plain.facts["kind"] == "own":
         check_module(copy.deepcopy(module).float(), *widths, torch.device("cpu"))
@@ -169,7 +169,7 @@ def _module_of(plain: Plain, own: Own, widths: tuple[int, int], dtype: torch.dty
 
 
 def _stacked(plain: Plain, widths: tuple[int, int]) -> StackedAutoencoder:
-    """Return a stacked autoencoder of an architecture that the arrays are large enough for."""
+    """Return a stacked autoencoder, without weights, which the arrays are large enough for."""
     facts = fact(plain.facts, "architecture", dict)
     hidden = fact(facts, "hidden_layer_sizes", list)
     sizes = [count({"hidden_layer_sizes": size}, "hidden_layer_sizes") for size in hidden]
@@ -189,7 +189,8 @@ def _stacked(plain: Plain, widths: tuple[int, int]) -> StackedAutoencoder:
     n_weights = sum(a * b for a, b in itertools.pairwise([widths[0], *sizes, widths[1]]))
     if n_weights > sum(value.size for value in plain.arrays.values()):
         raise FactError("'architecture' has more weights than the arrays hold")
-    return StackedAutoencoder(**architecture, generator=torch.Generator().manual_seed(0))
+    with torch.device("meta"):
+        return StackedAutoencoder(**architecture)
 
 
 def _compare(expected: dict[str, torch.Tensor], arrays: dict[str, np.ndarray]) -> None:

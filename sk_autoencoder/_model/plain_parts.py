@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -10,9 +12,8 @@ from sk_autoencoder._model.sampling import CodeMixture, Prior
 from sk_autoencoder._nn.bottlenecks import GaussianPosterior, Identity, NestedDropout
 from sk_autoencoder._nn.frames import Frame
 from sk_autoencoder._nn.whitening import Unwhitened, Whitening
-from sk_autoencoder._pca.imputation import Imputation, Imputer, loadings_along
-from sk_autoencoder._utils.facts import FactError, array, choice, count, number
-from sk_autoencoder._utils.facts import number_or_none as optional
+from sk_autoencoder._pca.imputation import Imputation, Imputer
+from sk_autoencoder._utils.facts import FactError, array, choice, count, number, number_or_none
 from sk_autoencoder._utils.plain import Plain
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -31,8 +32,8 @@ def plain_frame(frame: Frame) -> Plain:
     )
     if frame.components is not None:
         plain.arrays["components"] = frame.components.cpu().numpy()
-    if isinstance(frame.impute, Imputer):
-        plain.put("imputer", _plain_imputer(frame.impute, plain.arrays.get("components")))
+    if frame.imputer is not None:
+        plain.put("imputer", _plain_imputer(frame.imputer))
     return plain
 
 
@@ -51,30 +52,27 @@ def frame_of(plain: Plain, dtype: torch.dtype) -> Frame:
         components,
         mean_square=number(facts, "mean_square", positive=True),
         dtype=dtype,
-        ceiling=optional(facts, "ceiling"),
+        ceiling=number_or_none(facts, "ceiling"),
     )
     if "imputer" in facts:
-        frame.impute = _imputer_of(plain.part("imputer"), len(mean), components)
+        frame.imputer = _imputer_of(plain.part("imputer"), len(mean), components)
     return frame
 
 
-def _plain_imputer(imputer: Imputer, axes: np.ndarray | None) -> Plain:
-    """Return an imputer. It tells axes of its own only where they are not those of its frame."""
+def _plain_imputer(imputer: Any) -> Plain:
+    """Return an imputer, with the axes that are not those of its frame."""
     imputation = imputer.imputation
     arrays = {"mean": imputation.mean, "deviation": imputation.deviation}
     facts = {"noise": float(imputation.noise), "n_components": imputer.n_components}
-    if not np.all(imputation.scale == 1.0):
-        arrays["scale"] = imputation.scale
+    optional = {
+        "scale": None if np.all(imputation.scale == 1.0) else imputation.scale,
+        "loadings": imputation.loadings,
+        "strength": imputation.strength,
+        "axes": None if imputer.axes is None else as_narrow(imputer.axes),
+    }
     if np.isfinite(imputation.lowest).any() or np.isfinite(imputation.highest).any():
         arrays |= {"lowest": imputation.lowest, "highest": imputation.highest}
-    strength = imputation.strength
-    if strength is None:
-        arrays["loadings"] = imputation.loadings
-    else:
-        arrays["strength"] = strength
-    if axes is None:
-        n_axes = max(imputer.n_components, 0 if strength is None else len(strength))
-        arrays["axes"] = as_narrow(imputer.axes[:n_axes])
+    arrays |= {name: value for name, value in optional.items() if value is not None}
     return Plain(facts, arrays)
 
 
@@ -90,22 +88,19 @@ def as_narrow(values: np.ndarray) -> np.ndarray:
 def _imputer_of(plain: Plain, n_features: int, axes: np.ndarray | None) -> Imputer:
     """Return the imputer of a description, beside the axes of its frame."""
     facts, arrays, each = plain.facts, plain.arrays, (n_features,)
+    own = None
     if axes is None:
-        axes = array(arrays, "axes", (None, n_features), *FLOATS)
-    axes = axes.astype(np.float64)
-    strength = None
+        own = axes = array(arrays, "axes", (None, n_features), *FLOATS)
+    n_axes = len(axes)
+    n_components = count(facts, "n_components")
+    loadings = strength = None
     if "strength" in arrays:
         strength = array(arrays, "strength", (None,), np.float64)
-        if len(strength) > len(axes):
-            raise FactError("the array 'strength' is longer than there are axes")
-        loadings = loadings_along(axes, strength)
     else:
         loadings = array(arrays, "loadings", (None, n_features), np.float64)
-    n_components = count(facts, "n_components")
-    if n_components > len(axes):
-        raise FactError(f"'n_components' is {n_components}, more than there are axes")
-    infinite = np.full(n_features, np.inf)
-    has_range = "lowest" in arrays
+    if max(n_components, 0 if strength is None else len(strength)) > n_axes:
+        raise FactError(f"there are {n_axes} axes, fewer than 'n_components' or 'strength'")
+    infinite, has_range = np.full(n_features, np.inf), "lowest" in arrays
     imputation = Imputation(
         array(arrays, "mean", each, np.float64),
         array(arrays, "scale", each, np.float64) if "scale" in arrays else np.ones(n_features),
@@ -116,7 +111,7 @@ def _imputer_of(plain: Plain, n_features: int, axes: np.ndarray | None) -> Imput
         array(arrays, "highest", each, np.float64) if has_range else infinite,
         strength,
     )
-    return Imputer(imputation, axes, n_components)
+    return Imputer(imputation, n_components, own)
 
 
 def plain_bottleneck(bottleneck: Identity) -> Plain:

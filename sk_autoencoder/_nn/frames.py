@@ -38,8 +38,9 @@ class Frame(nn.Module):
 
     Attributes
     ----------
-    impute : callable
-        Fills in the missing values of a few rows.
+    imputer : callable or None
+        Fills in the missing values of a few rows, which it is given with the axes. None leaves
+        them missing.
     """
 
     mean: torch.Tensor
@@ -47,7 +48,7 @@ class Frame(nn.Module):
     _origin: torch.Tensor
     _remainder: torch.Tensor | None
     _shift: torch.Tensor
-    impute: Callable[[np.ndarray], np.ndarray]
+    imputer: Callable[[np.ndarray, np.ndarray | None], np.ndarray] | None
 
     def __init__(
         self,
@@ -78,12 +79,31 @@ class Frame(nn.Module):
         if components is not None:
             components = torch.as_tensor(components).to(dtype, copy=True)
         self.register_buffer("components", components)
-        self.impute = _as_it_is
+        self.imputer = None
+        # In a tuple it is no submodule. The axes are those of the frame that this one is like.
+        self._first: tuple[Frame, ...] = ()
+        self._axes: np.ndarray | None = None
 
     @property
     def unit(self) -> float:
         """Mean squared error in X, for one of 1 in the coordinates."""
         return self.scale**2 * self.n_axes / self.n_features
+
+    def __getstate__(self) -> dict:
+        return vars(self) | {"_axes": None}
+
+    @property
+    def axes(self) -> np.ndarray | None:
+        """The components in float64, made when they are first asked for."""
+        if self._first:
+            return self._first[0].axes
+        if self._axes is None and self.components is not None:
+            self._axes = self.components.cpu().double().numpy()
+        return self._axes
+
+    def impute(self, block: np.ndarray) -> np.ndarray:
+        """Return a few rows of X with missing values imputed."""
+        return block if self.imputer is None else self.imputer(block, self.axes)
 
     def read(self, block) -> torch.Tensor:
         """Return the coordinates of rows of X with missing values, or sparse."""
@@ -158,12 +178,8 @@ class Frame(nn.Module):
             dtype=dtype,
             ceiling=ceiling,
         )
-        frame.impute = self.impute
+        frame.imputer, frame._first = self.imputer, (self,)
         return frame
-
-
-def _as_it_is(block: np.ndarray) -> np.ndarray:
-    return block
 
 
 def _squared_distance(block, mean: torch.Tensor) -> torch.Tensor:

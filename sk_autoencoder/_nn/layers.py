@@ -144,7 +144,11 @@ def linear(n_in: int, n_out: int, generator, bias: bool = True) -> nn.Linear:
     Torch's own start makes them smaller from layer to layer: a deep stack then begins almost
     linear, and may never leave PCA behind.
     """
-    layer: nn.Linear = nn.utils.skip_init(nn.Linear, n_in, n_out, bias=bias, dtype=torch.float32)
+    # Without weights, where others are to come.
+    device = "meta" if torch.get_default_device().type == "meta" else "cpu"
+    layer: nn.Linear = nn.utils.skip_init(
+        nn.Linear, n_in, n_out, bias=bias, dtype=torch.float32, device=device
+    )
     bound = (3 / n_in) ** 0.5
     for parameter in layer.parameters():
         nn.init.uniform_(parameter, -bound, bound, generator=generator)

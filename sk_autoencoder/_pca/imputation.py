@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -41,17 +42,16 @@ class Imputation:
 
     mean: np.ndarray  # (n_features,)
     scale: np.ndarray  # (n_features,)
-    loadings: np.ndarray  # (n_factors, n_features)
+    loadings: Any  # (n_factors, n_features)
     noise: float  # variance
     deviation: np.ndarray  # (n_features,), the features' standard deviations
     lowest: np.ndarray  # (n_features,), of the training rows
     highest: np.ndarray  # (n_features,)
-    # (n_factors,), the length of each loading along an axis of its own; None where that is none of
-    # the principal axes of X.
+    # (n_factors,), the length of each loading where these are along the principal axes of X.
     strength: np.ndarray | None = None
 
     def along(self, components: np.ndarray) -> Imputation:
-        """Return the same imputation along principal axes that were rounded, if it is along any."""
+        """Return the same imputation with the loadings along these axes, if it is along any."""
         if self.strength is None:
             return self
         return replace(self, loadings=loadings_along(components, self.strength))
@@ -138,17 +138,44 @@ class Imputation:
         return max(1, BLOCK_BYTES // (8 * widest))
 
 
-@dataclass(frozen=True)
 class Imputer:
-    """Imputes missing values so that the projection onto the leading axes is as expected."""
+    """Imputes missing values so that the projection onto the leading axes is as expected.
 
-    imputation: Imputation
-    axes: np.ndarray  # (n_axes, n_features), orthonormal rows
-    n_components: int
+    Parameters
+    ----------
+    imputation : Imputation
+        Along principal axes it may leave out its loadings, which these tell.
+    n_components : int
+        Number of leading axes.
+    axes : ndarray of shape (n_axes, n_features) or None
+        Orthonormal rows; None takes those that it is called with.
+    """
 
-    def __call__(self, X: np.ndarray) -> np.ndarray:
-        """Return X with missing values imputed."""
-        return self.imputation.impute(X, self.axes[: self.n_components])
+    def __init__(self, imputation: Imputation, n_components: int, axes: np.ndarray | None = None):
+        self.imputation = imputation
+        self.n_components = n_components
+        self.axes = axes
+        self._ready: tuple[Imputation, np.ndarray] | None = None
+
+    @classmethod
+    def of(cls, imputation: Imputation, n_components: int, axes: np.ndarray | None) -> Imputer:
+        """Return an imputer that holds no more than what its axes do not tell."""
+        n_axes = n_components
+        if imputation.strength is not None:
+            n_axes = max(n_axes, len(imputation.strength))
+            imputation = replace(imputation, loadings=None)
+        return cls(imputation, n_components, None if axes is None else axes[:n_axes])
+
+    def __getstate__(self) -> dict:
+        return vars(self) | {"_ready": None}
+
+    def __call__(self, X: np.ndarray, axes: np.ndarray | None) -> np.ndarray:
+        """Return X with missing values imputed, each row by itself."""
+        if self._ready is None:
+            found: Any = axes if self.axes is None else self.axes.astype(np.float64)
+            self._ready = self.imputation.along(found), found[: self.n_components]
+        imputation, components = self._ready
+        return imputation.impute(X, components)
 
 
 def loadings_along(components: np.ndarray, strength: np.ndarray) -> np.ndarray:

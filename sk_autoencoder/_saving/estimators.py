@@ -58,14 +58,32 @@ def plain_estimator(estimator: Any) -> Plain:
     output = vars(estimator).get("_sklearn_output_config", {}).get("transform")
     if output is not None:
         plain.facts["set_output"] = output
-    if kind == DETECTOR and "references_" in vars(estimator):
-        plain.put("fit", detectors.plain_fit(estimator))
+    if not {"references_", "model_"} & set(vars(estimator)):
+        return plain
+    plain.put("fit", plain_fit(estimator))
+    if kind == DETECTOR:
         plain.put("autoencoder_", plain_estimator(estimator.autoencoder_))
-    elif "model_" in vars(estimator):
-        plain.put("fit", transformers.plain_fit(estimator))
-        if own := asks_for(plain.part("fit").part("model")):
-            code |= {name: code.get(name, "what it was fitted with") for name in own}
+    elif own := asks_for(plain.part("fit").part("model")):
+        code |= {name: code.get(name, "what it was fitted with") for name in own}
     return plain
+
+
+def plain_fit(estimator: Any) -> Plain:
+    """Return what a fit has set, but for the autoencoder of a detector."""
+    room: Any = detectors if "references_" in vars(estimator) else transformers
+    return room.plain_fit(estimator)
+
+
+def fit_from(estimator: Any, plain: Plain, loss: Any = None) -> dict[str, Any]:
+    """Return what `plain_fit` has described, for an estimator that has its parameters.
+
+    `loss` is a loss that is a function.
+    """
+    if "references" in plain.arrays:
+        return detectors.fit_of(plain)
+    params = estimator.get_params(deep=False)
+    own = Own(_maker(params["module"], params["net_params"]), loss)
+    return transformers.fit_of(plain, own, resolve_device(params["device"]))
 
 
 class Reader:
@@ -125,6 +143,7 @@ class Reader:
             found = detectors.fit_of(plain.part("fit"))
             found["autoencoder_"] = self.inside("autoencoder").estimator(plain.part("autoencoder_"))
         else:
+            params = estimator.get_params(deep=False)
             found = transformers.fit_of(plain.part("fit"), self._own(params), self._device(params))
         vars(estimator).update(found)
         return estimator
@@ -147,7 +166,7 @@ class Reader:
         """Return the user's parts of a model."""
         module = self.given.get(f"{self.prefix}module", params["module"])
         loss = self.given.get(f"{self.prefix}loss", params["loss"])
-        return Own(None if module is None else _maker(module, params["net_params"]), loss)
+        return Own(_maker(module, params["net_params"]), loss)
 
     def _device(self, params: dict[str, Any]) -> torch.device:
         """Return where to compute: what is not there is told with the remedy."""
@@ -161,7 +180,9 @@ class Reader:
 
 
 def _maker(module: Any, net_params: Any) -> Any:
-    """Return what makes a module of the user's, as it is made in a fit."""
+    """Return what makes a module of the user's, as it is made in a fit; None without one."""
+    if module is None:
+        return None
     if isinstance(module, nn.Module):
         return lambda: copy.deepcopy(module)
     start = "module__"

@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
-import platform
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-import sklearn
-import skorch
-import torch
-
 from sk_autoencoder._saving.estimators import CLASSES, Reader, find_class, plain_estimator
 from sk_autoencoder._saving.file import FileError, Written, read_file, write_file
+from sk_autoencoder._saving.pickles import PicklingMixin
+from sk_autoencoder._saving.versions import versions
 from sk_autoencoder._utils.facts import FactError, choice, fact
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of this package and of those that a fit depends on."""
-    return {
-        "sk-autoencoder": vars(importlib.import_module("sk_autoencoder"))["__version__"],
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "skorch": skorch.__version__,
-        "scikit-learn": sklearn.__version__,
-        "numpy": np.__version__,
-        "pandas": pd.__version__,
-    }
-
-
-class SavingMixin:
+class SavingMixin(PicklingMixin):
     """Methods that write an estimator to a file, and read it again."""
 
     def save(self, path: str | PathLike) -> None:
@@ -148,7 +129,14 @@ def load(path: str | PathLike, **params: Any):
 
 def _loaded(path: Path, params: dict[str, Any], cls: type | None) -> Any:
     """Return the estimator in a file, of a class or of whatever class that was."""
-    plain = read_file(path).plain
+    return estimator_of(path, read_file(path), params, cls)
+
+
+def estimator_of(
+    path: Path, written: Written, params: dict[str, Any], cls: type | None = None
+) -> Any:
+    """Return the estimator that a file holds, of a class or of whatever class that was."""
+    plain = written.plain
     try:
         name = fact(plain.facts, "class", str)
         cls = cls or _class_of(name, plain.facts)

@@ -225,6 +225,7 @@ def _complete(
     is_pca = choice.epoch == 0 and config.starts_at_pca
     params = config.fixed_params()
     history.attrs.update(legend(setup.net, config))
+    setup = replace(setup, seconds=0.0)
     resumable = Resumable(setup, moments, result.saw_all_rows, params, data.target)
     return Training(model, setup.net, history, len(trained.epochs), choice, is_pca, resumable)
 

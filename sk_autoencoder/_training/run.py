@@ -180,7 +180,9 @@ def _callbacks(config: Config, best: BestEpoch | None, judge: JudgePoints | None
 
 
 def _forget_callbacks(net: AutoencoderNet) -> None:
-    """Leave out the callbacks of one training alone, of which one holds the table."""
+    """Leave out the callbacks of one training alone, of which one holds the table, and its time."""
+    if (timer := dict(net.callbacks_).get("epoch_timer")) is not None:
+        timer.epoch_start_time_ = None
     of_one = (JudgePoints, SecondsLeft)
     net.callbacks_ = [item for item in net.callbacks_ if not isinstance(item[1], of_one)]
     net.callbacks = [

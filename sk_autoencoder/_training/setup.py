@@ -130,7 +130,7 @@ def set_up(data: Data, config: Config, rng, width: int | None = None) -> Setup:
     if len(axes.components) > _wanted_axes(width):
         axes = axes.leading(_wanted_axes(width))
     frame = choose_frame(config.network, axes, torch_dtype(data.X.dtype))
-    frame.impute = _imputer(imputation, axes, frame, width)
+    frame.imputer = _imputer(imputation, axes, frame, width)
     output = choose_output(config, pca, frame, data)
     corruptor = make_corruptor(config.corruption, pca.mean, data, rng)
     blueprint = Blueprint(config, data, pca, frame, output, width, int(rng.randint(2**31)))
@@ -168,12 +168,12 @@ def find_axes(data: Data, config: Config, rng) -> tuple[PrincipalAxes, Imputatio
 
 
 def _imputer(imputation: Imputation, axes: PrincipalAxes, frame: Frame, width: int) -> Imputer:
-    """Return what imputes rows, along axes that are rounded as in the frame."""
-    components = frame.components
-    if components is None:
-        components = torch.from_numpy(axes.components).to(frame.dtype)
-    rounded = components.double().numpy()
-    return Imputer(imputation.along(rounded), rounded, min(width, len(rounded)))
+    """Return what imputes rows, along the axes of the frame or, without any, its own."""
+    width = min(width, len(axes.components))
+    if frame.components is not None:
+        return Imputer.of(imputation, width, None)
+    of_dtype = torch.from_numpy(axes.components).to(frame.dtype).numpy()
+    return Imputer.of(imputation, width, of_dtype)
 
 
 def choose_n_components(axes: PrincipalAxes, data: Data, config: Config) -> int:
