@@ -171,11 +171,15 @@ class Imputer:
 
     def __call__(self, X: np.ndarray, axes: np.ndarray | None) -> np.ndarray:
         """Return X with missing values imputed, each row by itself."""
+        imputation, components = self.along(axes)
+        return imputation.impute(X, components)
+
+    def along(self, axes: np.ndarray | None) -> tuple[Imputation, np.ndarray]:
+        """Return the imputation with its loadings, and the components."""
         if self._ready is None:
             found: Any = axes if self.axes is None else self.axes.astype(np.float64)
             self._ready = self.imputation.along(found), found[: self.n_components]
-        imputation, components = self._ready
-        return imputation.impute(X, components)
+        return self._ready
 
 
 def loadings_along(components: np.ndarray, strength: np.ndarray) -> np.ndarray:

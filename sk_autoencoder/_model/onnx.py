@@ -1,0 +1,110 @@
+"""A fitted autoencoder as a graph of ONNX."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sk_autoencoder._model.exported import TorchAutoencoder, TorchImputer
+
+LEAST_OPSET = 18
+OPSET = 20
+# Of each method what of the module it is, its input and its output.
+METHODS = {
+    "transform": ("encode", "X", "codes"),
+    "inverse_transform": ("decode", "codes", "X_original"),
+    "reconstruct": ("forward", "X", "X_reconstructed"),
+}
+NOISY_LOGGERS = ("torch.onnx", "torch.onnx._internal.exporter._registration", "onnxscript")
+
+
+class Method(nn.Module):
+    """One method of a module, as the only one."""
+
+    def __init__(self, module: nn.Module, name: str):
+        super().__init__()
+        self.module = module
+        self.name = name
+
+    def forward(self, x: Tensor) -> Any:
+        return getattr(self.module, self.name)(x)
+
+
+def check_onnx(name: str) -> None:
+    """Say what to install where ONNX is not there."""
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f'{name} needs onnx and onnxscript. Install them: pip install "sk-autoencoder[onnx]".'
+        ) from error
+
+
+def onnx_model(module: TorchAutoencoder, method: str, opset: int = OPSET) -> Any:
+    """Return the graph of a method of an autoencoder, as an `onnx.ModelProto`.
+
+    Parameters
+    ----------
+    module : TorchAutoencoder
+    method : {"transform", "inverse_transform", "reconstruct"}
+    opset : int, default=20
+        Version of ONNX' operators.
+    """
+    name, read, written = METHODS[method]
+    width = module.n_components if name == "decode" else module.n_features_in
+    example = torch.ones(2, width, dtype=module.input.origin.dtype)
+    if isinstance(module.imputer, TorchImputer):
+        module.imputer.eliminates = True
+    return exported(Method(module, name), example, [read], [written], opset)
+
+
+def exported(module: nn.Module, example: Tensor, read: list, written: list, opset: int) -> Any:
+    """Return the graph of a module, for batches of any number of rows."""
+    with _silence(), torch.no_grad():
+        program = torch.onnx.export(
+            module.cpu().eval(),
+            (example,),
+            input_names=read,
+            output_names=written,
+            dynamic_shapes=({0: torch.export.Dim("n_samples")},),
+            opset_version=max(opset, LEAST_OPSET),
+            dynamo=True,
+            verbose=False,
+        )
+    return _tidied(program.model_proto)
+
+
+def _tidied(model: Any) -> Any:
+    """Return a graph without the notes of the exporter, which name files of this machine."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    for function in model.functions:
+        del function.metadata_props[:]
+    model.producer_name, model.producer_version = "sk-autoencoder", ""
+    return model
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Hold back what the exporter tells of packages that it misses, and of torch's own future."""
+    loggers = [logging.getLogger(name) for name in NOISY_LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
