@@ -14,6 +14,7 @@ from sklearn.callback import CallbackSupportMixin
 from sk_autoencoder._combinations import check_combinations
 from sk_autoencoder._config import Config
 from sk_autoencoder._data import Data
+from sk_autoencoder._exporting import ExportingMixin
 from sk_autoencoder._methods import FittedMethods
 from sk_autoencoder._saving.mixin import SavingMixin
 from sk_autoencoder._saving.pickles import is_fitted
@@ -58,7 +59,9 @@ class Checked:
     rng: np.random.RandomState
 
 
-class BaseAutoencoder(FittedMethods, SavingMixin, CallbackSupportMixin, BaseEstimator):
+class BaseAutoencoder(
+    FittedMethods, ExportingMixin, SavingMixin, CallbackSupportMixin, BaseEstimator
+):
     """An autoencoder that stands where PCA stands: how it is fitted."""
 
     @fit_context(prefer_skip_nested_validation=True)

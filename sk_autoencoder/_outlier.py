@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
+from sk_autoencoder._exporting import ExportingDetectorMixin
 from sk_autoencoder._outliers.references import References
 from sk_autoencoder._outliers.threshold import threshold
 from sk_autoencoder._saving.mixin import SavingMixin
@@ -40,7 +41,7 @@ SHARE_OF_NEIGHBORS = 0.1
 MIN_NEIGHBORS = 5
 
 
-class AutoencoderOutlierDetector(OutlierMixin, SavingMixin, BaseEstimator):
+class AutoencoderOutlierDetector(OutlierMixin, ExportingDetectorMixin, SavingMixin, BaseEstimator):
     """Outliers as rows that are far from the reconstructions of the training rows.
 
     An autoencoder is trained on the training rows and reconstructs them. A row is scored by

@@ -28,6 +28,9 @@ PUBLIC_METHODS = [
     "get_params",
     "inverse_transform",
     "load",
+    "onnx_converter",
+    "onnx_parser",
+    "onnx_shape_calculator",
     "partial_fit",
     "reconstruct",
     "reconstruction_error",
@@ -41,6 +44,8 @@ PUBLIC_METHODS = [
     "set_params",
     "set_partial_fit_request",
     "set_score_request",
+    "to_onnx",
+    "to_torch",
     "transform",
 ]
 

@@ -70,6 +70,10 @@ LINKS: dict[Link, type[nn.Module]] = {
 class Affine(nn.Module):
     """What a frame does to complete rows, without a look at their values."""
 
+    origin: Tensor
+    remainder: Tensor
+    components: Tensor | None
+
     def __init__(self, frame: Frame):
         super().__init__()
         self.scale, self.ceiling = float(frame.scale), frame.ceiling
@@ -97,9 +101,17 @@ class Affine(nn.Module):
 class Whitened(nn.Module):
     """From the codes of a module to those of the autoencoder: their units, size and whitening."""
 
+    mean: Tensor
+    mixing: Tensor
+    unmixing: Tensor
+
     def __init__(self, model: FittedAutoencoder):
         super().__init__()
-        self.scale, self.width, self.n_components = model.frame.scale, model.width, model.n_components
+        self.scale, self.width, self.n_components = (
+            model.frame.scale,
+            model.width,
+            model.n_components,
+        )
         whitening, dtype = model.whitening, model.frame.dtype
         self.is_plain = isinstance(whitening, Unwhitened)
         if isinstance(whitening, Whitening):
@@ -127,6 +139,15 @@ class Whitened(nn.Module):
 
 class TorchImputer(nn.Module):
     """What `Imputer` does, in torch: see there. It computes in float64."""
+
+    mean: Tensor
+    scale: Tensor
+    loadings: Tensor
+    components: Tensor
+    limit: Tensor
+    lowest: Tensor
+    highest: Tensor
+    eye: Tensor
 
     def __init__(self, frame: Frame):
         super().__init__()
@@ -178,10 +199,11 @@ def eliminate(matrix: Tensor, right: Tensor) -> Tensor:
     """
     rows = torch.cat([matrix, right], dim=2)
     n = matrix.shape[1]
+    eye = torch.eye(n, dtype=matrix.dtype, device=matrix.device)[:, :, None]
     for i in range(n):
         pivot = rows[:, i : i + 1] / rows[:, i : i + 1, i : i + 1]
-        others = rows - rows[:, :, i : i + 1] * pivot
-        rows = torch.cat([others[:, :i], pivot, others[:, i + 1 :]], dim=1)
+        # Of the row itself this leaves the pivot.
+        rows = rows - (rows[:, :, i : i + 1] - eye[i]) * pivot
     return rows[:, :, n:]
 
 

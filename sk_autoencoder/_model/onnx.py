@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,6 +23,16 @@ METHODS = {
     "reconstruct": ("forward", "X", "X_reconstructed"),
 }
 NOISY_LOGGERS = ("torch.onnx", "torch.onnx._internal.exporter._registration", "onnxscript")
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Names of inputs and outputs of a graph, its version, and whether it has many nodes."""
+
+    inputs: list[str]
+    outputs: list[str]
+    opset: int = OPSET
+    is_long: bool = False
 
 
 class Method(nn.Module):
@@ -62,20 +73,24 @@ def onnx_model(module: TorchAutoencoder, method: str, opset: int = OPSET) -> Any
     example = torch.ones(2, width, dtype=module.input.origin.dtype)
     if isinstance(module.imputer, TorchImputer):
         module.imputer.eliminates = True
-    return exported(Method(module, name), example, [read], [written], opset)
+    is_long = isinstance(module.imputer, TorchImputer) and name != "decode"
+    graph = Graph([read], [written], max(opset, LEAST_OPSET), is_long)
+    return exported(Method(module, name), example, graph)
 
 
-def exported(module: nn.Module, example: Tensor, read: list, written: list, opset: int) -> Any:
+def exported(module: nn.Module, example: Tensor, graph: Graph) -> Any:
     """Return the graph of a module, for batches of any number of rows."""
     with _silence(), torch.no_grad():
-        program = torch.onnx.export(
+        program: Any = torch.onnx.export(
             module.cpu().eval(),
             (example,),
-            input_names=read,
-            output_names=written,
+            input_names=graph.inputs,
+            output_names=graph.outputs,
             dynamic_shapes=({0: torch.export.Dim("n_samples")},),
-            opset_version=max(opset, LEAST_OPSET),
+            opset_version=graph.opset,
             dynamo=True,
+            # What runs a long graph makes it shorter in less time.
+            optimize=not graph.is_long,
             verbose=False,
         )
     return _tidied(program.model_proto)

@@ -133,6 +133,8 @@ class Reader:
         """Return the estimator of a description, of its own class or of a subclass of that."""
         kind = choice(plain.facts, "kind", CLASSES)
         cls = cls or find_class(kind)
+        if not issubclass(cls, find_class(kind)):
+            raise FactError(f"{cls.__name__} is no {kind}")
         params = self._params(plain, inspect.signature(cls).parameters)
         estimator = cls(**params)
         if "set_output" in plain.facts:
@@ -187,5 +189,5 @@ def _maker(module: Any, net_params: Any) -> Any:
         return lambda: copy.deepcopy(module)
     start = "module__"
     found = net_params if isinstance(net_params, dict) else {}
-    params = {k.removeprefix(start): v for k, v in found.items() if k.startswith(start)}
+    params = {str(k).removeprefix(start): v for k, v in found.items() if str(k).startswith(start)}
     return lambda: module(**params)
