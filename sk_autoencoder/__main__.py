@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from sk_autoencoder._cli.arguments import WRONG_USE, parse
 from sk_autoencoder._cli.reading import Data, Options, find_data, read_data
@@ -173,6 +173,11 @@ def _find_outputs(args: argparse.Namespace, source: str | Path) -> Outputs:
         find_output(args.table, TABLES, "--table"),
         find_output(args.save, MODELS, "--save"),
     )
+    if outputs.model is not None and args.standardize and outputs.model.suffix != ".joblib":
+        raise ValueError(
+            f"--save {args.save} holds an autoencoder alone, and not the scaler of --standardize; "
+            "choose a file that ends in .joblib"
+        )
     if isinstance(source, Path) and outputs.table == source.resolve():
         raise ValueError(f"--table {args.table} is the data itself; choose another file")
     return outputs
@@ -188,9 +193,7 @@ def _write(outputs: Outputs, comparison: Comparison, data: Data) -> list[Path]:
         )
         write(outputs.table, lambda file: file.write(text.encode()))
     if outputs.model is not None:
-        import joblib
-
-        write(outputs.model, lambda file: joblib.dump(comparison.largest_autoencoder(), file))
+        write(outputs.model, lambda file: _dump(outputs.model, comparison, file))
     if outputs.picture is not None:
         from sk_autoencoder._cli.report import draw_report
 
@@ -199,6 +202,18 @@ def _write(outputs: Outputs, comparison: Comparison, data: Data) -> list[Path]:
         write(outputs.picture, lambda file: figure.savefig(file, format=suffix))
     written = (outputs.picture, outputs.table, outputs.model)
     return [path for path in written if path is not None]
+
+
+def _dump(path: Path | None, comparison: Comparison, file: BinaryIO) -> None:
+    """Write the autoencoder with the most components, as the ending of its file asks for."""
+    if path is not None and path.suffix.lower() == ".joblib":
+        import joblib
+
+        joblib.dump(comparison.largest_autoencoder(), file)
+        return
+    from sk_autoencoder._saving.mixin import content_of
+
+    file.write(content_of(comparison.largest_autoencoder()))
 
 
 def _heading(data: Data, comparison: Comparison, standardized: bool) -> str:

@@ -7,10 +7,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from sklearn.utils.validation import check_is_fitted
 
-from sk_autoencoder._model.exported import TorchAutoencoder, torch_autoencoder
+from sk_autoencoder._model.exported import TorchAutoencoder, floating, torch_autoencoder
 from sk_autoencoder._model.onnx import METHODS, Graph, check_onnx, exported, onnx_model
+from sk_autoencoder._nn.frames import torch_dtype
 from sk_autoencoder._outliers.exported import TorchScores
 from sk_autoencoder._utils.files import write_whole
 from sk_autoencoder._validation import check_fitted
@@ -130,11 +133,13 @@ class ExportingDetectorMixin:
         ------
         ImportError
             If onnx or onnxscript is not there.
+        ValueError
+            If `dtype` is another one.
         """
         check_onnx(f"{type(self).__name__}.to_onnx")
-        name = str(dtype or "float64").removeprefix("torch.")
+        check_is_fitted(self)
         width = self.n_features_in_  # type: ignore[attr-defined]
-        example = torch.ones(2, width, dtype=getattr(torch, name))
+        example = torch.ones(2, width, dtype=torch_dtype(floating(dtype or np.float64)))
         graph = Graph(["X"], ["label", "scores"])
         return _written(exported(scores_of(self), example, graph), path)
 

@@ -82,7 +82,7 @@ def test_a_module_for_rows_of_another_dtype(quick, digits, dtype):
     assert_near(codes.numpy(), estimator.transform(X.numpy()), 2e-5)
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, "int", "none"])
+@pytest.mark.parametrize("dtype", [torch.float16, np.int64, "int", "none", object()])
 def test_other_dtypes_are_refused(quick, digits, dtype):
     with pytest.raises(ValueError, match="is neither float32 nor float64"):
         quick().fit(digits).to_torch(dtype=dtype)

@@ -184,6 +184,23 @@ def test_a_standardized_model_is_saved_with_its_scaler(data, frame, tmp_path, ca
     np.testing.assert_array_equal(codes, pipeline[-1].transform(shifted))
 
 
+def test_a_model_is_saved_so_that_it_loads_without_code(data, frame, tmp_path, capsys):
+    model = tmp_path / "model.safetensors"
+    assert run(data, *FAST, "--save", model) == 0
+    assert f"wrote {model}" in capsys.readouterr().out
+    loaded = sk_autoencoder.load(model)
+    assert loaded.n_components_ == 2
+    assert list(loaded.feature_names_in_) == list(frame)
+    assert loaded.transform(frame).shape == (len(frame), 2)
+
+
+def test_a_scaler_is_not_saved_there(data, tmp_path, capsys):
+    model = tmp_path / "model.safetensors"
+    told = error_of(capsys, data, *FAST, "--standardize", "--save", model)
+    assert "holds an autoencoder alone" in told
+    assert not model.exists()
+
+
 def test_random_state(data, capsys):
     def errors(seed):
         assert run(data, *FAST, "--random-state", seed) == 0
@@ -266,7 +283,7 @@ def test_parsing_loads_neither_torch_nor_numpy():
         (["data.csv", "--random-state", str(2**32)], "is not a whole number from 0 to"),
         (["data.csv", "--max-epochs", "0"], "'0' is not a whole number from 1 on"),
         (["data.csv", "--table", "t.txt"], "--table t.txt does not end in .csv, .json"),
-        (["data.csv", "--save", "m.pkl"], "--save m.pkl does not end in .joblib"),
+        (["data.csv", "--save", "m.pkl"], "--save m.pkl does not end in .safetensors, .joblib"),
         (["data.csv", "--table", "none/t.csv"], "--table none/t.csv cannot be written: No such"),
         (["data.csv", "--table", "folder.csv"], "--table folder.csv cannot be written"),
         (["data.csv", "--table", "data.csv"], "--table data.csv is the data itself"),

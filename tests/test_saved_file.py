@@ -8,6 +8,7 @@ import zlib
 import numpy as np
 import pytest
 import safetensors.numpy
+from make_format_1 import ASSETS, rows
 
 from benchmarks.fuzz.files import make_files, run
 from sk_autoencoder import AutoencoderTransformer, load
@@ -188,3 +189,17 @@ def test_the_files_that_are_damaged_are_whole_before(path):
     for content in make_files():
         path.write_bytes(content)
         load(path)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ASSETS.glob("format_1_*.safetensors")), ids=lambda p: p.stem
+)
+def test_files_of_format_1_are_read_for_ever(path):
+    estimator, name = load(path), path.stem.removeprefix("format_1_")
+    expected = np.load(ASSETS / "format_1.npz")
+    methods = {"scores": "score_samples", "codes": "transform", "rows": "reconstruct"}
+    asked = [what for what in methods if hasattr(estimator, methods[what])]
+    assert asked
+    for what in asked:
+        found = getattr(estimator, methods[what])(rows())
+        np.testing.assert_allclose(found, expected[f"{name} {what}"], rtol=1e-4, atol=1e-5)

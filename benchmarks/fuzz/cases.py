@@ -123,7 +123,7 @@ TRAINING = (
     "partial_fit a few rows",
     "fit again warmly",
 )
-BETWEEN = ("pickle", "use", "fit another table")
+BETWEEN = ("pickle", "save", "use", "fit another table")
 FAILING = (
     "infinite cell",
     "another width",
@@ -133,7 +133,7 @@ FAILING = (
     "a changed parameter",
 )
 DETECTOR_CALLS = ("fit", "fit_predict")
-DETECTOR_BETWEEN = ("pickle", "use", "infinite cell", "another width")
+DETECTOR_BETWEEN = ("pickle", "save", "use", "infinite cell", "another width")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,8 @@ from skorch.callbacks import Callback
 from benchmarks.fuzz.cases import Case
 from benchmarks.fuzz.oracles import Finding, check_detector, check_transformer, demand, outputs
 from benchmarks.fuzz.tables import snapshot
+from sk_autoencoder import AutoencoderTransformer, load
+from sk_autoencoder._saving.estimators import Reader, plain_estimator
 
 # What the parameter checks of the package, and of scikit-learn, say where a case asks for what
 # is refused.
@@ -238,6 +242,20 @@ def _pickle(case: Case, estimator: Any) -> Any:
     return other
 
 
+def _save(case: Case, estimator: Any) -> Any:
+    """Save the estimator and load it: it gives the same bits. What goes on is the original."""
+    if case.detector and not isinstance(estimator.autoencoder_, AutoencoderTransformer):
+        return estimator  # which is for skops
+    with _guard("save", case), TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        estimator.save(path)
+        params = estimator.get_params()
+        code = {name: params[name] for name in Reader({}).asked(plain_estimator(estimator))}
+        other = load(path, **code)
+        _same(outputs(case, estimator), outputs(case, other), "save gives other bits")
+    return estimator
+
+
 def _use(case: Case, estimator: Any) -> Any:
     """Use all methods that do not train: they change nothing."""
     with _guard("use", case):
@@ -338,6 +356,7 @@ CALLS: dict[str, Callable[[Case, Any], Any]] = {
 }
 STEPS: dict[str, Callable[[Case, Any], Any]] = {
     "pickle": _pickle,
+    "save": _save,
     "use": _use,
     "fit another table": _fit_another_table,
 }

@@ -12,7 +12,7 @@ from sk_autoencoder._utils.files import temporary_beside, write_whole
 
 PICTURES = (".png", ".pdf", ".svg", ".jpg")
 TABLES = (".csv", ".json")
-MODELS = (".joblib",)
+MODELS = (".safetensors", ".joblib")
 
 
 def find_output(name: str | None, suffixes: tuple[str, ...], option: str) -> Path | None:

@@ -220,8 +220,7 @@ def torch_autoencoder(
     allow_nan : bool or "auto"
         "auto" imputes missing values where rows of the fit missed some.
     """
-    name = model.dtype if dtype is None else str(dtype).removeprefix("torch.")
-    suited = model.astype(_floating(name, dtype))
+    suited = model if dtype is None else model.astype(floating(dtype))
     imputer = suited.frame.imputer
     if not isinstance(imputer, Imputer):
         return TorchAutoencoder(suited, allow_nan=False)
@@ -229,12 +228,13 @@ def torch_autoencoder(
     return TorchAutoencoder(suited, missed if isinstance(allow_nan, str) else bool(allow_nan))
 
 
-def _floating(name: Any, given: Any) -> np.dtype:
-    """Return float32 or float64 by name."""
+def floating(dtype: Any) -> np.dtype:
+    """Return float32 or float64 of NumPy, for a dtype of torch or what NumPy takes for one."""
+    name = str(dtype).removeprefix("torch.") if isinstance(dtype, torch.dtype) else dtype
     try:
-        dtype = np.dtype(name)
+        found = np.dtype(name)
     except TypeError:
-        dtype = np.dtype(object)
-    if dtype not in (np.float32, np.float64):
-        raise ValueError(f"dtype={given!r} is neither float32 nor float64.")
-    return dtype
+        found = np.dtype(object)
+    if found not in (np.float32, np.float64):
+        raise ValueError(f"dtype={dtype!r} is neither float32 nor float64.")
+    return found

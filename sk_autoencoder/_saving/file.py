@@ -20,7 +20,6 @@ import numpy as np
 import safetensors.numpy
 
 from sk_autoencoder._utils.facts import FactError, count, fact
-from sk_autoencoder._utils.files import write_whole
 from sk_autoencoder._utils.plain import Plain
 
 # Of the text of the metadata that is ours, and in it of the check of all else.
@@ -55,8 +54,8 @@ class Written:
     versions: dict[str, str]
 
 
-def write_file(path: Path, written: Written) -> None:
-    """Write a file whole or not at all."""
+def dump(written: Written) -> bytes:
+    """Return the content of a file."""
     arrays, same_as = _without_copies(written.plain.arrays)
     description: dict[str, Any] = {
         "version": VERSION,
@@ -68,8 +67,7 @@ def write_file(path: Path, written: Written) -> None:
     # The places of the tensors are the same whatever the description is.
     header, data = _divided(safetensors.numpy.save(arrays))
     description[CHECK] = check(header, description, data)
-    content = safetensors.numpy.save(arrays, {NAME: _dumped(description)})
-    write_whole(path, lambda file: file.write(content))
+    return safetensors.numpy.save(arrays, {NAME: _dumped(description)})
 
 
 def read_file(path: Path) -> Written:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from sk_autoencoder._saving.estimators import CLASSES, Reader, find_class, plain_estimator
-from sk_autoencoder._saving.file import FileError, Written, read_file, write_file
+from sk_autoencoder._saving.file import FileError, Written, dump, read_file
 from sk_autoencoder._saving.pickles import PicklingMixin
 from sk_autoencoder._saving.versions import versions
 from sk_autoencoder._utils.facts import FactError, choice, fact
+from sk_autoencoder._utils.files import write_whole
 
 
 class SavingMixin(PicklingMixin):
@@ -42,8 +43,8 @@ class SavingMixin(PicklingMixin):
         --------
         sk_autoencoder.load : Loads a file of any class.
         """
-        plain = plain_estimator(self)
-        write_file(Path(path).resolve(), Written(plain, versions()))
+        content = content_of(self)
+        write_whole(Path(path).resolve(), lambda file: file.write(content))
 
     @classmethod
     def load(cls, path: str | PathLike, **params: Any):
@@ -125,6 +126,11 @@ def load(path: str | PathLike, **params: Any):
     True
     """
     return _loaded(Path(path), params, None)
+
+
+def content_of(estimator: Any) -> bytes:
+    """Return the content of the file of an estimator."""
+    return dump(Written(plain_estimator(estimator), versions()))
 
 
 def _loaded(path: Path, params: dict[str, Any], cls: type | None) -> Any:
