@@ -22,6 +22,11 @@ def rows():
     return ((i * (j + 3)) % 17 - 8.0) / 8 + (i % 5) * j / 4
 
 
+def rows_for(name):
+    """Rows that an estimator of a name is asked."""
+    return np.floor(np.exp(rows())) if name == "counts" else rows()
+
+
 def main():
     X = rows()
     small = {"hidden_layer_sizes": (6, 4), "max_epochs": 3, "random_state": 0}
@@ -33,13 +38,14 @@ def main():
             X.astype(np.float32)
         ),
         "missing": AutoencoderTransformer(2, linear_shortcut=False, **small).fit(holed),
-        "counts": AutoencoderTransformer(2, loss="poisson", **small).fit(np.floor(np.exp(X))),
+        "counts": AutoencoderTransformer(2, loss="poisson", **small).fit(rows_for("counts")),
         "variational": VariationalAutoencoderTransformer(2, **small).fit(X),
         "detector": AutoencoderOutlierDetector(inside, random_state=0).fit(X),
     }
     answers = {}
     for name, estimator in made.items():
         estimator.save(ASSETS / f"format_1_{name}.safetensors")
+        X = rows_for(name)
         answers[f"{name} scores"] = estimator.score_samples(X)
         if hasattr(estimator, "transform"):
             answers[f"{name} codes"] = estimator.transform(X)

@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 import safetensors.numpy
-from make_format_1 import ASSETS, rows
+from make_format_1 import ASSETS, rows_for
 
 from benchmarks.fuzz.files import make_files, run
 from sk_autoencoder import AutoencoderTransformer, load
@@ -201,5 +201,5 @@ def test_files_of_format_1_are_read_for_ever(path):
     asked = [what for what in methods if hasattr(estimator, methods[what])]
     assert asked
     for what in asked:
-        found = getattr(estimator, methods[what])(rows())
+        found = getattr(estimator, methods[what])(rows_for(name))
         np.testing.assert_allclose(found, expected[f"{name} {what}"], rtol=1e-4, atol=1e-5)
