@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo quick test test-portable lint wheel notebook quality bench clean
+.PHONY: demo quick test test-portable lint wheel audit notebook quality bench clean
 
 demo: $(READY)
 	$(BIN)/python -m sk_autoencoder compare --output report.png
@@ -46,6 +46,12 @@ wheel: $(READY)
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation .
 	PYTHON=$(PYTHON) sh tests/check_wheel.sh
+
+# What the database of known weaknesses tells of the pinned packages; offline there is none to ask.
+audit: $(READY)
+	$(BIN)/python -m pip install --quiet pip-audit
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip || \
+		echo "pip-audit has found a weakness, or no database."
 
 notebook: $(READY)
 	$(BIN)/python tests/test_examples.py
