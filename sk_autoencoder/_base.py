@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +22,7 @@ from sk_autoencoder._methods import FittedMethods
 from sk_autoencoder._saving.mixin import SavingMixin
 from sk_autoencoder._saving.pickles import is_fitted
 from sk_autoencoder._sklearn_compat import fit_context
+from sk_autoencoder._training.checkpoints import UNKEPT, checkpoints_of
 from sk_autoencoder._training.finish import model_as_if_stopped
 from sk_autoencoder._training.own_parts import check_own_parts, refuse_estimators
 from sk_autoencoder._training.procedure import Tools, Training, fit_autoencoder, fit_one_epoch
@@ -30,6 +34,7 @@ from sk_autoencoder._utils.arrays import (
     is_dispatched,
     like,
 )
+from sk_autoencoder._utils.interrupts import interrupts
 from sk_autoencoder._utils.random import check_random_source
 from sk_autoencoder._utils.threads import enough_threads, enough_threads_for_axes
 from sk_autoencoder._validation import (
@@ -76,6 +81,7 @@ class BaseAutoencoder(
         y_val=None,
         sample_weight_val=None,
         groups_val=None,
+        resume_from=None,
     ):
         """Train the autoencoder on the rows of X.
 
@@ -112,6 +118,10 @@ class BaseAutoencoder(
             How much each row of `X_val` counts, 0 or more; None counts each as one.
         groups_val : array-like of shape (n_samples_val,), default=None
             Group of each row of `X_val`, where these depend on each other, too.
+        resume_from : str or os.PathLike, default=None
+            A file that `checkpoint` has written, of a fit of the same rows and parameters that
+            was killed. This one goes on from there, and ends as that would have ended, bit by
+            bit on the same machine. Nothing in the file is run.
 
         Returns
         -------
@@ -127,14 +137,22 @@ class BaseAutoencoder(
             `groups` or `X_val` do not suit X, if parameters make no sense together, or if the
             fit diverges. What was fitted before is kept.
         """
-        with gradients_enabled(), enough_threads(math.inf):
+        held = interrupts(self.on_interrupt == "stop")
+        with gradients_enabled(), enough_threads(math.inf), held as interrupted:
             previous = self._previous() if self.warm_start else None
             passed = Passed(X, y, sample_weight, groups)
             judging = Passed(X_val, y_val, sample_weight_val, groups_val)
             checked = self._check(passed, judging, previous)
-            tools = self._tools(checked, X)
+            checked, checkpoints = _with_checkpoints(checked, previous, resume_from)
+            tools = replace(self._tools(checked, X, interrupted), checkpoints=checkpoints)
             with enough_threads_for_axes(*checked.data.X.shape):
                 training = fit_autoencoder(checked.data, checked.given, tools, previous)
+        if interrupted():
+            warnings.warn(
+                "Ctrl-C ended the fit before its time. What it has found until then is kept.",
+                UserWarning,
+                stacklevel=3,
+            )
         return self._publish(training, checked.features, X)
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -230,13 +248,14 @@ class BaseAutoencoder(
             given = encode_validation_target(given, judging.y, data.target)
         return Checked(config, data, given, Features.of(header), rng)
 
-    def _tools(self, checked: Checked, X) -> Tools:
-        """Return what the stages of a fit share."""
+    def _tools(self, checked: Checked, X, interrupted: Callable[[], bool] = bool) -> Tools:
+        """Return what the stages of a fit share. `interrupted` tells whether to stop."""
 
         def attributes(state: Setup | Training) -> dict[str, Any]:
             return self._attributes(state, checked.features, X)
 
-        return Tools(checked.config, checked.rng, Watch(self, checked.data, attributes))
+        watch = Watch(self, checked.data, attributes, interrupted)
+        return Tools(checked.config, checked.rng, watch)
 
     def _publish(self, training: Training, features: Features, X):
         """Set all fitted attributes at once, and say so where the result is PCA."""
@@ -260,6 +279,22 @@ class BaseAutoencoder(
             name: like(as_numpy(value), X) if name in ARRAYS else value
             for name, value in found.items()
         }
+
+
+def _with_checkpoints(
+    checked: Checked, previous: Training | None, resume_from: Any
+) -> tuple[Checked, Any]:
+    """Return what a fit is given, with the random source of the one it goes on from, and its file.
+
+    Without a file to write or to read nothing is kept.
+    """
+    if checked.config.runtime.checkpoint is None and resume_from is None:
+        return checked, UNKEPT
+    before = None if previous is None else previous.net.arrays()
+    kept = checkpoints_of(checked.config, (checked.data, checked.given), before, checked.rng)
+    if resume_from is not None:
+        kept.read(Path(resume_from))
+    return replace(checked, rng=kept.rng), kept
 
 
 def _attributes_of(training: Training) -> dict[str, Any]:

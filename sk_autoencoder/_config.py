@@ -7,8 +7,9 @@ goes on has to leave it as it was. Below the estimators nobody sees an estimator
 from __future__ import annotations
 
 import inspect
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import MISSING, dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any
@@ -210,6 +211,9 @@ class RuntimeConfig:
     callbacks: Any = _parameter(list, tuple, None)
     warm_start: bool = _parameter("boolean")
     random_state: Any = _parameter("random_state")
+    checkpoint: Any = _parameter(str, os.PathLike, None)
+    checkpoint_every: int = _parameter(Interval(Integral, 1, None, closed="left"))
+    on_interrupt: str = _parameter(StrOptions({"raise", "stop"}))
     verbose: Any = _parameter("verbose")
 
 
@@ -249,7 +253,11 @@ class Config:
         free = {
             f.name for group in GROUPS.values() for f in fields(group) if not f.metadata["fixed"]
         }
-        return {name: _as_text(v) for name, v in self.params().items() if name not in free}
+        return self.texts(free)
+
+    def texts(self, left_out: Collection[str]) -> dict[str, str]:
+        """Return parameters by name as text that tells whether two are the same, but for some."""
+        return {name: _as_text(v) for name, v in self.params().items() if name not in left_out}
 
     @property
     def starts_at_pca(self) -> bool:

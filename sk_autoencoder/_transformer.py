@@ -183,17 +183,25 @@ class AutoencoderTransformer(BaseAutoencoder):
         Whether to compile the module with `torch.compile`, which needs a C++ compiler.
 
     callbacks : list, default=None
-        Callbacks of skorch, or (name, callback) pairs. What they are given is in the units of X.
-        `set_callbacks` takes those of scikit-learn.
+        Callbacks of skorch, or (name, callback) pairs, given what is in the units of X. Those of
+        scikit-learn are set by `set_callbacks`.
 
     net_params : dict, default=None
-        Further parameters of skorch's `NeuralNet`, such as
-        ``{"optimizer__betas": (0.9, 0.95)}`` or, with a class as `module`,
-        ``{"module__width": 32}``.
+        Further parameters of skorch's `NeuralNet`, such as ``{"optimizer__betas": (0.9, 0.95)}``
+        or, with a class as `module`, ``{"module__width": 32}``.
+
+    checkpoint : str or os.PathLike, default=None
+        File for the state of `fit`, which ``fit(X, resume_from=checkpoint)`` goes on from.
+
+    checkpoint_every : int, default=10
+        Epochs between two states written.
+
+    on_interrupt : {"raise", "stop"}, default="raise"
+        What Ctrl-C does in `fit`: "stop" ends it after the epoch, and keeps the best one.
 
     verbose : int or bool, default=0
-        Whether to print a line an epoch, "left" being the seconds that the training still takes at
-        most, and why the result is PCA.
+        Whether to print a line an epoch, "left" being the most seconds that the training still
+        takes, and why the result is PCA.
 
     Attributes
     ----------
@@ -265,8 +273,7 @@ class AutoencoderTransformer(BaseAutoencoder):
 
     References
     ----------
-    .. [1] Hinton and Salakhutdinov (2006). Reducing the dimensionality of data with neural
-       networks. Science 313.
+    .. [1] Hinton and Salakhutdinov (2006). Reducing dimensionality with networks. Science 313.
     .. [2] Breiman et al. (1984). Classification and regression trees. Section 3.4.3.
     .. [3] Rippel, Gelbart and Adams (2014). Learning ordered representations with nested dropout.
     .. [4] Srivastava et al. (2014). Dropout. JMLR 15.
@@ -279,15 +286,12 @@ class AutoencoderTransformer(BaseAutoencoder):
     .. [11] Hoyer (2004). Non-negative matrix factorization with sparseness constraints. JMLR 5.
     .. [12] Ng (2011). Sparse autoencoder. CS294A lecture notes, Stanford University.
     .. [13] Rifai et al. (2011). Contractive auto-encoders. ICML.
-    .. [14] Hutchinson (1990). A stochastic estimator of the trace of the influence matrix.
-       Communications in Statistics 19(2).
+    .. [14] Hutchinson (1990). A stochastic estimator of the trace. Communications in Statistics 19.
     .. [15] Cogswell et al. (2016). Reducing overfitting by decorrelating representations. ICLR.
     .. [16] Smith and Topin (2018). Super-convergence. arXiv:1708.07120.
-    .. [17] Polyak and Juditsky (1992). Acceleration of stochastic approximation by averaging.
-       SIAM Journal on Control and Optimization 30(4).
+    .. [17] Polyak and Juditsky (1992). Acceleration by averaging. SIAM J. Control Optim. 30(4).
     .. [18] Yang et al. (2022). Tensor programs V. arXiv:2203.03466.
-    .. [19] Seetharaman et al. (2020). AutoClip. IEEE Workshop on Machine Learning for Signal
-       Processing.
+    .. [19] Seetharaman et al. (2020). AutoClip. IEEE MLSP.
     .. [20] Wortsman et al. (2022). Robust fine-tuning of zero-shot models. CVPR.
 
     Examples
@@ -343,6 +347,9 @@ class AutoencoderTransformer(BaseAutoencoder):
         compile=False,
         callbacks=None,
         net_params=None,
+        checkpoint=None,
+        checkpoint_every=10,
+        on_interrupt="raise",
         verbose=0,
     ):
         self.n_components = n_components
@@ -385,6 +392,9 @@ class AutoencoderTransformer(BaseAutoencoder):
         self.compile = compile
         self.callbacks = callbacks
         self.net_params = net_params
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
+        self.on_interrupt = on_interrupt
         self.verbose = verbose
 
     _parameter_constraints: ClassVar[dict] = constraints_of(__init__)

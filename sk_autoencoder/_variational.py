@@ -178,6 +178,16 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         ``{"optimizer__betas": (0.9, 0.95)}`` or, with a class as `module`,
         ``{"module__width": 32}``.
 
+    checkpoint : str or os.PathLike, default=None
+        File for the state of `fit`, which ``fit(X, resume_from=checkpoint)`` goes on from.
+
+    checkpoint_every : int, default=10
+        Epochs from one state written to `checkpoint` to the next.
+
+    on_interrupt : {"raise", "stop"}, default="raise"
+        What Ctrl-C does in `fit`: "stop" ends it after the epoch, and keeps the best one. A second
+        Ctrl-C raises.
+
     verbose : int or bool, default=0
         Whether to print a line an epoch, and why the result is PCA.
 
@@ -320,6 +330,9 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         compile=False,
         callbacks=None,
         net_params=None,
+        checkpoint=None,
+        checkpoint_every=10,
+        on_interrupt="raise",
         verbose=0,
     ):
         self.n_components = n_components
@@ -361,6 +374,9 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         self.compile = compile
         self.callbacks = callbacks
         self.net_params = net_params
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
+        self.on_interrupt = on_interrupt
         self.verbose = verbose
 
     # Losses that are likelihoods.

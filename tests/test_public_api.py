@@ -171,7 +171,7 @@ def test_parameters_and_results_of_a_method_are_documented(name):
 @pytest.mark.parametrize(
     ("name", "more"),
     [
-        ("fit", ["sample_weight", *VALIDATION]),
+        ("fit", ["sample_weight", *VALIDATION, "resume_from"]),
         ("transform", []),
         ("inverse_transform", []),
         ("score", ["sample_weight"]),

@@ -460,3 +460,9 @@ def test_versions_are_in_the_file(quick, X, path):
     assert (description["version"], description["readable_from"]) == (1, 1)
     assert description["versions"]["torch"] == torch.__version__
     assert description["versions"]["sk-autoencoder"] == sk_autoencoder.__version__
+
+
+def test_path_of_a_checkpoint_is_saved_as_text(quick, X, tmp_path):
+    quick(checkpoint=tmp_path / "fit.checkpoint").fit(X).save(tmp_path / "a.safetensors")
+    loaded = sk_autoencoder.load(tmp_path / "a.safetensors")
+    assert loaded.checkpoint == str(tmp_path / "fit.checkpoint")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def to_json(value: Any) -> Any:
         return int(value)
     if isinstance(value, (float, np.floating)):
         return float(value) if math.isfinite(value) else {"kind": "float", "value": str(value)}
-    if isinstance(value, str):
+    if isinstance(value, (str, PurePath)):
         return str(value)
     if isinstance(value, list):
         return [to_json(part) for part in value]

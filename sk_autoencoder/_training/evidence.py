@@ -195,6 +195,16 @@ class JudgePoints(Callback):
             self.gains_[point] = gains_of(values, self.data)
             self.saved_[point] = self.rows.error.in_units_of_X(float(values.mean()), 0.0)
 
+    def state_dict(self) -> dict:
+        """Return what was told so far, as a checkpoint keeps it."""
+        points = [(*point, gains.of_each, gains.groups) for point, gains in self.gains_.items()]
+        return {"gains": points, "saved": [(*point, saved) for point, saved in self.saved_.items()]}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Go on from what was told before."""
+        self.gains_ = {Point(epoch, share): Gains(*told) for epoch, share, *told in state["gains"]}
+        self.saved_ = {Point(epoch, share): saved for epoch, share, saved in state["saved"]}
+
     def evidence(self, baseline: Baseline) -> Evidence:
         """Return what was told, beside the losses of the same rows with PCA and with the mean."""
         weight = self.data.weights()

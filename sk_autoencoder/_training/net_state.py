@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from skorch import NeuralNet
 from torch import Tensor, nn
@@ -93,6 +94,10 @@ class StatefulNet(NeuralNet):
     def weights(self) -> list[dict[str, Tensor]]:
         """Return a copy of all that is trained, to load again."""
         return [copy.deepcopy(part.state_dict()) for part in self.parts()]
+
+    def arrays(self) -> list[np.ndarray]:
+        """Return all that is trained as arrays."""
+        return [t.cpu().numpy() for part in self.parts() for t in part.state_dict().values()]
 
     def load_weights(self, weights: list[dict[str, Tensor]]) -> None:
         """Put weights back that `weights` has returned."""

@@ -97,7 +97,8 @@ def fit_autoencoder(
     tools = replace(tools, watch=task)
     start_epoch = previous.choice.epoch if previous is not None and setup.net.history else 0
     asked = split.held_out if in_turn else None
-    trained = run(setup, Course(split.train, split.held_out, plan, start_epoch, asked), task)
+    course = Course(split.train, split.held_out, plan, start_epoch, asked)
+    trained = run(setup, course, task, tools.checkpoints)
     attempt = grow(Attempt(trained, split, plan), tools)
     trained = attempt.run
     facts = _measure(trained, split.judges, previous)

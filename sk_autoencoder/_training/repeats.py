@@ -11,6 +11,7 @@ import numpy as np
 
 from sk_autoencoder._config import Config
 from sk_autoencoder._training import selection
+from sk_autoencoder._training.checkpoints import UNKEPT
 from sk_autoencoder._training.evidence import PCA, Evidence
 from sk_autoencoder._training.finish import Facts, choose_size, measure_pca
 from sk_autoencoder._training.plan import Plan, trains_again
@@ -34,11 +35,12 @@ LATE, MOST_OVERFIT = 0.7, 3.0
 
 @dataclass(frozen=True)
 class Tools:
-    """What all stages of a fit share: parameters, a random source, and who is told of it."""
+    """What all stages of a fit share: parameters, a random source, who is told, what is kept."""
 
     config: Config
     rng: np.random.RandomState
     watch: Any
+    checkpoints: Any = UNKEPT
 
 
 @dataclass(frozen=True)
@@ -194,6 +196,6 @@ def _train_anew(attempt: Attempt, course: Course, tools: Tools, name: str) -> Ru
     if n_epochs == 0:
         return Run(setup, None, stopped=False, epochs=())
     task = tools.watch.begin(name, n_epochs)
-    trained = run(setup, course, task)
+    trained = run(setup, course, task, tools.checkpoints)
     task.end(trained.setup)
     return trained

@@ -12,6 +12,7 @@ from sk_autoencoder._config import Config
 from sk_autoencoder._data import Data
 from sk_autoencoder._training._steps.pace import pace_of
 from sk_autoencoder._training.best_epoch import BestEpoch
+from sk_autoencoder._training.checkpoints import UNKEPT, Progress
 from sk_autoencoder._training.evidence import PCA, JudgePoints, Line, best_of, judged_epochs
 from sk_autoencoder._training.net import AutoencoderNet
 from sk_autoencoder._training.own_callbacks import check_callbacks
@@ -73,10 +74,11 @@ class Course:
     shrinkage: float = 0.0
 
 
-def run(setup: Setup, course: Course, task: Any) -> Run:
+def run(setup: Setup, course: Course, task: Any, checkpoints: Any = UNKEPT) -> Run:
     """Train the net of a setup; keep the best epoch, where rows judge.
 
-    Each epoch is a subtask of `task`, of which callbacks are told.
+    Each epoch is a subtask of `task`, of which callbacks are told, and that may stop the training.
+    `checkpoints` keeps its state meanwhile.
     """
     net, config, plan = setup.net, setup.config, course.plan
     n_before = len(net.history)
@@ -102,7 +104,7 @@ def run(setup: Setup, course: Course, task: Any) -> Run:
         generator = local_torch_generator(config.network.has_own_module, seed, net.device)
         with pace_of(net, rows, n_batches, plan.length):
             with generator:
-                stopped = _run_epochs(setup, rows, plan.length, task)
+                stopped = _run_epochs(setup, rows, plan.length, task, checkpoints.next_training())
             if line is not None:
                 line.shrink(course.shrinkage)
             kept = None if best is None else _keep(net, rows[1], best, judge)
@@ -130,18 +132,19 @@ def _judge(setup: Setup, course: Course, judges: Any) -> JudgePoints | None:
     return JudgePoints(line, rows, asked, epochs=epochs, shrinkages=shrinkages)
 
 
-def _run_epochs(setup: Setup, rows: tuple, n_epochs: int, task: Any) -> bool:
-    """Train epoch by epoch; True where a callback of scikit-learn asks to stop."""
-    net, stopped = setup.net, False
+def _run_epochs(setup: Setup, rows: tuple, n_epochs: int, task: Any, checkpoints: Any) -> bool:
+    """Train epoch by epoch; True where a callback of scikit-learn, or Ctrl-C, asks to stop."""
+    net = setup.net
     net.notify("on_train_begin", X=rows, y=None)
-    for _ in range(n_epochs):
+    progress = checkpoints.resume(setup, len(net.get_iterator(rows[0], training=True)))
+    while not progress.ended and progress.n_epochs < n_epochs:
         epoch = task.begin_epoch()
         patience_lost = net.fit_epoch(rows)
-        stopped = epoch.end(setup)
-        if stopped or patience_lost:
-            break
+        stopped, n_done = epoch.end(setup), progress.n_epochs + 1
+        progress = Progress(n_done, stopped or patience_lost or n_done == n_epochs, stopped)
+        checkpoints.keep(setup, progress)
     net.notify("on_train_end", X=rows, y=None)
-    return stopped
+    return progress.stopped
 
 
 def _keep(net: AutoencoderNet, rows: Any, best: BestEpoch, judge: JudgePoints | None) -> Kept:

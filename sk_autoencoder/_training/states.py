@@ -1,0 +1,166 @@
+"""The state of a training between two epochs, as plain values and tensors, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Generator, nn
+
+from sk_autoencoder._training.net import AutoencoderNet
+from sk_autoencoder._training.setup import Setup
+from sk_autoencoder._utils.values import UnknownValueError, from_values, to_values
+
+# Callbacks that hold times of this process.
+TIMERS = ("epoch_timer", "seconds_left")
+
+
+def state_of(setup: Setup, n_before: int) -> dict[str, Any]:
+    """Return all that a training has changed that had so many epochs in its history before.
+
+    It holds what a file of torch holds that runs no code when it is read.
+    """
+    net = setup.net
+    average = net.average_
+    return {
+        "weights": [to_values(part.state_dict()) for part in net.parts()],
+        "trained": [parameter.requires_grad for parameter in net.parameters()],
+        "optimizer": to_values(net.optimizer_.state_dict()),
+        "clip": None if net.clip_ is None else net.clip_.mean,
+        "average": None if average is None else {"n": average.n_steps, "others": average.others},
+        "epochs": to_values(list(net.history[n_before:])),
+        "order": random_values(net.iterator_train__rng),
+        "generators": [generator.get_state() for generator in _generators(setup)],
+        "torch": _torch_states(setup),
+        "callbacks": {
+            name: _values_of(callback) for name, callback in net.callbacks_ if name not in TIMERS
+        },
+    }
+
+
+def restore(setup: Setup, state: dict[str, Any], n_batches: int) -> int:
+    """Put a training that begins into a state, and return how many epochs that has behind it.
+
+    An epoch has `n_batches`.
+    """
+    net = setup.net
+    net.load_weights([from_values(weights) for weights in state["weights"]])
+    for parameter, trained in zip(net.parameters(), state["trained"], strict=True):
+        parameter.requires_grad_(trained)
+    if state["optimizer"] is not None:
+        net.optimizer_.load_state_dict(from_values(state["optimizer"]))
+    _restore_average(net, state["average"])
+    if net.clip_ is not None:
+        net.clip_.mean = _on(net.device, state["clip"])
+    epochs = from_values(state["epochs"])
+    net.history.extend(epochs)
+    if net.rates_ is not None:
+        net.rates_ = islice(net.rates_, len(epochs) * n_batches, None)
+    net.iterator_train__rng.set_state(random_state_of(state["order"]).get_state())
+    for generator, found in zip(_generators(setup), state["generators"], strict=True):
+        generator.set_state(found)
+    _restore_torch(setup, state["torch"])
+    for name, callback in net.callbacks_:
+        if name in state["callbacks"]:
+            _restore_callback(callback, state["callbacks"][name])
+    return len(epochs)
+
+
+def without_optimizer(state: dict[str, Any]) -> dict[str, Any]:
+    """Return the state of a training that has ended, whose optimizer nobody asks for."""
+    return state | {"optimizer": None, "average": None}
+
+
+def random_values(rng: np.random.RandomState) -> list:
+    """Return the state of a random source as plain values."""
+    state: Any = rng.get_state(legacy=True)
+    kind, key, *rest = state
+    return [kind, key.tolist(), *rest]
+
+
+def random_state_of(values: list) -> np.random.RandomState:
+    """Return a random source of a state."""
+    kind, key, *rest = values
+    rng = np.random.RandomState()
+    rng.set_state((kind, np.array(key, dtype=np.uint32), *rest))
+    return rng
+
+
+def _restore_average(net: AutoencoderNet, state: dict[str, Any] | None) -> None:
+    """Put the average of the weights back, which is what the module shows between epochs."""
+    average = net.average_
+    if average is None or state is None:
+        return
+    average.n_steps, average.shown = state["n"], True
+    for other, found in zip(average.others, state["others"], strict=True):
+        other.copy_(found)
+
+
+def _on(device: Any, tensor: torch.Tensor | None) -> torch.Tensor | None:
+    return None if tensor is None else tensor.to(device)
+
+
+def _generators(setup: Setup) -> list[Generator]:
+    """Return the generators that steps draw from, each once, always in the same order."""
+    net = setup.net
+    parts = [module for part in [*net.parts(), net.criterion_] for module in part.modules()]
+    draws = getattr(setup.corruptor, "draws", None)
+    found = [value for part in [*parts, draws] if part is not None for value in vars(part).values()]
+    return list({id(each): each for each in found if isinstance(each, Generator)}.values())
+
+
+def _torch_states(setup: Setup) -> dict[str, torch.Tensor]:
+    """Return the states of torch's global generators, where a user's module draws from them."""
+    if not setup.config.network.has_own_module:
+        return {}
+    states = {"cpu": torch.get_rng_state()}
+    if torch.device(setup.net.device).type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(setup.net.device)
+    return states
+
+
+def _restore_torch(setup: Setup, states: dict[str, torch.Tensor]) -> None:
+    if "cpu" in states:
+        torch.set_rng_state(states["cpu"])
+    if "cuda" in states and torch.device(setup.net.device).type == "cuda":
+        torch.cuda.set_rng_state(states["cuda"], setup.net.device)
+
+
+def _values_of(callback: Any) -> dict[str, Any]:
+    """Return what a callback holds: its `state_dict`, or those of its attributes that are values.
+
+    Of an attribute that has a `state_dict`, such as a scheduler of torch, it is that.
+    """
+    if hasattr(callback, "state_dict"):
+        return {"state": to_values(callback.state_dict())}
+    return {"attributes": dict(_attributes(callback))}
+
+
+def _attributes(callback: Any) -> Iterator[tuple[str, Any]]:
+    for name, value in vars(callback).items():
+        is_stateful = hasattr(value, "state_dict") and not isinstance(value, (nn.Module, type))
+        try:
+            yield (
+                name,
+                {
+                    "state" if is_stateful else "value": to_values(
+                        value.state_dict() if is_stateful else value
+                    )
+                },
+            )
+        except UnknownValueError:
+            continue
+
+
+def _restore_callback(callback: Any, found: dict[str, Any]) -> None:
+    if "state" in found:
+        callback.load_state_dict(from_values(found["state"]))
+        return
+    for name, value in found["attributes"].items():
+        if "value" in value:
+            setattr(callback, name, from_values(value["value"]))
+        elif hasattr(getattr(callback, name, None), "load_state_dict"):
+            getattr(callback, name).load_state_dict(from_values(value["state"]))
