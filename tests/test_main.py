@@ -283,7 +283,10 @@ def test_parsing_loads_neither_torch_nor_numpy():
         (["data.csv", "--random-state", str(2**32)], "is not a whole number from 0 to"),
         (["data.csv", "--max-epochs", "0"], "'0' is not a whole number from 1 on"),
         (["data.csv", "--table", "t.txt"], "--table t.txt does not end in .csv, .json"),
-        (["data.csv", "--save", "m.pkl"], "--save m.pkl does not end in .safetensors, .joblib"),
+        (
+            ["data.csv", "--save", "m.pkl"],
+            "--save m.pkl does not end in .safetensors, .skops, .joblib",
+        ),
         (["data.csv", "--table", "none/t.csv"], "--table none/t.csv cannot be written: No such"),
         (["data.csv", "--table", "folder.csv"], "--table folder.csv cannot be written"),
         (["data.csv", "--table", "data.csv"], "--table data.csv is the data itself"),
@@ -304,7 +307,7 @@ def test_wrong_use(data, tmp_path, monkeypatch, capsys, args, match):
 @pytest.mark.parametrize(
     ("args", "match"),
     [
-        ([], "a command is missing: compare. Run: python -m sk_autoencoder compare [DATA] [opt"),
+        ([], "a command is missing: compare, fit, transform, reconstruct, score, sample, "),
         (["iris.csv"], "Did you mean: python -m sk_autoencoder compare iris.csv\n"),
         (["my data.csv", "--standardize"], "compare 'my data.csv' --standardize\n"),
         (["--n-components", "2"], "sk_autoencoder compare --n-components 2\n"),
@@ -473,8 +476,8 @@ class Full(io.StringIO):
 @pytest.mark.parametrize(
     ("stdout", "code", "message"),
     [
-        (None, 1, "the table cannot be printed: it is closed. wrote "),
-        (Full(errno.ENOSPC), 1, "the table cannot be printed: No space left on device. wrote "),
+        (None, 1, "the output cannot be printed: it is closed. wrote "),
+        (Full(errno.ENOSPC), 1, "the output cannot be printed: No space left on device. wrote "),
         (Full(errno.EPIPE), 0, ""),
     ],
 )
@@ -496,8 +499,8 @@ COMMAND = f"{sys.executable} -W error -m sk_autoencoder compare"
 @pytest.mark.parametrize(
     ("redirection", "code", "message"),
     [
-        (">&-", 1, "the table cannot be printed: it is closed. wrote "),
-        ("> /dev/full", 1, "the table cannot be printed: No space left on device. wrote "),
+        (">&-", 1, "the output cannot be printed: it is closed. wrote "),
+        ("> /dev/full", 1, "the output cannot be printed: No space left on device. wrote "),
         ("| head -n 1", 0, ""),
         (">&- 2>&-", 1, ""),
     ],

@@ -1,4 +1,4 @@
-"""The arguments of the command line: what each may be, and what is said of the others."""
+"""The arguments of the command line: the commands, and what each is given."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from collections.abc import Callable, Sequence
 
 from sk_autoencoder import __version__
 from sk_autoencoder._cli.reading import EMBEDDED, SUFFIXES
-from sk_autoencoder._cli.writing import MODELS, PICTURES, TABLES
+from sk_autoencoder._cli.values import positive, seed, separator, setting, test_size, width
+from sk_autoencoder._cli.writing import FITTED, MODELS, PICTURES, RESULTS, TABLES
 
-COMMANDS = ("compare",)
 WRONG_USE = 2
+ESTIMATORS = ("transformer", "variational", "detector")
+ON_FILES = (
+    "A first column of texts that all differ names the rows, and is no feature. Cells may be "
+    "missing. True and False are 1 and 0; dates and categories are not numeric. Files are written "
+    "before anything is printed. Exit code: 0; 1 where nothing could be printed; 2 after an error."
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -55,36 +61,111 @@ def _parser(program: str) -> argparse.ArgumentParser:
     parser = _Parser(prog=program, description="An autoencoder that starts at PCA.")
     parser.add_argument("--version", action="version", version=f"sk-autoencoder {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    compare = commands.add_parser(
-        "compare",
-        help="compare an autoencoder with PCA on held-out rows",
-        # argparse would put DATA last, where --n-components takes it for one more size.
-        usage=f"{program} compare [DATA] [options]",
-        description="Compare an autoencoder with PCA on held-out rows, at several sizes of the "
-        "code: error, explained variance, fit and transform time.",
-        epilog="A first column of texts that all differ names the rows, and is no feature. Cells "
-        "may be missing; PCA is then fitted on imputed rows. True and False are 1 and 0; dates "
-        "and categories are not numeric. The files are written before the table is printed. Exit "
-        "code: 0; 1 where the table could not be printed; 2 after an error.",
-    )
-    _add_files(compare.add_argument)
-    _add_fits(compare.add_argument)
+    for name, (what, usage, add_arguments) in COMMANDS.items():
+        command = commands.add_parser(
+            name,
+            help=what,
+            # argparse would put DATA last, where --n-components takes it for one more size.
+            usage=f"{program} {name} {usage}",
+            description=f"{what[0].upper()}{what[1:]}.",
+            epilog=ON_FILES,
+        )
+        add_arguments(command.add_argument)
     return parser
 
 
-def _add_files(add: Callable) -> None:
-    """Add what is read and what is written."""
+def _add_compare(add: Callable) -> None:
+    _add_data(add, default="digits")
+    _add_columns(add)
+    add("--output", metavar="FILE", help=f"picture to write ({', '.join(PICTURES)})")
+    add("--table", metavar="FILE", help=f"table to write ({', '.join(TABLES)})")
+    add(
+        "--save",
+        metavar="FILE",
+        help=f"autoencoder with the most components to write ({', '.join(MODELS)})",
+    )
+    add(
+        "--n-components",
+        nargs="+",
+        type=positive,
+        metavar="K",
+        help="sizes of the code (default: those of 2 8 16 that are smaller than the number of "
+        "columns)",
+    )
+    add(
+        "--test-size",
+        type=test_size,
+        default=0.25,
+        metavar="SIZE",
+        help="share of the rows to hold out, or their number (default: 0.25)",
+    )
+    _add_training(add)
+
+
+def _add_fit(add: Callable) -> None:
+    _add_data(add)
+    _add_columns(add)
+    add(
+        "--save",
+        required=True,
+        metavar="FILE",
+        help=f"model to write ({', '.join(FITTED)}; with --standardize .skops)",
+    )
+    add(
+        "--estimator",
+        choices=ESTIMATORS,
+        default=ESTIMATORS[0],
+        help="what to fit: AutoencoderTransformer, VariationalAutoencoderTransformer or "
+        "AutoencoderOutlierDetector (default: transformer)",
+    )
+    add(
+        "--n-components",
+        type=width,
+        metavar="K",
+        help="size of the code, or the share of the variance that it has to explain (default: "
+        "that of the estimator)",
+    )
+    add(
+        "--set",
+        type=setting,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="another parameter of the estimator, such as whiten=true; may be given often",
+    )
+    _add_training(add)
+
+
+def _add_apply(add: Callable) -> None:
+    _add_data(add)
+    _add_model(add)
+
+
+def _add_sample(add: Callable) -> None:
+    _add_model(add)
+    add(
+        "--n-samples",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="number of rows (default: 1)",
+    )
+    _add_seed(add, "of the rows")
+
+
+def _add_data(add: Callable, default: str | None = None) -> None:
+    """Add the data, and how a file of them is read."""
     add(
         "data",
-        nargs="?",
-        default="digits",
+        nargs="?" if default else None,
+        default=default,
         metavar="DATA",
         help=f"{', '.join(EMBEDDED)}, or a file of numbers ({', '.join(SUFFIXES)}; the first sheet "
-        "of .xlsx) (default: digits)",
+        f"of .xlsx){f' (default: {default})' if default else ''}",
     )
     add(
         "--sep",
-        type=_separator,
+        type=separator,
         metavar="SIGN",
         help="what separates the fields of a text file: a character, tab or space (default: "
         "found out)",
@@ -100,82 +181,68 @@ def _add_files(add: Callable) -> None:
         action=argparse.BooleanOptionalAction,
         help="whether the first line, or row of a sheet, has names (default: found out)",
     )
+
+
+def _add_columns(add: Callable) -> None:
+    """Add which columns are taken, where no model tells."""
     add(
         "--drop-non-numeric",
         action="store_true",
         help="leave out columns that are not numeric",
     )
-    add("--output", metavar="FILE", help=f"picture to write ({', '.join(PICTURES)})")
-    add("--table", metavar="FILE", help=f"table to write ({', '.join(TABLES)})")
+
+
+def _add_model(add: Callable) -> None:
+    """Add a model to read, and a table to write."""
     add(
-        "--save",
+        "--model",
+        required=True,
         metavar="FILE",
-        help=f"autoencoder with the most components to write ({', '.join(MODELS)})",
+        help=f"model that fit has saved ({', '.join(FITTED)})",
+    )
+    add(
+        "--output",
+        "--table",
+        required=True,
+        metavar="FILE",
+        help=f"table to write ({', '.join(RESULTS)})",
     )
 
 
-def _add_fits(add: Callable) -> None:
-    """Add what is fitted, and how."""
-    add(
-        "--n-components",
-        nargs="+",
-        type=_positive,
-        metavar="K",
-        help="sizes of the code (default: those of 2 8 16 that are smaller than the number of "
-        "columns)",
-    )
-    add(
-        "--test-size",
-        type=_test_size,
-        default=0.25,
-        metavar="SIZE",
-        help="share of the rows to hold out, or their number (default: 0.25)",
-    )
+def _add_training(add: Callable) -> None:
+    """Add how to train."""
+    _add_seed(add, "of all that is random")
+    add("--standardize", action="store_true", help="scale the columns to unit variance first")
+    add("--max-epochs", type=positive, metavar="N", help="the most epochs of a fit")
+
+
+def _add_seed(add: Callable, of: str) -> None:
     add(
         "--random-state",
-        type=_seed,
+        type=seed,
         default=0,
         metavar="SEED",
-        help="seed of the split and of the fits (default: 0)",
+        help=f"seed {of} (default: 0)",
     )
-    add("--standardize", action="store_true", help="scale the columns to unit variance first")
-    add("--max-epochs", type=_positive, metavar="N", help="the most epochs of a fit")
 
 
-def _positive(text: str) -> int:
-    """Read a whole number from 1 on."""
-    if text in EMBEDDED or text.lower().endswith(SUFFIXES):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number; put DATA before the options")
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return int(text)
+_ON_ROWS = "DATA --model FILE --output FILE [options]"
 
-
-def _seed(text: str) -> int:
-    """Read a seed that NumPy takes."""
-    if not text.isascii() or not text.isdigit() or int(text) >= 2**32:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 2**32 - 1")
-    return int(text)
-
-
-def _separator(text: str) -> str:
-    """Read what separates fields: a character, or the name of one that shells make hard to type."""
-    sep = {"tab": "\t", "\\t": "\t", "space": r"\s+", " ": r"\s+"}.get(text, text)
-    if sep != r"\s+" and (len(sep) != 1 or sep.isalnum() or sep in '"#.+-\r\n'):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} separates no fields; expected a character such as ; or the word tab or space"
-        )
-    return sep
-
-
-def _test_size(text: str) -> float | int:
-    """Read a share in (0, 1), or a number of rows."""
-    try:
-        size = int(text) if text.isdigit() else float(text)
-    except ValueError:
-        size = -1
-    if not (size >= 1 if isinstance(size, int) else 0 < size < 1):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is neither a share between 0 and 1 nor a number of rows"
-        )
-    return size
+# Of each command what it does, its usage, and what adds its arguments.
+COMMANDS: dict[str, tuple[str, str, Callable[[Callable], None]]] = {
+    "compare": (
+        "compare an autoencoder with PCA on held-out rows, at several sizes of the code",
+        "[DATA] [options]",
+        _add_compare,
+    ),
+    "fit": ("fit a model to all rows, and save it", "DATA --save FILE [options]", _add_fit),
+    "transform": ("write the codes of rows", _ON_ROWS, _add_apply),
+    "reconstruct": ("write what comes back of rows", _ON_ROWS, _add_apply),
+    "score": ("write how well a model explains each row", _ON_ROWS, _add_apply),
+    "sample": (
+        "write new rows, as the training rows were",
+        "--model FILE --output FILE [options]",
+        _add_sample,
+    ),
+    "outliers": ("tell the outliers among rows, by a detector", _ON_ROWS, _add_apply),
+}

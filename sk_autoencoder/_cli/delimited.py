@@ -351,7 +351,9 @@ def _parse(path: Path, found: Format) -> pd.DataFrame:
             )
         except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
             raise ValueError(_fault(str(error), found.has_header)) from error
-    return table.iloc[:, 1:] if found.has_index else table
+    if not found.has_index:
+        return table
+    return table.iloc[:, 1:].set_axis(pd.Index(table.iloc[:, 0].to_numpy()), axis=0)
 
 
 def _fault(message: str, has_header: bool) -> str:

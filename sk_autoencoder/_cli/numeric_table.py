@@ -36,16 +36,16 @@ def numeric_table(
     """
     if 0 in X.shape:
         raise ValueError(f"is empty: it has {X.shape[0]} rows and {X.shape[1]} columns")
-    X, odd = _to_numbers(X, decimal)
+    X, odd = to_numbers(X, decimal)
     notes, left_out = [], []
-    if odd and _names_rows(X, odd[0], decimal):
+    if odd and names_rows(X, odd[0], decimal):
         notes.append(f"column {name_of(X, 0)} is taken for the names of the rows, no feature")
         left_out.append(odd.pop(0).place)
     if odd and not drop_non_numeric:
-        raise ValueError(_refusal(X, odd))
+        raise ValueError(refusal(X, odd))
     if odd:
         places = [column.place for column in odd]
-        notes.append(f"left out as not numeric: {_listed([name_of(X, i) for i in places])}")
+        notes.append(f"left out as not numeric: {listed([name_of(X, i) for i in places])}")
         left_out += places
     if left_out:
         X = X.iloc[:, np.setdiff1d(np.arange(X.shape[1]), left_out)]
@@ -91,7 +91,7 @@ def name_of(X, i: int) -> str:
     return repr(name) if isinstance(name, str) else f"number {name}"
 
 
-def _to_numbers(X: pd.DataFrame, decimal: str) -> tuple[pd.DataFrame, list[Odd]]:
+def to_numbers(X: pd.DataFrame, decimal: str) -> tuple[pd.DataFrame, list[Odd]]:
     """Return a table whose columns are numbers where they can be, and the other columns."""
     # A deep copy has a block of memory a dtype: with one a column, a wide table takes minutes.
     X, odd = X.copy(deep=X.shape[1] > BLOCK_COLUMNS), []
@@ -126,7 +126,7 @@ def _parsed(column: pd.Series, decimal: str) -> tuple[np.ndarray, int | None]:
     return values, wrong
 
 
-def _names_rows(X: pd.DataFrame, odd: Odd, decimal: str) -> bool:
+def names_rows(X: pd.DataFrame, odd: Odd, decimal: str) -> bool:
     """Whether the first column has no number and a name for each of some rows."""
     first = X.iloc[:, 0]
     other = "," if decimal == "." else "."  # a number with that is none, but was meant for one
@@ -142,8 +142,8 @@ def _names_rows(X: pd.DataFrame, odd: Odd, decimal: str) -> bool:
     )
 
 
-def _refusal(X: pd.DataFrame, odd: Sequence[Odd]) -> str:
-    """Return the error about columns that are not numeric."""
+def refusal(X: pd.DataFrame, odd: Sequence[Odd], *, may_drop: bool = True) -> str:
+    """Return the error about columns that are not numeric, and that may be dropped or not."""
     if len(odd) == 1:
         told = (
             f"a column that is not numeric, {name_of(X, odd[0].place)}: its first cell that is no "
@@ -153,15 +153,18 @@ def _refusal(X: pd.DataFrame, odd: Sequence[Odd]) -> str:
         named = [f"{name_of(X, o.place)} ({o.cell} in row {o.row})" for o in odd]
         told = (
             f"{len(odd)} columns that are not numeric, here with the first cell of each that is no "
-            f"number: {_listed(named)}"
+            f"number: {listed(named)}"
         )
+    told = f"has {told}. Rows are counted from 0. Correct such cells or leave them empty"
+    if not may_drop:
+        return f"{told}, as missing"
     return (
-        f"has {told}. Rows are counted from 0. Correct such cells or leave them empty, encode the "
-        "column as numbers, or leave all that is not numeric out with --drop-non-numeric"
+        f"{told}, encode the column as numbers, or leave all that is not numeric out with "
+        "--drop-non-numeric"
     )
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """Return the first of some names, and how many more there are."""
     more = len(names) - MAX_NAMED
     return ", ".join(names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
@@ -185,7 +188,7 @@ def _without_empty(X: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     notes = []
     if not columns.all():
         names = [name_of(X, int(i)) for i in np.flatnonzero(~columns)]
-        notes.append(f"left out as empty: {_listed(names)}")
+        notes.append(f"left out as empty: {listed(names)}")
         X = X.iloc[:, np.flatnonzero(columns)]
     if not rows.all():
         n_empty = int((~rows).sum())

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sk_autoencoder._cli.columns import Columns
 
 EMBEDDED = ("digits", "fashion-mnist")
 TEXTS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
@@ -49,8 +52,23 @@ def find_data(name: str, options: Options = Options()) -> str | Path:
     return path
 
 
-def read_data(source: str | Path, options: Options = Options()) -> Data:
-    """Read what `find_data` found, and check that it holds numbers only."""
+def read_data(
+    source: str | Path, options: Options = Options(), columns: Columns | None = None
+) -> Data:
+    """Read what `find_data` found, and check that it holds numbers only.
+
+    With `columns`, those of a model, these are chosen, and no row is left out.
+    """
+    data = _read(source, options, columns)
+    if columns is None or hasattr(data.X, "columns"):
+        return data
+    try:
+        return replace(data, X=columns.of_array(data.X))
+    except ValueError as error:
+        raise ValueError(f"{data.name} {error}") from error
+
+
+def _read(source: str | Path, options: Options, columns: Columns | None) -> Data:
     if source == "digits":
         from sklearn.datasets import load_digits
 
@@ -62,7 +80,7 @@ def read_data(source: str | Path, options: Options = Options()) -> Data:
 
         parts = [load_fashion_mnist(subset)[0] for subset in ("train", "test")]
         return Data("Fashion-MNIST", np.concatenate(parts), (28, 28))
-    return _read_file(Path(source), options)
+    return _read_file(Path(source), options, columns)
 
 
 def _suffix(path: Path) -> str | None:
@@ -83,7 +101,7 @@ def _check_options(name: str, options: Options, suffix: str) -> None:
         )
 
 
-def _read_file(path: Path, options: Options) -> Data:
+def _read_file(path: Path, options: Options, columns: Columns | None) -> Data:
     """Read a file by its ending."""
     suffix = _suffix(path)
     decimal, notes = ".", []
@@ -105,6 +123,9 @@ def _read_file(path: Path, options: Options) -> Data:
     try:
         if suffix == ".npy":
             _check_array(X)
+        elif columns is not None:
+            X, more = columns.of(X, decimal=decimal)
+            notes = notes + more
         else:
             from sk_autoencoder._cli.numeric_table import numeric_table
 
@@ -120,17 +141,17 @@ def _read_frame(path: Path, suffix: str | None, header: bool | None):
     import pandas as pd
 
     if suffix == ".xlsx":
-        _check_installed("openpyxl")
+        check_installed("openpyxl")
         from sk_autoencoder._cli.workbook import read_workbook
 
         return read_workbook(path, header)
-    _check_installed("pyarrow")
+    check_installed("pyarrow")
     if suffix == ".feather":
         return pd.read_feather(path)
     return pd.read_parquet(path, engine="pyarrow")
 
 
-def _check_installed(package: str) -> None:
+def check_installed(package: str) -> None:
     """Raise with the remedy where an optional package is not there."""
     from importlib import import_module
 

@@ -12,7 +12,9 @@ from sk_autoencoder._utils.files import temporary_beside, write_whole
 
 PICTURES = (".png", ".pdf", ".svg", ".jpg")
 TABLES = (".csv", ".json")
-MODELS = (".safetensors", ".joblib")
+RESULTS = (".csv", ".json", ".parquet", ".feather", ".npy")
+FITTED = (".safetensors", ".skops")
+MODELS = (*FITTED, ".joblib")
 
 
 def find_output(name: str | None, suffixes: tuple[str, ...], option: str) -> Path | None:
