@@ -26,6 +26,9 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 NOTEBOOK = EXAMPLES / "benchmark_pca.ipynb"
 SCRIPTS = sorted(EXAMPLES.glob("plot_*.py"))
 
+# Those that a user sees: libraries give the others to their developers, some at import.
+WARNINGS = ("-W", "error", "-W", "ignore::PendingDeprecationWarning")
+
 LARGEST_NOTEBOOK = 2_000_000
 FULL_SHAPES = "(60000, 784), (10000, 784)"
 SHRINK = f"""
@@ -79,7 +82,7 @@ def test_notebook_runs(tmp_path, one_thread):
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
 def test_script_runs(path, tmp_path, one_thread):
     done = subprocess.run(
-        [sys.executable, "-W", "error", shrinking.__file__, path],
+        [sys.executable, *WARNINGS, shrinking.__file__, path],
         cwd=tmp_path,
         env={**os.environ, "MPLBACKEND": "Agg"},
         capture_output=True,

@@ -42,7 +42,9 @@ class TorchAutoencoder(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """Return the codes of rows, of shape (batch, n_components)."""
-        return self.whitening(self.module.encode(self.input(self.imputer(x))))
+        # Past the hooks of explainers, which know no such modules; both are linear.
+        t = self.input.forward(self.imputer(x))
+        return self.whitening.forward(self.module.encode(t))
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the rows with some codes, of shape (batch, n_features)."""
