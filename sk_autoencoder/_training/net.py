@@ -17,6 +17,7 @@ from sk_autoencoder._training._steps.adam import quick_step
 from sk_autoencoder._training._steps.averaging import WeightAverage
 from sk_autoencoder._training._steps.backprop import Backprop, is_plain
 from sk_autoencoder._training._steps.clipping import GradientClip
+from sk_autoencoder._training._steps.pieces import InPieces
 from sk_autoencoder._training._steps.schedule import one_cycle
 from sk_autoencoder._training.net_state import MeanLoss, StatefulNet, Steps
 from sk_autoencoder._training.own_callbacks import OWN_CALLBACKS, check_monitors, check_schedule
@@ -180,11 +181,12 @@ class AutoencoderNet(StatefulNet):
     def train_step_single(self, batch, **fit_params):
         """Compute the gradients of a batch, as skorch's own method does."""
         self._set_training(True)
-        loss, passed = self.batch_loss(*batch)
-        self._backward(loss)
+        if self.pieces_ is None:
+            self.pieces_ = InPieces(self._gradients_told, self.parameters())
+        loss, reconstruction = self.pieces_.told(*batch)
         if self.clip_ is not None:
             self.clip_()
-        return {"loss": loss, "y_pred": passed.reconstruction}
+        return {"loss": loss, "y_pred": reconstruction}
 
     def row_losses(self, t, target) -> Tensor:
         """Return the loss of each row, of shape (batch,): a mean over the sizes of the code."""
@@ -263,17 +265,21 @@ class AutoencoderNet(StatefulNet):
         """Return what the steps of a training are made of, which no callback looks at."""
         take_step = quick_step(self.optimizer_)
         if not self._is_plain():
-            return Steps(self._gradients, self.clip_, take_step)
+            return Steps(InPieces(self._gradients, self.parameters()), self.clip_, take_step)
         backprop = Backprop(self.module_, self.autocast_dtype)
         clip = None if self.clip_ is None else partial(self.clip_.cut, backprop.gradient)
-        return Steps(backprop, clip, take_step)
+        return Steps(InPieces(backprop, self.parameters()), clip, take_step)
 
     def _gradients(self, t, target) -> Tensor:
         """Compute the gradients of a batch, and return its loss."""
+        return self._gradients_told(t, target)[0]
+
+    def _gradients_told(self, t, target) -> tuple[Tensor, Tensor]:
+        """Compute the gradients of a batch, and return its loss and its reconstruction."""
         self.optimizer_.zero_grad()
-        loss, _ = self.batch_loss(t, target)
+        loss, passed = self.batch_loss(t, target)
         self._backward(loss)
-        return loss.detach()
+        return loss.detach(), passed.reconstruction.detach()
 
     def _backward(self, loss: Tensor) -> None:
         """Compute the gradients of a loss, in numbers whose squares optimizers can sum."""
@@ -335,14 +341,11 @@ class AutoencoderNet(StatefulNet):
             mean.add(loss, len(t))
             if watched:
                 self._note_batch("valid", rows.in_units_of_X(loss.item()), len(t))
-                step = {"loss": loss, "y_pred": self.frames.rows_of(self._evaluate(t))}
+                with torch.no_grad():
+                    step = {"loss": loss, "y_pred": self.frames.rows_of(self.infer(t))}
                 self.notify("on_batch_end", batch=told, training=False, **step)
             begin += len(t)
         return rows.in_units_of_X(mean.value())
-
-    @torch.no_grad()
-    def _evaluate(self, t: Tensor) -> Tensor:
-        return self.infer(t)
 
     def _loss_of_new(self, t, target, penalized: bool) -> Tensor:
         """Return the mean loss of a batch that is not trained on."""
@@ -373,7 +376,7 @@ class AutoencoderNet(StatefulNet):
         self.set_schedule(plan.lr_schedule, plan.n_epochs * n_batches)
         self.average_ = WeightAverage(self.parameters()) if plan.averages else None
         self.clip_ = GradientClip(self.parameters()) if plan.clips else None
-        self.steps_ = None
+        self.steps_ = self.pieces_ = None
 
     def set_schedule(self, name: str, n_steps: int) -> None:
         """Set the schedule of the learning rate for the next `n_steps` steps."""

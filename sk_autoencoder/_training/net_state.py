@@ -16,6 +16,7 @@ from sk_autoencoder._nn.frames import Frame
 from sk_autoencoder._training._steps.averaging import WeightAverage
 from sk_autoencoder._training._steps.clipping import GradientClip
 from sk_autoencoder._training._steps.pace import Pace
+from sk_autoencoder._training._steps.pieces import InPieces
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class StatefulNet(NeuralNet):
     average_: WeightAverage | None = None
     clip_: GradientClip | None = None
     steps_: Steps | None = None
+    pieces_: InPieces | None = None
     pace_: Pace | None = None
 
     def __getstate__(self) -> dict:
@@ -150,7 +152,8 @@ class StatefulNet(NeuralNet):
 
     def prepare_for_inference(self) -> None:
         """End training: inference mode, in the dtype of X, without a schedule."""
-        self.rates_ = self.average_ = self.clip_ = self.steps_ = self.compiled_ = None
+        self.rates_ = self.average_ = self.clip_ = self.compiled_ = None
+        self.steps_ = self.pieces_ = None
         self.autocast_dtype = None
         for part in self.parts():
             part.eval().to(self.frames.input.dtype)
