@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo quick test test-portable lint wheel audit notebook quality bench clean
+.PHONY: demo quick test test-portable test-gpu test-oldest test-newest test-mlflow lint wheel audit notebook quality bench clean
 
 demo: $(READY)
 	$(BIN)/python -m sk_autoencoder compare --output report.png
@@ -35,6 +35,33 @@ test-portable: $(READY)
 			|| failed="$$failed; $$processor"; \
 	done; \
 	test -z "$$failed" || { echo "failed with$${failed#;}"; exit 1; }
+
+# On a GPU, where one is at hand; else its paths are taken on the CPU.
+test-gpu: $(READY)
+	$(BIN)/python -m pytest --quiet tests/test_gpu.py tests/test_precision.py tests/test_device.py
+
+# With the oldest versions that pyproject.toml allows, and with the newest ones. Each has an
+# environment of its own; VERSIONS_TESTS chooses tests, such as "-m quick".
+VERSIONS_TESTS ?= --ignore tests/test_examples.py --ignore tests/test_house.py
+
+test-oldest:
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --constraint constraints-oldest.txt \
+		--editable ".[all]" --group test
+	OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest --numprocesses auto --quiet $(VERSIONS_TESTS)
+
+test-newest:
+	$(PYTHON) -m venv .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager \
+		--editable ".[all]" --group test
+	OMP_NUM_THREADS=1 .venv-newest/bin/python -m pytest --numprocesses auto --quiet $(VERSIONS_TESTS)
+
+# A pipeline and a detector logged by MLflow, and answered by another process.
+test-mlflow:
+	$(PYTHON) -m venv .venv-mlflow
+	.venv-mlflow/bin/python -m pip install --quiet --editable ".[skops]" "mlflow>=3" pytest \
+		$$(grep '^torch==' constraints.txt)
+	.venv-mlflow/bin/python -m pytest --quiet tests/check_mlflow.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -68,7 +95,7 @@ bench: $(READY)
 	$(BIN)/python -m pytest benchmarks && exit $$missed
 
 clean:
-	rm -rf $(VENV) .benchmarks build dist htmlcov .coverage report.png speed.png speed.json
+	rm -rf $(VENV) .venv-oldest .venv-newest .venv-mlflow .benchmarks build dist htmlcov .coverage report.png speed.png speed.json
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

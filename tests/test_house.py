@@ -56,6 +56,7 @@ FACES = {
 }
 
 MAX_ARGUMENTS = 5
+CUDA = {"torch.cuda", "torch.backends.cuda"}
 MAX_LINES = 400
 MAX_LINES_OF_FUNCTION = 40
 MAX_LINES_OF_FACE = 300
@@ -225,6 +226,21 @@ def test_only_publish_sets_fitted_attributes(name):
     assert stray_assignments(FILES[f"sk_autoencoder.{name}"]) == []
 
 
+def uses_of_cuda(source: str) -> list[str]:
+    """Return what asks for CUDA: names of torch's modules for it, and the name of the device."""
+    return [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(source))
+        if (isinstance(node, ast.Attribute) and ast.unparse(node) in CUDA)
+        or (isinstance(node, ast.Constant) and node.value == "cuda")
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(set(FILES) - {"sk_autoencoder._utils.cuda"}))
+def test_one_module_asks_for_cuda(name):
+    assert uses_of_cuda(FILES[name]) == []
+
+
 @pytest.mark.parametrize("estimator", [AutoencoderTransformer, VariationalAutoencoderTransformer])
 def test_a_parameter_is_declared_once_in_a_group(estimator):
     declared = [field.name for group in GROUPS.values() for field in fields(group)]
@@ -250,6 +266,8 @@ def test_a_parameter_is_declared_once_in_a_group(estimator):
         (crowded_functions, "def f(a, b, c, d, *, e, g): pass"),
         (crowded_functions, "class A:\n    def _f(self, a, b, c, d, e, g): pass"),
         (long_functions, "def f():\n" + "    x = 1\n" * 41),
+        (uses_of_cuda, "def f(device):\n    return device.type == 'cuda'"),
+        (uses_of_cuda, "import torch\ntorch.cuda.empty_cache()"),
         (stray_assignments, "class A:\n    def fit(self):\n        self.mean_ = 1"),
         (stray_assignments, "class A:\n    def fit(self):\n        setattr(self, 'mean_', 1)"),
         (stray_assignments, "class A:\n    def fit(self):\n        vars(self).update(mean_=1)"),

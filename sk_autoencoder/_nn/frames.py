@@ -9,6 +9,7 @@ import torch
 from scipy import sparse
 from torch import nn
 
+from sk_autoencoder._utils import cuda
 from sk_autoencoder._utils.blocks import can_be_shared
 from sk_autoencoder._utils.sizes import check_deviation
 
@@ -193,10 +194,7 @@ def as_tensor(block: np.ndarray, device: torch.device) -> torch.Tensor:
     """Return rows as a tensor that shares their memory where torch can take it."""
     if not can_be_shared(block):
         block = block.copy(order="C")
-    x = torch.from_numpy(block)
-    on_cuda = device.type == "cuda"
-    # From pinned memory, so that a GPU is sent rows while it computes.
-    return (x.pin_memory() if on_cuda else x).to(device, non_blocking=on_cuda)
+    return cuda.sent(torch.from_numpy(block), device)
 
 
 def torch_dtype(dtype: np.dtype) -> torch.dtype:

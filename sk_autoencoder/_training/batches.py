@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 from sk_autoencoder._data import Data
 from sk_autoencoder._nn.batch import Target
 from sk_autoencoder._nn.frames import Frame
+from sk_autoencoder._utils import cuda
 from sk_autoencoder._utils.blocks import batches, rows_a_block
 from sk_autoencoder._utils.sizes import check_inputs
 
@@ -174,7 +175,4 @@ class Batches:
 
 def kept_bytes(device: torch.device) -> int:
     """Return the bytes that rows may take on a device: there more of them, where it has its own."""
-    if device.type != "cuda":
-        return KEPT_BYTES
-    free, _ = torch.cuda.mem_get_info(device)
-    return max(KEPT_BYTES, int(KEPT_SHARE * free))
+    return max(KEPT_BYTES, int(KEPT_SHARE * cuda.free_bytes(device)))

@@ -14,7 +14,8 @@ import torch
 from sk_autoencoder._config import Config
 from sk_autoencoder._data import Data
 from sk_autoencoder._nn.stack import StackedAutoencoder
-from sk_autoencoder._training._steps.precision import choose_precision, tf32
+from sk_autoencoder._training._steps.precision import choose_precision
+from sk_autoencoder._utils import cuda
 from sk_autoencoder._utils.copies import count_distinct
 from sk_autoencoder._utils.threads import CallersThreads, OneThread, is_worth_threads
 
@@ -167,5 +168,5 @@ def quick_products(setup: Setup, size: int) -> Iterator[None]:
     precision = choose_precision(wanted, torch.device(net.device), left, n_products)
     net.autocast_dtype = torch.bfloat16 if precision == "bfloat16" else None
     threads = CallersThreads() if is_worth_threads(n_products) else OneThread()
-    with tf32(precision == "tf32"), threads:
+    with cuda.tf32(precision == "tf32"), threads:
         yield

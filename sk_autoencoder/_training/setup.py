@@ -28,6 +28,7 @@ from sk_autoencoder._training.own_parts import check_hidden_layer_sizes, paramet
 from sk_autoencoder._training.parts import Blueprint, Parts, make_parts
 from sk_autoencoder._training.plan import LR, batch_size, quick_products
 from sk_autoencoder._training.pretraining import pretrain_layerwise
+from sk_autoencoder._utils import cuda
 from sk_autoencoder._utils.blocks import rows_a_block
 from sk_autoencoder._utils.devices import local_torch_generator, resolve_device
 from sk_autoencoder._utils.sizes import largest_cell
@@ -304,7 +305,7 @@ def _optimizer_params(config: OptimizerConfig, device: torch.device) -> dict:
         params |= {"optimizer__momentum": 0.9, "optimizer__nesterov": True}
     others = {"optimizer__foreach", "optimizer__differentiable"}  # of which only one can be
     is_free = not others & set(config.params_of_net)
-    if "fused" in takes and device.type in ("cpu", "cuda") and is_free:
+    if "fused" in takes and (device.type == "cpu" or cuda.is_cuda(device)) and is_free:
         params["optimizer__fused"] = True
     return params
 

@@ -12,6 +12,7 @@ from torch import Generator, nn
 
 from sk_autoencoder._training.net import AutoencoderNet
 from sk_autoencoder._training.setup import Setup
+from sk_autoencoder._utils import cuda
 from sk_autoencoder._utils.values import UnknownValueError, from_values, to_values
 
 # Callbacks that hold times of this process.
@@ -62,7 +63,7 @@ def restore(setup: Setup, state: dict[str, Any], n_batches: int) -> int:
     net.iterator_train__rng.set_state(random_state_of(state["order"]).get_state())
     for generator, found in zip(_generators(setup), state["generators"], strict=True):
         generator.set_state(found)
-    _restore_torch(setup, state["torch"])
+    cuda.set_generator_states(state["torch"], net.device)
     for name, callback in net.callbacks_:
         if name in state["callbacks"]:
             _restore_callback(callback, state["callbacks"][name])
@@ -114,19 +115,7 @@ def _generators(setup: Setup) -> list[Generator]:
 
 def _torch_states(setup: Setup) -> dict[str, torch.Tensor]:
     """Return the states of torch's global generators, where a user's module draws from them."""
-    if not setup.config.network.has_own_module:
-        return {}
-    states = {"cpu": torch.get_rng_state()}
-    if torch.device(setup.net.device).type == "cuda":
-        states["cuda"] = torch.cuda.get_rng_state(setup.net.device)
-    return states
-
-
-def _restore_torch(setup: Setup, states: dict[str, torch.Tensor]) -> None:
-    if "cpu" in states:
-        torch.set_rng_state(states["cpu"])
-    if "cuda" in states and torch.device(setup.net.device).type == "cuda":
-        torch.cuda.set_rng_state(states["cuda"], setup.net.device)
+    return cuda.generator_states(setup.net.device) if setup.config.network.has_own_module else {}
 
 
 def _values_of(callback: Any) -> dict[str, Any]:

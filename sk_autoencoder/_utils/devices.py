@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 import torch
+
+from sk_autoencoder._utils import cuda
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
     """Return the device asked for, or a GPU where "auto" finds one."""
     if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return cuda.default_device()
     try:
-        # Some devices take no numbers of 64 bits, and "meta" takes none at all.
-        torch.zeros(1, dtype=torch.float64, device=device).item()
-    except (AssertionError, ImportError, RuntimeError, TypeError) as error:
+        torch.zeros(1, device=device).item()  # "meta" has none
+    except (AssertionError, ImportError, NotImplementedError, RuntimeError, TypeError) as error:
         raise ValueError(
             f"device={str(device)!r} is not there: {_first_sentence(error)}. Use 'auto', or a "
             f"device of this machine: {', '.join(map(repr, _devices()))}."
+        ) from error
+    try:
+        torch.zeros(1, dtype=torch.float64, device=device)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(
+            f"device={str(device)!r} has no numbers of 64 bits, which means, axes and sums of "
+            f"losses are computed in. Use 'auto', or one of {', '.join(map(repr, _devices()))}."
         ) from error
     return torch.device(device)
 
 
 def _devices() -> list[str]:
     """Return the names of the devices that torch can compute on."""
-    return ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    return ["cpu", *cuda.device_names()]
 
 
 def _first_sentence(error: Exception) -> str:
@@ -43,9 +51,5 @@ def local_torch_generator(is_wanted: bool, seed: int, device: torch.device) -> I
     if not is_wanted:
         yield
         return
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.random.default_generator.manual_seed(seed)
-        with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
-            if device.type == "cuda":
-                torch.cuda.manual_seed(seed)
-            yield
+    with cuda.seeded(seed, device):
+        yield

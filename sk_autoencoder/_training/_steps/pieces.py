@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sk_autoencoder._nn.batch import Target
+from sk_autoencoder._utils import cuda
 
 # What torch says where no memory is left: on a CPU in an error of no class of its own.
 ON_CPU = ("not enough memory", "can't allocate memory")
@@ -92,8 +93,7 @@ class InPieces:
             UserWarning,
             stacklevel=2,
         )
-        if torch.cuda.is_initialized():
-            torch.cuda.empty_cache()
+        cuda.forget_unused()
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
+
+from sk_autoencoder._utils import cuda
 
 # For "auto": the least share of the variance that PCA leaves, and multiplications in a batch.
 # Rounding to 8 bits leaves some 1e-5 of the variance, and pays where matrices are large.
@@ -19,7 +18,7 @@ def choose_precision(name: str, device: torch.device, left: float, n_products: i
     `left` is the share of the variance that PCA leaves, and `n_products` the number of
     multiplications in the forward pass of a batch.
     """
-    on_cuda = device.type == "cuda"
+    on_cuda = cuda.is_cuda(device)
     if name == "tf32" and not on_cuda:
         raise ValueError(
             f"precision='tf32' is for CUDA GPUs, but the device is {str(device)!r}. Use "
@@ -30,24 +29,10 @@ def choose_precision(name: str, device: torch.device, left: float, n_products: i
     if left < MIN_LEFT or n_products < LARGE_BATCH:
         return "float32"
     if on_cuda:
-        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "tf32"
+        return "bfloat16" if cuda.multiplies_bfloat16() else "tf32"
     return "bfloat16" if device.type == "cpu" and _multiplies_bfloat16() else "float32"
 
 
 def _multiplies_bfloat16() -> bool:
     """Whether the processor multiplies in bfloat16 itself, instead of converting each number."""
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-
-
-@contextmanager
-def tf32(wanted: bool) -> Iterator[None]:
-    """Let the GPU multiply in TF32, and put its setting back afterwards."""
-    if not wanted:
-        yield
-        return
-    matmul = torch.backends.cuda.matmul
-    before, matmul.fp32_precision = matmul.fp32_precision, "tf32"
-    try:
-        yield
-    finally:
-        matmul.fp32_precision = before
