@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo quick test test-portable test-gpu test-oldest test-newest test-mlflow lint wheel audit notebook quality bench clean
+.PHONY: demo quick test test-slow test-portable test-gpu test-oldest test-newest test-mlflow lint wheel audit notebook quality bench clean
 
 demo: $(READY)
 	$(BIN)/python -m sk_autoencoder compare --output report.png
@@ -16,7 +16,12 @@ quick: $(READY)
 
 # One thread a process: two that wait for each other take longer.
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --cov --cov-report=term
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto -m "not slow" --cov \
+		--cov-report=term
+
+# What `make test` leaves out.
+test-slow: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --quiet -m slow
 
 # Kernels of lesser processors, on one that has more: each library's alone, then all at once, with
 # one thread and with two. What runs in processes of its own, and shows no figures, is left out.

@@ -85,8 +85,9 @@ def test_logged_and_answered_elsewhere(tracking, tmp_path, name):
 
 
 def trusted(name):
-    """Return the types to trust: a search has one of scikit-learn's own besides."""
-    more = ["sklearn.model_selection._split.StratifiedKFold"]
+    """Return the types to trust: a search has some of scikit-learn's own besides."""
+    own = "sklearn.model_selection._split.StratifiedKFold"
+    more = [own, "sklearn.metrics._scorer._PassthroughScorer"]
     return [*sk_autoencoder.TRUSTED_TYPES, *(more if name == "a search" else [])]
 
 

@@ -7,6 +7,9 @@ import pytest
 
 from sk_autoencoder import AutoencoderTransformer, VariationalAutoencoderTransformer
 
+# For an environment of its own, unless it is asked for by name.
+collect_ignore = ["check_mlflow.py"]
+
 
 def make_autoencoder(n_components=2, variational=False, **params):
     """Give an autoencoder, of the class whose codes have a prior if that is asked for."""

@@ -20,7 +20,11 @@ def data_of(X, **others):
 
 def wrap_runs(monkeypatch, wrapper):
     """Let `wrapper(run, setup, course, task)` stand for each training of a fit."""
-    wrapped = partial(wrapper, procedure.run)
+    run = procedure.run
+
+    def wrapped(setup, course, task, checkpoints):
+        return wrapper(partial(run, checkpoints=checkpoints), setup, course, task)
+
     for module in (procedure, repeats):
         monkeypatch.setattr(module, "run", wrapped)
 

@@ -127,7 +127,13 @@ def killed_after(monkeypatch, n_writes):
     return written
 
 
-@pytest.mark.parametrize("name", CASES)
+# The others differ little from these.
+FEW = ("many rows", "nested", "variational", "missing values", "own module", "callbacks", "weights")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in FEW else [pytest.mark.slow]) for name in CASES]
+)
 def test_killed_fit_goes_on_bit_by_bit(run, path, name, monkeypatch):
     case = CASES[name]
     kept = {"checkpoint": path} | ({} if name == "default" else {"checkpoint_every": 4})
@@ -332,6 +338,7 @@ def size_of(path):
 @pytest.fixture
 def pressing(monkeypatch):
     """Give a function that lets Ctrl-C be pressed at the beginning of epochs."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # also in the background
     fit_epoch = AutoencoderNet.fit_epoch
 
     def press_in(*epochs, times=1):
@@ -346,7 +353,8 @@ def pressing(monkeypatch):
 
         monkeypatch.setattr(AutoencoderNet, "fit_epoch", pressed)
 
-    return press_in
+    yield press_in
+    signal.signal(signal.SIGINT, before)
 
 
 def test_interrupt_raises_by_default(quick, X, pressing):

@@ -132,9 +132,17 @@ def runs_here(check):
 def parametrize_with_checks_that_run_here(estimators, **options):
     mark = parametrize_with_checks(estimators, **options).mark
     names, cases = mark.args
-    return pytest.mark.parametrize(
-        names, [case for case in cases if runs_here(values_of(case)[1])], **mark.kwargs
-    )
+    here = [case for case in cases if runs_here(values_of(case)[1])]
+    return pytest.mark.parametrize(names, [marked(case) for case in here], **mark.kwargs)
+
+
+def marked(case):
+    """Return a case, as a slow one where a fit takes all its epochs; few are checked always."""
+    estimator, _ = values_of(case)
+    if repr(estimator) != "AutoencoderTransformer()":
+        return case
+    case = case if hasattr(case, "values") else pytest.param(*case)
+    return pytest.param(*case.values, marks=[*case.marks, pytest.mark.slow], id=case.id)
 
 
 def values_of(case):

@@ -99,6 +99,7 @@ def test_a_forked_child_does_what_its_parent_does(set_by_torch):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_plain_torch_hangs_in_a_forked_child():
     calls = {"a product": "(torch.ones(600, 600) @ torch.ones(600, 600)).relu()"}
     done = run_in_forked_child(calls, set_by_torch=False, seconds=10)
