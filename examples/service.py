@@ -76,9 +76,14 @@ def make_app(path: str) -> FastAPI:
         """Ask for a few rows at once, which takes less than a thread would, else in a thread."""
         X = array(rows)
         try:
-            return method(X) if len(X) <= FEW_ROWS else await run_in_threadpool(method, X)
+            found = method(X) if len(X) <= FEW_ROWS else await run_in_threadpool(method, X)
         except ValueError as error:  # such as missing cells, where the model does not take them
             raise HTTPException(422, str(error)) from error
+        if not np.isfinite(found).all():
+            raise HTTPException(
+                422, "the rows are so far from those of the fit that no number tells"
+            )
+        return found
 
     @app.exception_handler(RequestValidationError)
     async def refuse(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -257,7 +257,7 @@ class Config:
 
     def texts(self, left_out: Collection[str]) -> dict[str, str]:
         """Return parameters by name as text that tells whether two are the same, but for some."""
-        return {name: _as_text(v) for name, v in self.params().items() if name not in left_out}
+        return {name: as_text(v) for name, v in self.params().items() if name not in left_out}
 
     @property
     def starts_at_pca(self) -> bool:
@@ -306,17 +306,34 @@ def constraints_of(init: Callable) -> dict[str, list]:
     return {name: declared[name] for name in names}
 
 
-def _as_text(value: Any) -> str:
+def as_text(value: Any) -> str:
     """Return a parameter as text that a copy of it gives too: no addresses, no kind of sequence."""
     if isinstance(value, dict):
-        return str({key: _as_text(part) for key, part in value.items()})
+        return str({key: as_text(part) for key, part in value.items()})
     if isinstance(value, (list, tuple, np.ndarray)):
-        return str([_as_text(part) for part in value])
+        return str([as_text(part) for part in value])
+    if isinstance(value, (set, frozenset)):
+        return str(sorted(as_text(part) for part in value))
     if inspect.isfunction(value):
-        code = value.__code__
-        return str((value.__qualname__, code.co_code, code.co_names, _as_text(code.co_consts)))
+        return _functionas_text(value)
+    if inspect.iscode(value):
+        return str((value.co_code, value.co_names, as_text(value.co_consts)))
     if isinstance(value, Real) and not isinstance(value, bool):
         return str(float(value))  # 1 is 1.0
     if isinstance(value, torch.device):
         return repr(str(value))  # which is its name
     return getattr(value, "__qualname__", None) or ADDRESS.sub("", repr(value))
+
+
+def _functionas_text(function: Any) -> str:
+    """Return what a function computes, and with which values of its own, as text."""
+    values = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).items()]
+    for cell in function.__closure__ or ():
+        try:
+            values.append(cell.cell_contents)
+        except ValueError:  # it is empty
+            continue
+    told = [as_text(value) for value in values if not inspect.isfunction(value)]
+    # Of functions inside the code alone: they may hold the one that is told of.
+    told += [as_text(value.__code__) for value in values if inspect.isfunction(value)]
+    return str((function.__qualname__, as_text(function.__code__), told))

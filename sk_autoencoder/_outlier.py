@@ -300,8 +300,7 @@ class AutoencoderOutlierDetector(OutlierMixin, ExportingDetectorMixin, SavingMix
     def _fresh_autoencoder(self, X: np.ndarray, rng) -> Any:
         """Return an unfitted copy of the autoencoder, or the one that is taken by default."""
         if self.autoencoder is None:
-            width = min(-(-X.shape[1] // 2), len(X))
-            autoencoder = AutoencoderTransformer(width, max_epochs=EPOCHS, early_stopping=False)
+            autoencoder = default_autoencoder(*X.shape)
         else:
             autoencoder = clone(self.autoencoder)
         unset = sorted(
@@ -345,6 +344,12 @@ class AutoencoderOutlierDetector(OutlierMixin, ExportingDetectorMixin, SavingMix
         kept = {name: value for name, value in vars(self).items() if not is_fitted(name)}
         self.__dict__ = kept | attributes
         return self
+
+
+def default_autoencoder(n_samples: int, n_features: int) -> AutoencoderTransformer:
+    """Return what reconstructs rows where nothing else is asked for, not fitted."""
+    width = min(-(-n_features // 2), n_samples)
+    return AutoencoderTransformer(width, max_epochs=EPOCHS, early_stopping=False)
 
 
 def _validated(estimator, X, *, reset: bool) -> np.ndarray:

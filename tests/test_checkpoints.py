@@ -14,7 +14,7 @@ import pytest
 import torch
 from conftest import curved
 from scipy import sparse
-from skorch.callbacks import EarlyStopping, EpochScoring, Freezer, LRScheduler
+from skorch.callbacks import Callback, EarlyStopping, EpochScoring, Freezer, LRScheduler
 from torch import nn
 
 from sk_autoencoder import AutoencoderTransformer
@@ -282,19 +282,119 @@ def test_full_disk_does_not_end_a_fit(quick, X, path, monkeypatch):
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
+class Strange:
+    """An object that no file of tensors holds."""
+
+
 class Stubborn(OwnModule):
     """A module whose state is an object."""
 
     def get_extra_state(self):
-        return Evil()
+        return Strange()
 
     def set_extra_state(self, state):
         pass
 
 
 def test_state_that_is_no_value(quick, X, path):
-    with pytest.raises(ValueError, match=r"cannot keep what the module.*Evil is no plain value"):
+    with pytest.raises(ValueError, match=r"cannot keep the state of a module: Strange is"):
         quick(module=Stubborn, checkpoint=path).fit(X)
+
+
+class Dated(Callback):
+    """Writes what is no number into the history."""
+
+    def on_epoch_end(self, net, **kwargs):
+        net.history.record("at", Strange())
+
+
+def test_history_that_is_no_value(quick, X, path):
+    with pytest.raises(ValueError, match=r"cannot keep the state of the history of skorch: Stran"):
+        quick(callbacks=[Dated()], checkpoint=path, checkpoint_every=1).fit(X)
+
+
+class Annealed(nn.Module):
+    """A loss that counts its calls."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("n_calls", torch.zeros(()))
+
+    def forward(self, reconstruction, target):
+        self.n_calls += 1
+        return (reconstruction - target).square() * (1 + 1 / self.n_calls)
+
+
+def test_state_of_a_loss_is_kept(run, path, monkeypatch):
+    expected = bits(run({}, loss=Annealed()))
+    with monkeypatch.context() as patched:
+        killed_after(patched, 2)
+        with pytest.raises(Killed):
+            run({}, loss=Annealed(), checkpoint=path, checkpoint_every=3)
+    assert bits(run({}, loss=Annealed(), checkpoint=path, resume_from=path)) == expected
+
+
+def huber(delta):
+    def loss(reconstruction, target):
+        error = (reconstruction - target).abs()
+        return torch.where(error < delta, error.square(), delta * error)
+
+    return loss
+
+
+def seeded(seed):
+    torch.manual_seed(seed)
+    return OwnModule()
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "named"),
+    [
+        ({"loss": huber(0.1)}, {"loss": huber(10.0)}, "loss"),
+        ({"module": seeded(0)}, {"module": seeded(1)}, "the weights of module"),
+        (
+            {"callbacks": [EarlyStopping("train_loss", patience=6)]},
+            {"callbacks": [EarlyStopping("train_loss", patience=99)]},
+            "callbacks",
+        ),
+    ],
+)
+def test_other_code_does_not_go_on_from_it(quick, X, path, before, now, named):
+    quick(**before, checkpoint=path).fit(X)
+    with pytest.raises(ValueError, match=f"another fit: {named} was not the same"):
+        quick(**now).fit(X, resume_from=path)
+    quick(**before).fit(X, resume_from=path)
+
+
+def test_a_function_is_the_same_in_another_process():
+    code = (
+        "from sk_autoencoder._config import as_text\n"
+        "def loss(a, b, k='c'):\n"
+        "    return a if k in {'a', 'b', 'c', 'd'} else (lambda x: x in {'p', 'q', 'r'})(b)\n"
+        "print(as_text(loss), as_text({'x', 'y', 'z'}))"
+    )
+    texts = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            check=True,
+            timeout=120,
+        ).stdout
+        for seed in range(3)
+    }
+    assert len(texts) == 1
+
+
+def test_what_killed_processes_left_is_cleared(quick, X, path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = path.with_name(f".{path.name}.{ended.pid}.0123abcd")
+    others = [f".{path.name}.{os.getpid()}.0123abcd", f".{path.name}.x", "fit.checkpoint.1"]
+    for other in [left.name, *others]:
+        path.with_name(other).touch()
+    quick(checkpoint=path).fit(X)
+    assert {file.name for file in path.parent.iterdir()} == {path.name, *others}
 
 
 SCRIPT = """

@@ -124,6 +124,51 @@ def test_fit_sets_parameters(data):
     assert (loaded.whiten, loaded.hidden_layer_sizes, loaded.activation) == (True, [5, 4], "tanh")
 
 
+class Bar:
+    """A progress bar that only counts."""
+
+    def __init__(self):
+        self.n_told = 0
+
+    def setup(self, estimator, context):
+        self.n_told += 1
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context, **kwargs):
+        pass
+
+    def on_fit_task_end(self, estimator, context, **kwargs):
+        pass
+
+
+@pytest.mark.parametrize("args", [(), ("--standardize",), ("--estimator", "detector")])
+def test_fit_on_a_terminal(data, frame, monkeypatch, args):
+    bars = []
+    monkeypatch.setattr(
+        "sk_autoencoder._cli.fitting.progress_bar", lambda: bars.append(Bar()) or bars[-1]
+    )
+    run("fit", data, "--save", "m.skops", *args, *SHORT)
+    loaded = skops.io.load("m.skops", trusted=sk_autoencoder.TRUSTED_TYPES)
+    assert not getattr(loaded, "_skl_callbacks", None)
+    ask("score", data, model="m.skops")
+    if args == ():
+        assert bars[0].n_told == 1
+
+
+def test_detector_keeps_its_own_autoencoder(data, frame):
+    run("fit", data, "--save", "a.safetensors", "--estimator", "detector")
+    run("fit", data, "--save", "b.safetensors", "--estimator", "detector", "--max-epochs", "10")
+    args = ("--set", "autoencoder__lr=0.001", "--n-components", "2")
+    run("fit", data, "--save", "c.safetensors", "--estimator", "detector", *args)
+    a, b, c = (sk_autoencoder.load(f"{name}.safetensors") for name in "abc")
+    np.testing.assert_array_equal(a.score_samples(frame), b.score_samples(frame))
+    network = c.autoencoder_
+    assert (network.lr, network.n_components, network.early_stopping) == (0.001, 2, False)
+    assert network.max_epochs == b.autoencoder_.max_epochs
+
+
 def test_fit_behind_a_scaler(data, frame, capsys):
     run("fit", data, "--save", "m.skops", "--standardize", *SHORT)
     pipeline = skops.io.load("m.skops", trusted=sk_autoencoder.TRUSTED_TYPES)
@@ -202,6 +247,52 @@ def test_names_of_rows_are_kept(frame, model, suffix):
     codes = ask("transform", f"n{suffix}")
     assert list(codes["name"]) == list(named["name"])
     np.testing.assert_allclose(codes.iloc[:, 1:], model.transform(frame), rtol=1e-6)
+
+
+@pytest.mark.parametrize("n_rows", [1, 60])
+@pytest.mark.parametrize("header", [True, False])
+def test_names_of_rows_may_be_equal(frame, capsys, n_rows, header):
+    named = frame.copy()
+    named.insert(0, "name", [f"row {i}" for i in range(60)])
+    named.to_csv("named.csv", index=False, header=header)
+    run("fit", "named.csv", "--save", "model.safetensors", *SHORT)
+    named["name"] = "the same"
+    named[:n_rows].to_csv("n.csv", index=False, header=header)
+    codes = ask("transform", "n.csv", *([] if header else ["--no-header"]))
+    assert list(codes.iloc[:, 0]) == ["the same"] * n_rows
+    assert codes.shape == (n_rows, 3)
+
+
+@pytest.mark.parametrize("args", [(), ("--drop-non-numeric",)])
+def test_columns_without_names_that_fit_left_out(frame, args):
+    frame["c"] = "x" if args else np.nan
+    frame.to_csv("rows.csv", index=False, header=False)
+    run("fit", "rows.csv", "--no-header", "--save", "model.safetensors", *args, *SHORT)
+    codes = ask("transform", "rows.csv", "--no-header")
+    assert codes.shape == (60, 2)
+    assert list(ask("reconstruct", "rows.csv", "--no-header")) == ["0", "1", "3", "4", "5"]
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.Index(range(5, 65)),
+        pd.to_timedelta(range(60), unit="h"),
+        pd.period_range("2020-01", periods=60, freq="M"),
+        pd.date_range("2020-01-01", periods=60),
+        pd.MultiIndex.from_arrays([["a"] * 60, range(60)]),
+        pd.Index([1, "a"] * 30),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet", ".feather", ".npy"])
+def test_each_kind_of_row_names_can_be_written(frame, model, monkeypatch, index, suffix):
+    named = frame.set_axis(index, axis=0)
+    Path("n.parquet").touch()
+    with monkeypatch.context() as patched:
+        patched.setattr(pd, "read_parquet", lambda *_, **__: named)
+        run("transform", "n.parquet", "--model", "model.safetensors", "--output", f"o{suffix}")
+    table = READERS[suffix](f"o{suffix}")
+    assert table.shape == (60, 2 if suffix == ".npy" else 3)
 
 
 def test_an_index_without_a_name_is_kept(frame, model):

@@ -17,7 +17,11 @@ import pytest
 import uvicorn
 from conftest import curved
 
-from sk_autoencoder import AutoencoderOutlierDetector, AutoencoderTransformer
+from sk_autoencoder import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    VariationalAutoencoderTransformer,
+)
 
 PATH = Path(__file__).parents[1] / "examples" / "service.py"
 X = curved(80)
@@ -105,6 +109,13 @@ def test_a_detector(detector):
     _, told = detector.ask("/outliers", X.tolist())
     np.testing.assert_array_equal(told["labels"], fitted.predict(frame))
     np.testing.assert_array_equal(told["scores"], fitted.decision_function(frame))
+
+
+def test_scores_that_are_no_numbers(tmp_path):
+    fitted = VariationalAutoencoderTransformer(2, hidden_layer_sizes=(8,), max_epochs=1).fit(X)
+    with Served(fitted, tmp_path) as served:
+        status, answer = served.ask("/score", [[1e155] * 6])
+    assert (status, answer["detail"]) == (422, "the rows are too far from those of the fit")
 
 
 def test_what_is_served(transformer):

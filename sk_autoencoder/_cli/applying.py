@@ -58,7 +58,8 @@ def _of_rows(args: argparse.Namespace, ask: Callable) -> list[str]:
     model = _read_model(args)
     data = read_data(source, options, model.columns)
     table, told = ask(args, model, data)
-    table = _with_names(table, data)
+    if path.suffix.lower() != ".npy":  # which has room for numbers alone
+        table = _with_names(table, data)
     write(path, lambda file: _write_table(table, path, file))
     n_features = model.columns.n_columns
     heading = f"{data.name}: {n_features} features, {len(table)} rows"
@@ -153,7 +154,9 @@ def _with_names(table: pd.DataFrame, data: Data) -> pd.DataFrame:
     title = "row" if names.name is None else str(names.name)
     while title in table.columns:
         title = f"{title}_"
-    table.insert(0, title, names)
+    # No kind of table has all kinds of labels.
+    kept = getattr(names.dtype, "kind", "O") in "iufM"
+    table.insert(0, title, names if kept else names.map(str))
     return table
 
 
@@ -172,4 +175,4 @@ def _write_table(table: pd.DataFrame, path: Path, file: Any) -> None:
     else:
         import numpy as np
 
-        np.save(file, table.select_dtypes("number").to_numpy())
+        np.save(file, table.to_numpy(), allow_pickle=False)

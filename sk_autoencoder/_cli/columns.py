@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +11,6 @@ from sk_autoencoder._cli.numeric_table import (
     check_finite,
     listed,
     name_of,
-    names_rows,
     refusal,
     to_numbers,
 )
@@ -32,7 +30,9 @@ class Columns:
         """
         if 0 in X.shape:
             raise ValueError(f"is empty: it has {X.shape[0]} rows and {X.shape[1]} columns")
-        X, left_out = self._chosen(_with_row_names(X, self.names or (), decimal))
+        if self.names is not None:
+            X = X.set_axis(X.columns.map(str), axis=1)
+        X, left_out = self._chosen(self._with_row_names(X, decimal))
         X, odd = to_numbers(X, decimal)
         if odd:
             raise ValueError(refusal(X, odd, may_drop=False))
@@ -63,6 +63,16 @@ class Columns:
         others = [name_of(X, i) for i, name in enumerate(found) if name not in self.names]
         return X[list(self.names)], others
 
+    def _with_row_names(self, X: pd.DataFrame, decimal: str) -> pd.DataFrame:
+        """Return a table whose first column is its index where it has texts, and is no feature."""
+        is_more = X.shape[1] == self.n_columns + 1 if self.names is None else True
+        if X.shape[1] == 1 or not is_more or X.columns[0] in (self.names or ()):
+            return X
+        _, odd = to_numbers(X.iloc[:, :1], decimal)
+        if not odd or odd[0].has_numbers:
+            return X
+        return X.iloc[:, 1:].set_axis(pd.Index(X.iloc[:, 0]), axis=0)
+
     def _check_number(self, X: pd.DataFrame | np.ndarray) -> None:
         if X.shape[1] != self.n_columns:
             raise ValueError(
@@ -72,16 +82,18 @@ class Columns:
 
 def row_names(X: pd.DataFrame | np.ndarray) -> pd.Index | None:
     """Return what names the rows of a table, None where nothing does."""
-    if not isinstance(X, pd.DataFrame) or isinstance(X.index, pd.RangeIndex):
+    if not isinstance(X, pd.DataFrame) or X.index.equals(pd.RangeIndex(len(X))):
         return None
     return X.index
 
 
-def _with_row_names(X: pd.DataFrame, known: Sequence[str], decimal: str) -> pd.DataFrame:
-    """Return a table whose first column is its index where that names the rows."""
-    if X.columns[0] in known:
+def with_names(X: pd.DataFrame | np.ndarray) -> pd.DataFrame | np.ndarray:
+    """Return a table to fit, whose columns get names where they are numbers with gaps.
+
+    Columns between them were left out. A model then finds its columns by these names.
+    """
+    if not isinstance(X, pd.DataFrame) or not pd.api.types.is_integer_dtype(X.columns):
         return X
-    _, odd = to_numbers(X.iloc[:, :1], decimal)
-    if odd and X.shape[1] > 1 and names_rows(X, odd[0], decimal):
-        return X.iloc[:, 1:].set_axis(pd.Index(X.iloc[:, 0]), axis=0)
-    return X
+    if (np.diff(X.columns.to_numpy()) == 1).all():
+        return X
+    return X.set_axis(X.columns.map(str), axis=1)

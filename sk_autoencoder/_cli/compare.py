@@ -47,6 +47,7 @@ def compare(args: argparse.Namespace) -> list[str]:
 
 def _run(args: argparse.Namespace, data: Data) -> Comparison:
     """Fit both methods at each size."""
+    from sk_autoencoder._cli.columns import with_names
     from sk_autoencoder._comparison import run_comparison
     from sk_autoencoder._transformer import AutoencoderTransformer
 
@@ -54,7 +55,7 @@ def _run(args: argparse.Namespace, data: Data) -> Comparison:
     if bar := progress_bar():
         estimator.set_callbacks(bar)
     return run_comparison(
-        data.X,
+        with_names(data.X),
         args.n_components or "auto",
         estimator=estimator,
         test_size=args.test_size,

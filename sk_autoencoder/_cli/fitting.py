@@ -19,12 +19,18 @@ def fit(args: argparse.Namespace) -> list[str]:
     options = Options(args.sep, args.decimal, args.header, args.drop_non_numeric)
     source = find_data(args.data, options)
     path = _find_output(args)
-    estimator = _make(args)
     data = read_data(source, options)
-    estimator.fit(data.X)
+    estimator = _make(args, data)
 
+    from sk_autoencoder._cli.columns import with_names
     from sk_autoencoder._cli.models import Model, write_model
 
+    try:
+        estimator.fit(with_names(data.X))
+    except TypeError as error:  # of parameters that only a fit looks at
+        raise ValueError(str(error)) from error
+    if hasattr(estimator, "set_callbacks"):
+        estimator.set_callbacks()  # a bar is no part of the model
     write(path, lambda file: write_model(estimator, path, file))
     return [_heading(data, args), *data.notes, *_told(Model(estimator), data), f"wrote {path}"]
 
@@ -45,20 +51,22 @@ def _find_output(args: argparse.Namespace) -> Path:
     return path
 
 
-def _make(args: argparse.Namespace) -> Any:
+def _make(args: argparse.Namespace, data: Data) -> Any:
     """Return the estimator that is asked for, behind a scaler where that is, too."""
-    estimator = _estimator(args)
-    if bar := progress_bar():
-        _trained(estimator).set_callbacks(bar)
-    if not args.standardize:
-        return estimator
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    estimator = _estimator(args, data)
+    if args.standardize:
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
 
-    return make_pipeline(StandardScaler(), estimator)
+        estimator = make_pipeline(StandardScaler(), estimator)
+    bar = progress_bar()
+    if bar is not None and hasattr(estimator, "set_callbacks"):  # the outermost one is told
+        estimator.set_callbacks(bar)
+    return estimator
 
 
-def _estimator(args: argparse.Namespace) -> Any:
+def _estimator(args: argparse.Namespace, data: Data) -> Any:
+    """Return an estimator of ours with the parameters that are asked for."""
     import sk_autoencoder
 
     kinds = {
@@ -69,18 +77,20 @@ def _estimator(args: argparse.Namespace) -> Any:
     estimator = kinds[args.estimator](random_state=args.random_state)
     asked = {"n_components": args.n_components, "max_epochs": args.max_epochs}
     asked = {name: value for name, value in asked.items() if value is not None}
-    if args.estimator == "detector" and asked:
-        estimator.set_params(autoencoder=sk_autoencoder.AutoencoderTransformer())
+    if args.estimator == "detector":
         asked = {f"autoencoder__{name}": value for name, value in asked.items()}
+    twice = sorted({name for name, _ in args.set} & {*asked, "random_state"})
+    if twice:
+        raise ValueError(f"--set {twice[0]}=... has an option of its own; leave one of them out")
+    asked |= dict(args.set)
+    if any(name.startswith("autoencoder__") for name in asked) and "autoencoder" not in asked:
+        from sk_autoencoder._outlier import default_autoencoder
+
+        estimator.set_params(autoencoder=default_autoencoder(*data.X.shape))
     try:
-        return estimator.set_params(**asked, **dict(args.set))
-    except (TypeError, ValueError) as error:
+        return estimator.set_params(**asked)
+    except (AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"--set cannot be done: {error}") from error
-
-
-def _trained(estimator: Any) -> Any:
-    """Return what tells of its training."""
-    return getattr(estimator, "autoencoder", None) or estimator
 
 
 def _heading(data: Data, args: argparse.Namespace) -> str:

@@ -19,18 +19,20 @@ from typing import Any
 import joblib
 import numpy as np
 import torch
+from torch import nn
 
-from sk_autoencoder._config import Config
+from sk_autoencoder._config import Config, as_text
 from sk_autoencoder._data import Data
 from sk_autoencoder._training.setup import Setup
 from sk_autoencoder._training.states import (
+    parameters_of_callback,
     random_state_of,
     random_values,
     restore,
     state_of,
     without_optimizer,
 )
-from sk_autoencoder._utils.files import temporary_beside, write_whole
+from sk_autoencoder._utils.files import clear_leftovers, temporary_beside, write_whole
 from sk_autoencoder._utils.values import UnknownValueError
 
 KIND, VERSION = "checkpoint of sk-autoencoder", 1
@@ -167,10 +169,7 @@ class TrainingCheckpoints:
         try:
             state = state_of(setup, self.n_before)
         except UnknownValueError as error:
-            raise ValueError(
-                f"checkpoint cannot keep what the module or the optimizer holds: {error}. Let "
-                "their state_dict hold tensors and numbers alone."
-            ) from error
+            raise ValueError(f"checkpoint cannot keep {error}.") from error
         if progress.ended and not self.fit.keeps_optimizer:
             state = without_optimizer(state)
         state |= {"ended": progress.ended, "stopped": progress.stopped}
@@ -197,17 +196,39 @@ def checkpoints_of(
     if path is not None:
         _check_place(path)
     origin = config.texts(FREE) | {
-        "callbacks": _kinds(runtime.callbacks),  # with any there is no second training
+        "callbacks": _told(runtime.callbacks),  # with any there is no second training
+        "the weights of module": hash_of_module(config.network.module),
         "X": _hash_of(parts),
         "the fit before": joblib.hash(before),
     }
     return Checkpoints(origin, rng, path, runtime.checkpoint_every, runtime.warm_start)
 
 
-def _kinds(callbacks: Sequence | None) -> str:
-    """Return the classes of callbacks, or of pairs of names and callbacks."""
+def hash_of_module(module: Any) -> str:
+    """Return a hash of the weights of a module of the user's, "" for what has none yet."""
+    if not isinstance(module, nn.Module):
+        return ""
+    return joblib.hash([t.detach().cpu().numpy() for t in module.state_dict().values()])
+
+
+def _told(callbacks: Sequence | None) -> str:
+    """Return the classes of callbacks, or of pairs with their names, and what they were made of."""
     pairs = [item if isinstance(item, (tuple, list)) else (None, item) for item in callbacks or []]
-    return str([type(callback).__qualname__ for _, callback in pairs])
+    return str(
+        [
+            (
+                type(callback).__qualname__,
+                as_text(
+                    {
+                        k: v
+                        for k, v in vars(callback).items()
+                        if k in parameters_of_callback(callback)
+                    }
+                ),
+            )
+            for _, callback in pairs
+        ]
+    )
 
 
 def _check_place(path: Path) -> None:
@@ -216,7 +237,7 @@ def _check_place(path: Path) -> None:
         raise IsADirectoryError(f"checkpoint={str(path)!r} is a folder. Give the name of a file.")
     try:
         with temporary_beside(path):
-            pass
+            clear_leftovers(path)
     except OSError as error:
         raise type(error)(
             error.errno, f"checkpoint={str(path)!r} cannot be written: {error.strerror}"

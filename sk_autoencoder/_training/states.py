@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -27,12 +28,13 @@ def state_of(setup: Setup, n_before: int) -> dict[str, Any]:
     net = setup.net
     average = net.average_
     return {
-        "weights": [to_values(part.state_dict()) for part in net.parts()],
+        "weights": [_values("a module", part.state_dict()) for part in net.parts()],
+        "own": [_values("a loss or corruption", part.state_dict()) for part in _own(setup)],
         "trained": [parameter.requires_grad for parameter in net.parameters()],
-        "optimizer": to_values(net.optimizer_.state_dict()),
+        "optimizer": _values("the optimizer", net.optimizer_.state_dict()),
         "clip": None if net.clip_ is None else net.clip_.mean,
         "average": None if average is None else {"n": average.n_steps, "others": average.others},
-        "epochs": to_values(list(net.history[n_before:])),
+        "epochs": _values("the history of skorch", list(net.history[n_before:])),
         "order": random_values(net.iterator_train__rng),
         "generators": [generator.get_state() for generator in _generators(setup)],
         "torch": _torch_states(setup),
@@ -49,6 +51,8 @@ def restore(setup: Setup, state: dict[str, Any], n_batches: int) -> int:
     """
     net = setup.net
     net.load_weights([from_values(weights) for weights in state["weights"]])
+    for part, values in zip(_own(setup), state["own"], strict=True):
+        part.load_state_dict(from_values(values))
     for parameter, trained in zip(net.parameters(), state["trained"], strict=True):
         parameter.requires_grad_(trained)
     if state["optimizer"] is not None:
@@ -90,6 +94,28 @@ def random_state_of(values: list) -> np.random.RandomState:
     return rng
 
 
+def parameters_of_callback(callback: Any) -> set[str]:
+    """Return the names of what a callback is made of, which is no state of it."""
+    return set(inspect.signature(type(callback).__init__).parameters) - {"self"}
+
+
+def _values(what: str, value: Any) -> Any:
+    """Return a value as a file holds it, and say of what it is where that cannot be."""
+    try:
+        return to_values(value)
+    except UnknownValueError as error:
+        raise UnknownValueError(
+            f"the state of {what}: {error}. Let it hold tensors, numbers and texts alone"
+        ) from error
+
+
+def _own(setup: Setup) -> list[nn.Module]:
+    """Return what has a state beside the net: a loss and a corruption that are modules."""
+    config = setup.config
+    found = (config.objective.loss, config.corruption.corruption)
+    return [each for each in found if isinstance(each, nn.Module)]
+
+
 def _restore_average(net: AutoencoderNet, state: dict[str, Any] | None) -> None:
     """Put the average of the weights back, which is what the module shows between epochs."""
     average = net.average_
@@ -124,12 +150,15 @@ def _values_of(callback: Any) -> dict[str, Any]:
     Of an attribute that has a `state_dict`, such as a scheduler of torch, it is that.
     """
     if hasattr(callback, "state_dict"):
-        return {"state": to_values(callback.state_dict())}
+        return {"state": _values(type(callback).__name__, callback.state_dict())}
     return {"attributes": dict(_attributes(callback))}
 
 
 def _attributes(callback: Any) -> Iterator[tuple[str, Any]]:
+    parameters = parameters_of_callback(callback)
     for name, value in vars(callback).items():
+        if name in parameters:
+            continue
         is_stateful = hasattr(value, "state_dict") and not isinstance(value, (nn.Module, type))
         try:
             yield (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -37,6 +38,29 @@ def temporary_beside(path: Path, guard: Guard = nullcontext) -> Iterator[tuple[B
             file = stack.enter_context(temporary.open("xb"))
             stack.callback(temporary.unlink, missing_ok=True)
         yield file, temporary
+
+
+def clear_leftovers(path: Path) -> None:
+    """Remove what processes that were killed have left beside a file that they were to write."""
+    pattern = re.compile(rf"\.{re.escape(path.name)}\.(\d+)\.[0-9a-f]{{8}}")
+    for other in path.parent.iterdir():
+        found = pattern.fullmatch(other.name)
+        if found and not _is_running(int(found[1])):
+            with suppress(OSError):
+                other.unlink()
+
+
+def _is_running(process: int) -> bool:
+    """Whether there is a process of a number, as far as that can be told."""
+    if os.name != "posix":
+        return True  # a signal would end it there
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _sync_folder(folder: Path) -> None:
