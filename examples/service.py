@@ -80,9 +80,7 @@ def make_app(path: str) -> FastAPI:
         except ValueError as error:  # such as missing cells, where the model does not take them
             raise HTTPException(422, str(error)) from error
         if not np.isfinite(found).all():
-            raise HTTPException(
-                422, "the rows are so far from those of the fit that no number tells"
-            )
+            raise HTTPException(422, "the rows are too far from those of the fit")
         return found
 
     @app.exception_handler(RequestValidationError)
