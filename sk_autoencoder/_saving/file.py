@@ -82,12 +82,13 @@ def read_file(path: Path) -> Written:
     if not (path.is_file() or path.is_dir() or not path.exists()):
         raise FileError(f"{path} is not a file of its own.")
     with path.open("rb") as file:
-        content = bytearray(os.fstat(file.fileno()).st_size)
-        file.readinto(content)
+        # Unlike a bytearray it is not filled with zeros first, which takes longer than to read.
+        content = np.empty(os.fstat(file.fileno()).st_size, dtype=np.uint8).data
+        content = content[: file.readinto(content)]
     return parse(path, content)
 
 
-def parse(path: Path, content: bytearray | bytes) -> Written:
+def parse(path: Path, content: memoryview | bytes) -> Written:
     """Return what the content of a file holds."""
     try:
         header, data = _divided(content)
@@ -110,7 +111,7 @@ def parse(path: Path, content: bytearray | bytes) -> Written:
         raise FileError(f"{path} is not the file of a saved estimator: {told}.") from error
 
 
-def _divided(content: bytearray | bytes) -> tuple[dict[str, Any], memoryview]:
+def _divided(content: memoryview | bytes) -> tuple[dict[str, Any], memoryview]:
     """Return the header and the bytes of the tensors."""
     view = memoryview(content)
     end = LENGTH_OF_HEADER + int.from_bytes(view[:LENGTH_OF_HEADER], "little")
