@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from importlib import metadata
 
 import numpy as np
 import pandas as pd
@@ -458,7 +459,7 @@ def test_versions_are_in_the_file(quick, X, path):
     with safetensors.safe_open(path, "np") as file:
         description = json.loads(file.metadata()["sk-autoencoder"])
     assert (description["version"], description["readable_from"]) == (1, 1)
-    assert description["versions"]["torch"] == torch.__version__
+    assert description["versions"]["torch"] == metadata.version("torch")
     assert description["versions"]["sk-autoencoder"] == sk_autoencoder.__version__
 
 
