@@ -315,7 +315,7 @@ def as_text(value: Any) -> str:
     if isinstance(value, (set, frozenset)):
         return str(sorted(as_text(part) for part in value))
     if inspect.isfunction(value):
-        return _functionas_text(value)
+        return _text_of_function(value)
     if inspect.iscode(value):
         return str((value.co_code, value.co_names, as_text(value.co_consts)))
     if isinstance(value, Real) and not isinstance(value, bool):
@@ -325,7 +325,7 @@ def as_text(value: Any) -> str:
     return getattr(value, "__qualname__", None) or ADDRESS.sub("", repr(value))
 
 
-def _functionas_text(function: Any) -> str:
+def _text_of_function(function: Any) -> str:
     """Return what a function computes, and with which values of its own, as text."""
     values = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).items()]
     for cell in function.__closure__ or ():

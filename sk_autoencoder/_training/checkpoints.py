@@ -197,38 +197,30 @@ def checkpoints_of(
         _check_place(path)
     origin = config.texts(FREE) | {
         "callbacks": _told(runtime.callbacks),  # with any there is no second training
-        "the weights of module": hash_of_module(config.network.module),
+        "the weights of module": _hash_of_module(config.network.module),
         "X": _hash_of(parts),
         "the fit before": joblib.hash(before),
     }
     return Checkpoints(origin, rng, path, runtime.checkpoint_every, runtime.warm_start)
 
 
-def hash_of_module(module: Any) -> str:
+def _hash_of_module(module: Any) -> str:
     """Return a hash of the weights of a module of the user's, "" for what has none yet."""
     if not isinstance(module, nn.Module):
         return ""
-    return joblib.hash([t.detach().cpu().numpy() for t in module.state_dict().values()])
+    state = module.state_dict().values()
+    return joblib.hash([t.detach().cpu().numpy() for t in state if isinstance(t, torch.Tensor)])
 
 
 def _told(callbacks: Sequence | None) -> str:
     """Return the classes of callbacks, or of pairs with their names, and what they were made of."""
-    pairs = [item if isinstance(item, (tuple, list)) else (None, item) for item in callbacks or []]
-    return str(
-        [
-            (
-                type(callback).__qualname__,
-                as_text(
-                    {
-                        k: v
-                        for k, v in vars(callback).items()
-                        if k in parameters_of_callback(callback)
-                    }
-                ),
-            )
-            for _, callback in pairs
-        ]
-    )
+    found = []
+    for item in callbacks or []:
+        callback = item[1] if isinstance(item, (tuple, list)) else item
+        names = parameters_of_callback(callback)
+        made_of = {name: value for name, value in vars(callback).items() if name in names}
+        found.append((type(callback).__qualname__, as_text(made_of)))
+    return str(found)
 
 
 def _check_place(path: Path) -> None:
