@@ -232,7 +232,7 @@ def test_checks_of_other_libraries_than_numpy_run():
     assert any("'array_api_strict'" in place for place in places)
 
 
-@parametrize_with_checks(list(DETECTORS.values()))
+@parametrize_with_checks_that_run_here(list(DETECTORS.values()))
 def test_common_check_of_a_detector_passes_and_is_not_skipped(estimator, check):
     try:
         check(estimator)
