@@ -4,8 +4,8 @@
 
 Files of a few estimators are cut, changed in some bytes, or changed in a value of their
 description, mostly with a checksum that is right again. What is counted: errors of another kind,
-loads that take longer than a second of the processor, and the memory that the process has taken at most beside that
-before.
+loads that take longer than a second of the processor, and the memory that the process has taken at
+most beside that before.
 """
 
 from __future__ import annotations
