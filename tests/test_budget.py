@@ -66,6 +66,7 @@ def test_the_budget_is_doubled_twice_at_most(free, roll, courses, gaining):
     assert grown.history_["epoch"].tolist() == list(range(1 + longest))
 
 
+@pytest.mark.slow
 def test_rows_that_gain_by_it_are_trained_on_for_longer(free, roll, monkeypatch):
     fits = [free(random_state=seed).fit(roll) for seed in range(4)]
     grown = [fit.n_iter_ > N_EPOCHS for fit in fits]

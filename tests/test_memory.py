@@ -60,6 +60,7 @@ def test_rows_mapped_from_a_file_are_not_read_in_whole(wide, monkeypatch, tmp_pa
     assert added_by(lambda: wide.fit(mapped)) < n_bytes / 2**20 / 2
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_calls_of_partial_fit(quick, X):
     model = quick(hidden_layer_sizes=(64,))
     for _ in range(100):

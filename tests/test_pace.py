@@ -141,6 +141,7 @@ if seen:  # else bits would change on this processor, and all threads were taken
 """)
 
 
+@pytest.mark.slow
 def test_threads_stay_as_they_are_where_bits_would_change():
     run("""
 pace._same_bits = lambda *args: False
@@ -159,6 +160,7 @@ assert seen != []
 """)
 
 
+@pytest.mark.slow
 def test_an_error_leaves_the_threads_as_they_were():
     run("""
 from sk_autoencoder._training.net import AutoencoderNet
