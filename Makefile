@@ -55,12 +55,14 @@ VERSIONS_TESTS ?= --ignore tests/test_examples.py --ignore tests/test_house.py
 
 test-oldest:
 	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --upgrade pip
 	.venv-oldest/bin/python -m pip install --quiet --constraint constraints-oldest.txt \
 		--editable ".[all]" --group test
 	OMP_NUM_THREADS=1 .venv-oldest/bin/python -m pytest --numprocesses auto --quiet $(VERSIONS_TESTS)
 
 test-newest:
 	$(PYTHON) -m venv .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --upgrade pip
 	.venv-newest/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager \
 		--editable ".[all]" --group test
 	OMP_NUM_THREADS=1 .venv-newest/bin/python -m pytest --numprocesses auto --quiet $(VERSIONS_TESTS)
