@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from torch import nn
 
 from sk_autoencoder import AutoencoderTransformer, VariationalAutoencoderTransformer
 
@@ -15,6 +16,21 @@ def make_autoencoder(n_components=2, variational=False, **params):
     """Give an autoencoder, of the class whose codes have a prior if that is asked for."""
     kind = VariationalAutoencoderTransformer if variational else AutoencoderTransformer
     return kind(n_components, **params)
+
+
+class OwnModule(nn.Module):
+    """An autoencoder of six features that draws from torch's global generator."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Dropout(0.2), nn.Linear(16, 2))
+        self.outer = nn.Linear(2, 6)
+
+    def encode(self, x):
+        return self.inner(x)
+
+    def decode(self, z):
+        return self.outer(z)
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from conftest import curved
+from conftest import OwnModule, curved
 from scipy import sparse
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring, Freezer, LRScheduler
 from torch import nn
@@ -24,19 +24,6 @@ from sk_autoencoder._training.net import AutoencoderNet
 
 class Killed(BaseException):
     """Ends a fit as a signal would that nothing can catch."""
-
-
-class OwnModule(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.inner = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Dropout(0.2), nn.Linear(16, 2))
-        self.outer = nn.Linear(2, 6)
-
-    def encode(self, x):
-        return self.inner(x)
-
-    def decode(self, z):
-        return self.outer(z)
 
 
 def missing():

@@ -13,9 +13,8 @@ import time
 import numpy as np
 import pytest
 import torch
-from conftest import curved
+from conftest import OwnModule, curved
 from faked_gpu import IS_THERE, Faked
-from torch import nn
 
 import sk_autoencoder
 from sk_autoencoder import (
@@ -44,21 +43,6 @@ CASES = {
     "variational": {"cls": VariationalAutoencoderTransformer},
     "SGD": {"optimizer": "sgd", "lr": 0.01, "net_params": None},
 }
-
-
-class Own(nn.Module):
-    """A module that draws from torch's global generator."""
-
-    def __init__(self):
-        super().__init__()
-        self.inner = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Dropout(0.2), nn.Linear(16, 2))
-        self.outer = nn.Linear(2, 6)
-
-    def encode(self, x):
-        return self.inner(x)
-
-    def decode(self, z):
-        return self.outer(z)
 
 
 @pytest.fixture
@@ -138,7 +122,7 @@ def test_precisions(device, precision):
 
 def test_a_module_of_ones_own_repeats_itself(device, faked):
     before = torch.get_rng_state()
-    codes = [make(device, module=Own, net_params=None).fit(X).transform(X) for _ in range(2)]
+    codes = [make(device, module=OwnModule, net_params=None).fit(X).transform(X) for _ in range(2)]
     np.testing.assert_array_equal(*codes)
     assert torch.equal(torch.get_rng_state(), before)
     if faked:
@@ -195,7 +179,7 @@ def test_no_pickle_holds_a_storage(device):
 
 def test_a_killed_fit_goes_on(device, tmp_path):
     path = tmp_path / "fit.checkpoint"
-    params = {"checkpoint": path, "checkpoint_every": 2, "module": Own, "net_params": None}
+    params = {"checkpoint": path, "checkpoint_every": 2, "module": OwnModule, "net_params": None}
     fitted = make(device, **params).fit(X)
     again = make(device, **params).fit(X, resume_from=path)
     np.testing.assert_allclose(again.transform(X), fitted.transform(X), rtol=1e-5, atol=1e-6)

@@ -28,6 +28,7 @@ from typing import Any
 from sklearn.datasets import load_digits
 
 from benchmarks.machine import describe
+from benchmarks.speed.loading import seconds
 from benchmarks.speed.measuring import Bar
 from sk_autoencoder import AutoencoderOutlierDetector, AutoencoderTransformer
 
@@ -68,13 +69,6 @@ def serve(path: str, port: int) -> None:
     nothing.__annotations__ = {"rows": service.Rows, "return": service.Codes}
     app.post("/nothing")(nothing)
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="error")
-
-
-def seconds(method: Any, row: Any) -> float:
-    """Return how long a method takes for a row."""
-    began = time.perf_counter()
-    method(row)
-    return time.perf_counter() - began
 
 
 def under_load(port: int, path: str, body: bytes) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sk_autoencoder._cli.reading import Data, Options, find_data, read_data
-from sk_autoencoder._cli.writing import RESULTS, find_output, write
+from sk_autoencoder._cli.writing import RESULTS, check_not_data, find_output, write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,8 +53,7 @@ def _of_rows(args: argparse.Namespace, ask: Callable) -> list[str]:
     options = Options(args.sep, args.decimal, args.header)
     source = find_data(args.data, options)
     path = _find_output(args)
-    if isinstance(source, Path) and path == source.resolve():
-        raise ValueError(f"--output {args.output} is the data itself; choose another file")
+    check_not_data(path, source, f"--output {args.output}")
     model = _read_model(args)
     data = read_data(source, options, model.columns)
     table, told = ask(args, model, data)
@@ -78,8 +77,10 @@ def _reconstructions(
 ) -> tuple[pd.DataFrame, list[str]]:
     if model.is_detector:
         raise ValueError(_no_code(args, "reconstructions"))
-    rows = model.unscaled(model.last.reconstruct(model.scaled(data.X)))
-    return _table(rows, model.feature_names), [_error(model, data)]
+    rows = model.scaled(data.X)
+    back = model.unscaled(model.last.reconstruct(rows))
+    errors = model.last.reconstruction_error(rows)
+    return _table(back, model.feature_names), [_error(model, rows, errors)]
 
 
 def _scores(args: argparse.Namespace, model: Model, data: Data) -> tuple[pd.DataFrame, list[str]]:
@@ -88,7 +89,7 @@ def _scores(args: argparse.Namespace, model: Model, data: Data) -> tuple[pd.Data
     if model.is_detector:
         return _columns(columns | {"decision_function": model.last.decision_function(rows)}), []
     columns["reconstruction_error"] = model.last.reconstruction_error(rows)
-    return _columns(columns), [_error(model, data)]
+    return _columns(columns), [_error(model, rows, columns["reconstruction_error"])]
 
 
 def _labels(args: argparse.Namespace, model: Model, data: Data) -> tuple[pd.DataFrame, list[str]]:
@@ -104,11 +105,9 @@ def _labels(args: argparse.Namespace, model: Model, data: Data) -> tuple[pd.Data
     return table, [f"{int((labels == -1).sum())} of the rows are outliers, -1 in column 'predict'"]
 
 
-def _error(model: Model, data: Data) -> str:
-    """Return a line on how well the rows come back."""
-    rows = model.scaled(data.X)
-    error = model.last.reconstruction_error(rows).mean()
-    return f"mean reconstruction error {error:.4g}, score {model.last.score(rows):.4f}"
+def _error(model: Model, rows: Any, errors: Any) -> str:
+    """Return a line on how well rows come back, as the model is given them."""
+    return f"mean reconstruction error {errors.mean():.4g}, score {model.last.score(rows):.4f}"
 
 
 def _no_code(args: argparse.Namespace, what: str) -> str:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 from sk_autoencoder._cli.progress import progress_bar
 from sk_autoencoder._cli.reading import Data, Options, find_data, read_data
-from sk_autoencoder._cli.writing import MODELS, PICTURES, TABLES, find_output, write
+from sk_autoencoder._cli.writing import (
+    MODELS,
+    PICTURES,
+    TABLES,
+    check_not_data,
+    find_model,
+    find_output,
+    write,
+)
 
 # Imports of what takes seconds to load stand in functions: --help and errors come at once.
 if TYPE_CHECKING:
@@ -74,26 +82,10 @@ def _find_outputs(args: argparse.Namespace, source: str | Path) -> Outputs:
     outputs = Outputs(
         find_output(args.output, PICTURES, "--output"),
         find_output(args.table, TABLES, "--table"),
-        find_output(args.save, MODELS, "--save"),
+        find_model(args.save, MODELS, standardized=args.standardize, what="an autoencoder"),
     )
-    _check_model(args, outputs.model)
-    if isinstance(source, Path) and outputs.table == source.resolve():
-        raise ValueError(f"--table {args.table} is the data itself; choose another file")
+    check_not_data(outputs.table, source, f"--table {args.table}")
     return outputs
-
-
-def _check_model(args: argparse.Namespace, path: Path | None) -> None:
-    """Refuse a file for the model that cannot hold it."""
-    suffix = None if path is None else path.suffix.lower()
-    if suffix == ".safetensors" and args.standardize:
-        raise ValueError(
-            f"--save {args.save} holds an autoencoder alone, and not the scaler of --standardize; "
-            "choose a file that ends in .skops or .joblib"
-        )
-    if suffix == ".skops":
-        from sk_autoencoder._cli.models import check_skops
-
-        check_skops(f"--save {args.save}")
 
 
 def _write(outputs: Outputs, comparison: Comparison, data: Data) -> list[Path]:

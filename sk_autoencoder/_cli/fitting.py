@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sk_autoencoder._cli.progress import progress_bar
 from sk_autoencoder._cli.reading import Data, Options, find_data, read_data
-from sk_autoencoder._cli.writing import FITTED, find_output, write
+from sk_autoencoder._cli.writing import FITTED, find_model, write
 
 if TYPE_CHECKING:
     from sk_autoencoder._cli.models import Model
@@ -18,7 +17,8 @@ def fit(args: argparse.Namespace) -> list[str]:
     """Read, fit and write, and return the lines to print."""
     options = Options(args.sep, args.decimal, args.header, args.drop_non_numeric)
     source = find_data(args.data, options)
-    path = _find_output(args)
+    path = find_model(args.save, FITTED, standardized=args.standardize, what="a model")
+    assert path is not None
     data = read_data(source, options)
     estimator = _make(args, data)
 
@@ -33,22 +33,6 @@ def fit(args: argparse.Namespace) -> list[str]:
         estimator.set_callbacks()  # a bar is no part of the model
     write(path, lambda file: write_model(estimator, path, file))
     return [_heading(data, args), *data.notes, *_told(Model(estimator), data), f"wrote {path}"]
-
-
-def _find_output(args: argparse.Namespace) -> Path:
-    """Check before the long fit that the model can be written after it."""
-    path = find_output(args.save, FITTED, "--save")
-    assert path is not None
-    if args.standardize and path.suffix.lower() == ".safetensors":
-        raise ValueError(
-            f"--save {args.save} holds a model alone, and not the scaler of --standardize; choose "
-            "a file that ends in .skops"
-        )
-    if path.suffix.lower() == ".skops":
-        from sk_autoencoder._cli.models import check_skops
-
-        check_skops(f"--save {args.save}")
-    return path
 
 
 def _make(args: argparse.Namespace, data: Data) -> Any:

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 import sk_autoencoder
 from sk_autoencoder._cli.columns import Columns
+from sk_autoencoder._cli.reading import check_installed
 from sk_autoencoder._cli.writing import FITTED
 from sk_autoencoder._saving.mixin import content_of
 
@@ -97,20 +98,10 @@ def read_model(name: str) -> Model:
     return model
 
 
-def check_skops(option: str) -> None:
-    """Raise with the remedy where skops is not there."""
-    try:
-        _skops()
-    except ImportError as error:
-        raise ImportError(
-            f"{option} needs skops, which is not installed. Run: pip install skops"
-        ) from error
-
-
 def _read(path: Path) -> Any:
     if path.suffix.lower() == ".safetensors":
         return sk_autoencoder.load(path)
-    check_skops("a file of skops")
+    check_installed("skops", "a file of skops")
     return _skops().load(path, trusted=sk_autoencoder.TRUSTED_TYPES)
 
 

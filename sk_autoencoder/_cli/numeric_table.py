@@ -38,7 +38,7 @@ def numeric_table(
         raise ValueError(f"is empty: it has {X.shape[0]} rows and {X.shape[1]} columns")
     X, odd = to_numbers(X, decimal)
     notes, left_out = [], []
-    if odd and names_rows(X, odd[0], decimal):
+    if odd and _names_rows(X, odd[0], decimal):
         notes.append(f"column {name_of(X, 0)} is taken for the names of the rows, no feature")
         left_out.append(odd.pop(0).place)
     if odd and not drop_non_numeric:
@@ -126,7 +126,7 @@ def _parsed(column: pd.Series, decimal: str) -> tuple[np.ndarray, int | None]:
     return values, wrong
 
 
-def names_rows(X: pd.DataFrame, odd: Odd, decimal: str) -> bool:
+def _names_rows(X: pd.DataFrame, odd: Odd, decimal: str) -> bool:
     """Whether the first column has no number and a name for each of some rows."""
     first = X.iloc[:, 0]
     other = "," if decimal == "." else "."  # a number with that is none, but was meant for one

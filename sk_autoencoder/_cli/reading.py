@@ -151,15 +151,15 @@ def _read_frame(path: Path, suffix: str | None, header: bool | None):
     return pd.read_parquet(path, engine="pyarrow")
 
 
-def check_installed(package: str) -> None:
-    """Raise with the remedy where an optional package is not there."""
+def check_installed(package: str, what: str = "it") -> None:
+    """Raise with the remedy where an optional package is not there that something needs."""
     from importlib import import_module
 
     try:
         import_module(package)
     except ImportError as error:
         raise ValueError(
-            f"it needs {package}, which is not installed. Run: pip install {package}"
+            f"{what} needs {package}, which is not installed. Run: pip install {package}"
         ) from error
 
 

@@ -37,27 +37,22 @@ def separator(text: str) -> str:
 
 def test_size(text: str) -> float | int:
     """Read a share in (0, 1), or a number of rows."""
-    try:
-        size = int(text) if text.isdigit() else float(text)
-    except ValueError:
-        size = -1
-    if not (size >= 1 if isinstance(size, int) else 0 < size < 1):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is neither a share between 0 and 1 nor a number of rows"
-        )
-    return size
+    return _size(text, "neither a share between 0 and 1 nor a number of rows")
 
 
 def width(text: str) -> float | int:
     """Read a number of components, or a share of the variance."""
+    return _size(text, "neither a whole number from 1 on nor a share between 0 and 1")
+
+
+def _size(text: str, else_told: str) -> float | int:
+    """Read a number from 1 on, or a share in (0, 1); tell what a text is where it is none."""
     try:
         size = int(text) if text.isdigit() else float(text)
     except ValueError:
         size = -1
     if not (size >= 1 if isinstance(size, int) else 0 < size < 1):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is neither a whole number from 1 on nor a share between 0 and 1"
-        )
+        raise argparse.ArgumentTypeError(f"{text!r} is {else_told}")
     return size
 
 

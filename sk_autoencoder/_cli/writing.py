@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from sk_autoencoder._cli.reading import check_installed
 from sk_autoencoder._cli.stopping import stop_later
 from sk_autoencoder._utils.files import temporary_beside, write_whole
 
@@ -32,6 +33,29 @@ def find_output(name: str | None, suffixes: tuple[str, ...], option: str) -> Pat
     except OSError as error:
         raise OSError(f"{option} {name} cannot be written: {error.strerror}") from error
     return path
+
+
+def find_model(
+    name: str | None, suffixes: tuple[str, ...], *, standardized: bool, what: str
+) -> Path | None:
+    """Return the path that --save names, where a model, behind a scaler or not, fits into it."""
+    path = find_output(name, suffixes, "--save")
+    suffix = None if path is None else path.suffix.lower()
+    if suffix == ".safetensors" and standardized:
+        others = " or ".join(other for other in suffixes if other != suffix)
+        raise ValueError(
+            f"--save {name} holds {what} alone, and not the scaler of --standardize; choose a file "
+            f"that ends in {others}"
+        )
+    if suffix == ".skops":
+        check_installed("skops", f"--save {name}")
+    return path
+
+
+def check_not_data(path: Path | None, source: str | Path, option: str) -> None:
+    """Refuse to write over the data."""
+    if isinstance(source, Path) and path == source.resolve():
+        raise ValueError(f"{option} is the data itself; choose another file")
 
 
 def write(path: Path, write_to: Callable[[BinaryIO], object]) -> None:

@@ -39,9 +39,11 @@ KIND, VERSION = "checkpoint of sk-autoencoder", 1
 
 # Parameters that may be others when a fit goes on. All else decides on the weights.
 FREE = frozenset(
-    {"callbacks", "checkpoint", "checkpoint_every", "compile", "device", "on_interrupt"}
+    [
+        *("callbacks", "checkpoint", "checkpoint_every", "compile", "device", "on_interrupt"),
+        "verbose",
+    ]
 )
-FREE |= {"verbose"}
 
 # What torch raises of a file that it has not written, or not whole, or that holds code.
 DAMAGED = (
@@ -123,8 +125,7 @@ class Checkpoints:
 
     def write(self) -> None:
         """Write all states. Where that fails, the fit goes on, and the file before is whole."""
-        if self.path is None:
-            return
+        assert self.path is not None
         content = {
             "kind": KIND,
             "version": VERSION,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -159,18 +160,11 @@ def _attributes(callback: Any) -> Iterator[tuple[str, Any]]:
     for name, value in vars(callback).items():
         if name in parameters:
             continue
-        is_stateful = hasattr(value, "state_dict") and not isinstance(value, (nn.Module, type))
-        try:
-            yield (
-                name,
-                {
-                    "state" if is_stateful else "value": to_values(
-                        value.state_dict() if is_stateful else value
-                    )
-                },
-            )
-        except UnknownValueError:
-            continue
+        kind = "value"
+        if hasattr(value, "state_dict") and not isinstance(value, (nn.Module, type)):
+            kind, value = "state", value.state_dict()
+        with suppress(UnknownValueError):
+            yield name, {kind: to_values(value)}
 
 
 def _restore_callback(callback: Any, found: dict[str, Any]) -> None:

@@ -37,17 +37,16 @@ class InPieces:
 
     def __call__(self, t: Tensor, target: Target) -> Tensor:
         """Set the gradients of a batch, and return its mean loss."""
-        if self.n_pieces == 1:
-            try:
-                return self.compute(t, target)
-            except (MemoryError, RuntimeError) as error:
-                self._take_smaller(error, len(t))
         results = self._results(t, target)
+        if len(results) == 1:
+            return results[0][1]
         return torch.stack([share * loss for share, loss in results]).sum()
 
     def told(self, t: Tensor, target: Target) -> tuple[Tensor, Tensor]:
         """Set the gradients of a batch, and return its mean loss and all that was computed."""
         results = self._results(t, target)
+        if len(results) == 1:
+            return results[0][1]
         loss = torch.stack([share * loss for share, (loss, _) in results]).sum()
         return loss, torch.cat([output for _, (_, output) in results])
 
@@ -57,8 +56,9 @@ class InPieces:
             try:
                 return self._of_pieces(t, target)
             except (MemoryError, RuntimeError) as error:
-                # What the failed attempt holds is let go with the error.
                 self._take_smaller(error, len(t))
+            # The error has held what the failed attempt took.
+            cuda.forget_unused()
 
     def _of_pieces(self, t: Tensor, target: Target) -> list[tuple[float, Any]]:
         n_pieces = min(self.n_pieces, len(t))
@@ -93,7 +93,6 @@ class InPieces:
             UserWarning,
             stacklevel=2,
         )
-        cuda.forget_unused()
 
 
 def is_out_of_memory(error: BaseException) -> bool:
