@@ -138,6 +138,20 @@ def test_killed_fit_goes_on_bit_by_bit(run, path, name, monkeypatch):
         assert bits(resumed) == expected
 
 
+@pytest.mark.parametrize("bits_of", ["MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"])
+def test_each_kind_of_random_source(run, path, monkeypatch, bits_of):
+    def source():
+        return np.random.RandomState(getattr(np.random, bits_of)(3))
+
+    expected = bits(run({}, random_state=source()))
+    with monkeypatch.context() as patched:
+        killed_after(patched, 1)
+        with pytest.raises(Killed):
+            run({}, random_state=source(), checkpoint=path, checkpoint_every=3)
+    resumed = run({}, random_state=source(), checkpoint=path, resume_from=path)
+    assert bits(resumed) == expected
+
+
 def test_each_training_of_a_fit_is_kept(run, path, monkeypatch):
     written = killed_after(monkeypatch, 0)
     run(CASES["default"], checkpoint=path)

@@ -19,6 +19,13 @@ from sk_autoencoder._utils.values import UnknownValueError, from_values, to_valu
 
 # Callbacks that hold times of this process.
 TIMERS = ("epoch_timer", "seconds_left")
+BIT_GENERATORS = (
+    np.random.MT19937,
+    np.random.PCG64,
+    np.random.PCG64DXSM,
+    np.random.Philox,
+    np.random.SFC64,
+)
 
 
 def state_of(setup: Setup, n_before: int) -> dict[str, Any]:
@@ -65,7 +72,7 @@ def restore(setup: Setup, state: dict[str, Any], n_batches: int) -> int:
     net.history.extend(epochs)
     if net.rates_ is not None:
         net.rates_ = islice(net.rates_, len(epochs) * n_batches, None)
-    net.iterator_train__rng.set_state(random_state_of(state["order"]).get_state())
+    net.iterator_train__rng.set_state(state["order"])
     for generator, found in zip(_generators(setup), state["generators"], strict=True):
         generator.set_state(found)
     cuda.set_generator_states(state["torch"], net.device)
@@ -80,19 +87,24 @@ def without_optimizer(state: dict[str, Any]) -> dict[str, Any]:
     return state | {"optimizer": None, "average": None}
 
 
-def random_values(rng: np.random.RandomState) -> list:
-    """Return the state of a random source as plain values."""
-    state: Any = rng.get_state(legacy=True)
-    kind, key, *rest = state
-    return [kind, key.tolist(), *rest]
+def random_values(rng: np.random.RandomState) -> dict[str, Any]:
+    """Return the state of a random source as plain values, whatever generates its bits."""
+    return _with_lists(rng.get_state(legacy=False))
 
 
-def random_state_of(values: list) -> np.random.RandomState:
+def random_state_of(values: dict[str, Any]) -> np.random.RandomState:
     """Return a random source of a state."""
-    kind, key, *rest = values
-    rng = np.random.RandomState()
-    rng.set_state((kind, np.array(key, dtype=np.uint32), *rest))
+    generators = {cls.__name__: cls for cls in BIT_GENERATORS}
+    rng = np.random.RandomState(generators[values["bit_generator"]]())
+    rng.set_state(values)
     return rng
+
+
+def _with_lists(value: Any) -> Any:
+    """Return a dict whose arrays, at any depth, are lists."""
+    if isinstance(value, dict):
+        return {name: _with_lists(part) for name, part in value.items()}
+    return value.tolist() if isinstance(value, np.ndarray) else value
 
 
 def parameters_of_callback(callback: Any) -> set[str]:
