@@ -19,15 +19,18 @@ from sk_autoencoder._config import Config
 from sk_autoencoder._data import Data
 from sk_autoencoder._exporting import ExportingMixin
 from sk_autoencoder._methods import FittedMethods
+from sk_autoencoder._reading import check_same_rows, check_table, draw_judges, read_or_stream
 from sk_autoencoder._saving.mixin import SavingMixin
 from sk_autoencoder._saving.pickles import is_fitted
 from sk_autoencoder._sklearn_compat import fit_context
+from sk_autoencoder._sources.table import Table
 from sk_autoencoder._training.checkpoints import UNKEPT, checkpoints_of
 from sk_autoencoder._training.finish import model_as_if_stopped
 from sk_autoencoder._training.own_parts import check_own_parts, refuse_estimators
 from sk_autoencoder._training.procedure import Tools, Training, fit_autoencoder, fit_one_epoch
 from sk_autoencoder._training.setup import Setup
 from sk_autoencoder._training.supervision import encode_target, encode_validation_target
+from sk_autoencoder._transforming import TransformToMixin
 from sk_autoencoder._utils.absent import Absent
 from sk_autoencoder._utils.arrays import (
     as_numpy,
@@ -35,6 +38,7 @@ from sk_autoencoder._utils.arrays import (
     like,
 )
 from sk_autoencoder._utils.interrupts import interrupts
+from sk_autoencoder._utils.processes import Alone, find_processes
 from sk_autoencoder._utils.random import check_random_source
 from sk_autoencoder._utils.threads import enough_threads, enough_threads_for_axes
 from sk_autoencoder._validation import (
@@ -62,10 +66,16 @@ class Checked:
     given: Data | None
     features: Features
     rng: np.random.RandomState
+    processes: Alone
 
 
 class BaseAutoencoder(
-    FittedMethods, ExportingMixin, SavingMixin, CallbackSupportMixin, BaseEstimator
+    FittedMethods,
+    TransformToMixin,
+    ExportingMixin,
+    SavingMixin,
+    CallbackSupportMixin,
+    BaseEstimator,
 ):
     """An autoencoder that stands where PCA stands: how it is fitted."""
 
@@ -180,6 +190,11 @@ class BaseAutoencoder(
         with gradients_enabled(), enough_threads(math.inf):
             previous = self._previous()
             checked = self._check(Passed(X, y, sample_weight), Passed(None), previous)
+            if checked.data.is_streamed:
+                raise ValueError(
+                    "partial_fit takes rows in memory, but X is larger. Pass a part of it, or call "
+                    "fit, which reads it a block at a time."
+                )
             with enough_threads_for_axes(*checked.data.X.shape):
                 training = fit_one_epoch(checked.data, self._tools(checked, X), previous)
         return self._publish(training, checked.features, X)
@@ -231,11 +246,19 @@ class BaseAutoencoder(
         check_combinations(config)
         check_own_parts(config)
         header, weight = copy.copy(self), config.penalties.supervised_weight
-        y = as_numpy(passed.y, "y") if weight or is_dispatched(passed.y) else passed.y
-        loss = config.objective.found
-        data = check_data(header, passed._replace(y=y), loss, reset=previous is None)
+        processes = find_processes(self.distributed)
+        rng = processes.of_first(check_random_source(self.random_state))
+        passed, reset = read_or_stream(passed, config, processes), previous is None
+        if isinstance(passed.X, Table):
+            data = check_table(header, passed.X, reset=reset)
+        else:
+            y = as_numpy(passed.y, "y") if weight or is_dispatched(passed.y) else passed.y
+            loss = config.objective.found
+            data = check_data(header, passed._replace(y=y), loss, reset=reset)
+            check_same_rows(data, processes)
         given = check_validation_data(header, judging, config, data)
-        rng = check_random_source(self.random_state)
+        if data.is_streamed:
+            data, given = draw_judges(data, given, config, processes, rng)
         if previous is not None:
             check_unchanged(previous.resumable.params, config.fixed_params())
         else:
@@ -246,7 +269,7 @@ class BaseAutoencoder(
         if given is not None:
             data = replace(data, has_missing=given.has_missing)
             given = encode_validation_target(given, judging.y, data.target)
-        return Checked(config, data, given, Features.of(header), rng)
+        return Checked(config, data, given, Features.of(header), rng, processes)
 
     def _tools(self, checked: Checked, X, interrupted: Callable[[], bool] = bool) -> Tools:
         """Return what the stages of a fit share. `interrupted` tells whether to stop."""
@@ -255,7 +278,7 @@ class BaseAutoencoder(
             return self._attributes(state, checked.features, X)
 
         watch = Watch(self, checked.data, attributes, interrupted)
-        return Tools(checked.config, checked.rng, watch)
+        return Tools(checked.config, checked.rng, watch, processes=checked.processes)
 
     def _publish(self, training: Training, features: Features, X):
         """Set all fitted attributes at once, and say so where the result is PCA."""

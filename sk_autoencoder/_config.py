@@ -208,6 +208,7 @@ class RuntimeConfig:
     device: Any = _parameter(str, torch.device, fixed=True)
     precision: str = _parameter(StrOptions(set(PRECISIONS)))
     compile: bool = _parameter("boolean")
+    distributed: bool | str = _parameter("boolean", StrOptions({"auto"}))
     callbacks: Any = _parameter(list, tuple, None)
     warm_start: bool = _parameter("boolean")
     random_state: Any = _parameter("random_state")

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from sk_autoencoder._utils.blocks import batches
+from sk_autoencoder._sources.table import Table
+from sk_autoencoder._utils.blocks import at_most, batches
+from sk_autoencoder._utils.processes import ALONE, Alone
 
 KNOWN_BLOCK_CELLS = 2**20
 
@@ -19,12 +21,12 @@ class Data:
 
     Parameters
     ----------
-    X : ndarray, memmap or CSR array of shape (n_table, n_features)
+    X : ndarray, memmap, CSR array or Table of shape (n_table, n_features)
         The table, float32 or float64; NaN is a missing cell.
     y : object
         The target as the caller has passed it, of which callbacks are told.
-    rows : ndarray of shape (n_rows,), int
-        Indices of the rows of the table that belong to the data.
+    rows : ndarray of shape (n_rows,), int, or range
+        Indices of the rows of the table that belong to the data; a range of a `Table`.
     weight : ndarray of shape (n_table,) or None
         How much each row of the table counts, float64.
     has_missing : bool
@@ -37,17 +39,26 @@ class Data:
         Number of each row's group.
     copies : ndarray of shape (n_table,) or None
         A number that exact copies of a row share.
+    processes : Alone or Processes
+        Those that have a share of the rows each.
+    n_total : int or None
+        Number of the rows of all processes, None where this one has them all.
+    whole : Data or None
+        The rows of all processes, where each of them could read them all.
     """
 
     X: Any
     y: Any
-    rows: np.ndarray
+    rows: Any
     weight: np.ndarray | None = None
     has_missing: bool = False
     target: Any = None
     labels: np.ndarray | None = None
     groups: np.ndarray | None = None
     copies: np.ndarray | None = None
+    processes: Alone = ALONE
+    n_total: int | None = None
+    whole: Data | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -67,6 +78,35 @@ class Data:
         """Whether X is a sparse array."""
         return sparse.issparse(self.X)
 
+    @property
+    def is_streamed(self) -> bool:
+        """Whether X is larger than memory, so that its rows come in their order."""
+        return isinstance(self.X, Table)
+
+    @property
+    def n_of_all(self) -> int:
+        """Number of the rows of all processes."""
+        return len(self) if self.n_total is None else self.n_total
+
+    @property
+    def identity(self) -> Any:
+        """What tells the table from others: itself or, where it is large, its shape and a part."""
+        if isinstance(self.X, Table):
+            return self.X.shape, self.X.left_out, self.X.few
+        return self.X
+
+    def share(self, processes: Alone) -> Data:
+        """Return the part of this process of rows that all processes have."""
+        rows = self.rows[processes.rank :: processes.size]
+        return replace(self, rows=rows, processes=processes, n_total=len(self), whole=self)
+
+    def few(self, n_rows: int, rng) -> Data:
+        """Return at most so many of the rows, drawn at random, in memory."""
+        if isinstance(self.X, Table):
+            some = self.X.few[:n_rows]
+            return replace(self, X=some, rows=np.arange(len(some)))
+        return self.take(at_most(n_rows, self.rows, rng))
+
     def take(self, rows: np.ndarray) -> Data:
         """Return the data of other rows of the same table."""
         return replace(self, rows=rows)
@@ -77,11 +117,11 @@ class Data:
 
     def weights(self) -> np.ndarray | None:
         """Return how much each of the rows counts; None where all count the same."""
-        return None if self.weight is None else self.weight[self.rows]
+        return None if self.weight is None else self.weight[np.asarray(self.rows)]
 
     def with_known_cells(self) -> Data:
         """Return the rows that have a known cell: the others cannot be judged."""
-        if not self.has_missing or self.is_sparse:
+        if not self.has_missing or self.is_sparse or self.is_streamed:
             return self
         size = max(1, KNOWN_BLOCK_CELLS // self.n_features)
         blocks = (self.X[self.rows[some]] for some in batches(len(self), size))

@@ -93,7 +93,7 @@ def check_X(estimator, X, loss: Loss, *, reset: bool) -> tuple[Any, bool]:
     )
     if sparse.issparse(X):
         X = _canonical(X)
-    _check_domain(X, loss)
+    check_domain(X, loss)
     return X, _has_missing(X)
 
 
@@ -220,7 +220,7 @@ def _has_rows(y, n_samples: int) -> bool:
         return False
 
 
-def _check_domain(X, loss: Loss) -> None:
+def check_domain(X, loss: Loss) -> None:
     """Refuse values of X for which the loss is not made."""
     low, high = loss.domain
     values = X.data if sparse.issparse(X) else X

@@ -168,6 +168,9 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
 
     compile : bool, default=False
         Whether to compile the module with `torch.compile`, which needs a C++ compiler.
+    distributed : bool or "auto", default="auto"
+        Whether to train together with other processes that run the same script, as torchrun
+        starts them. "auto" does so where it finds some, and True needs them.
 
     callbacks : list, default=None
         Callbacks of skorch, or (name, callback) pairs. What they are given is in the units of X.
@@ -328,6 +331,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         device="auto",
         precision="float32",
         compile=False,
+        distributed="auto",
         callbacks=None,
         net_params=None,
         checkpoint=None,
@@ -372,6 +376,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         self.device = device
         self.precision = precision
         self.compile = compile
+        self.distributed = distributed
         self.callbacks = callbacks
         self.net_params = net_params
         self.checkpoint = checkpoint

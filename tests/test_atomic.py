@@ -23,8 +23,8 @@ STAGES = {
     "epochs": (run, "_run_epochs"),
     "choice of the epoch": (run, "_keep"),
     "shares and noise": (procedure, "measure"),
-    "moments": (finish, "moments_of_fit"),
-    "sampler": (finish, "code_mixture"),
+    "moments": (finish, "describe_codes"),
+    "sampler": (finish, "sample_for_mixture"),
     "whitening": (finish, "rounding_variances"),
     "end": (procedure, "_complete"),
 }

@@ -306,7 +306,7 @@ def rows_of(kind, X):
 def test_a_scoring_function_is_called_after_each_epoch(
     quick, X, kind, use_caching, kept_bytes, monkeypatch
 ):
-    monkeypatch.setattr("sk_autoencoder._training.batches.KEPT_BYTES", kept_bytes)
+    monkeypatch.setattr("sk_autoencoder._training.rows.KEPT_BYTES", kept_bytes)
     scoring = EpochScoring(
         lambda net, rows, y: net.loss(rows), name="again", use_caching=use_caching
     )

@@ -37,7 +37,7 @@ def parts_of(autoencoder, X, *, fixed):
     data = data_of(X)
     rows = rows_of(autoencoder, data, fixed=fixed)
     coordinates = autoencoder.model_.frame
-    for t, target in rows.batches(np.arange(len(X)), 3):
+    for _, (t, target) in rows.batches(None, 3):
         clean, seen = (coordinates.inverse(part.to(coordinates.dtype)) for part in (target.rows, t))
         yield clean.numpy(), seen.numpy()
 
@@ -231,7 +231,7 @@ def test_rows_with_gaps_are_filled_before_they_are_corrupted(quick, X, name):
 def test_rows_that_are_not_kept_are_corrupted_alike(smooth, X, monkeypatch):
     params = {"corruption": "salt_and_pepper", "early_stopping": False}
     kept = smooth(**params).fit_transform(X)
-    monkeypatch.setattr("sk_autoencoder._training.batches.KEPT_BYTES", 0)
+    monkeypatch.setattr("sk_autoencoder._training.rows.KEPT_BYTES", 0)
     np.testing.assert_allclose(smooth(**params).fit_transform(X), kept, atol=1e-5)
 
 

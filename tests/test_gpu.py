@@ -97,8 +97,8 @@ def test_training_goes_on(device):
 
 
 def test_batches_are_pinned(device, faked, monkeypatch):
-    monkeypatch.setattr("sk_autoencoder._training.batches.KEPT_BYTES", 0)
-    monkeypatch.setattr("sk_autoencoder._training.batches.KEPT_SHARE", 0.0)
+    monkeypatch.setattr("sk_autoencoder._training.rows.KEPT_BYTES", 0)
+    monkeypatch.setattr("sk_autoencoder._training.rows.KEPT_SHARE", 0.0)
     fitted = make(device).fit(X)
     if faked:
         assert faked.n_pinned > 0
@@ -106,7 +106,7 @@ def test_batches_are_pinned(device, faked, monkeypatch):
 
 
 def test_rows_are_kept_where_the_gpu_has_room(device):
-    from sk_autoencoder._training.batches import kept_bytes
+    from sk_autoencoder._training.rows import kept_bytes
 
     assert kept_bytes(torch.device(device)) >= 2**27
 

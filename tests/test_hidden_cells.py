@@ -24,7 +24,7 @@ def batch_of(autoencoder, gappy, *, fixed=True):
     """Input in the units of X, target and emphasis of all rows."""
     data = data_of(gappy, has_missing=True)
     rows = rows_of(autoencoder, data, fixed=fixed)
-    ((t, target),) = rows.batches(np.arange(len(gappy)), 1)
+    ((_, (t, target)),) = rows.batches(None, 1)
     x = autoencoder.model_.frame.inverse(t.double()).numpy()
     return x, target.rows.numpy() + autoencoder.mean_, target.emphasis.numpy()
 

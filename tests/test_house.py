@@ -25,14 +25,15 @@ SHARED = {"_utils"}
 DATA = {"_data", "_config", "_sklearn_compat", "_combinations"}
 ROOMS = {
     "_utils": {"_sklearn_compat"},
+    "_sources": SHARED,
     "_sklearn_compat": set(),
     "_nn": SHARED,
     "_pca": SHARED,
-    "_data": SHARED,
+    "_data": SHARED | {"_sources"},
     "_config": SHARED | {"_nn", "_sklearn_compat"},
     "_combinations": {"_config"},
     "_model": SHARED | DATA | {"_nn", "_pca"},
-    "_training": SHARED | DATA | {"_nn", "_pca", "_model"},
+    "_training": SHARED | DATA | {"_nn", "_pca", "_model", "_sources"},
     "_outliers": SHARED,
     "_saving": SHARED | {"_model", "_outliers", "_training"},
 }
@@ -47,8 +48,10 @@ FACES = {
     "_exporting",
     "_methods",
     "_outlier",
+    "_reading",
     "_skl2onnx",
     "_transformer",
+    "_transforming",
     "_validation",
     "_variational",
     "_watch",

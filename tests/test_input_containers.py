@@ -101,7 +101,7 @@ def test_a_memory_map_is_read_and_not_changed(smooth, X, tmp_path, dtype, mode):
 
 def test_rows_that_are_not_kept_in_memory_train_alike(smooth, X, monkeypatch):
     kept = smooth().fit(X)
-    monkeypatch.setattr("sk_autoencoder._training.batches.KEPT_BYTES", 0)
+    monkeypatch.setattr("sk_autoencoder._training.rows.KEPT_BYTES", 0)
     read = smooth().fit(X)
     np.testing.assert_allclose(read.transform(X), kept.transform(X), atol=1e-5)
 

@@ -6,8 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sk_autoencoder._training import batches as _batches
-
 STATUS = Path("/proc/self/status")
 pytestmark = pytest.mark.skipif(not STATUS.exists(), reason="the system does not tell it there")
 
@@ -46,7 +44,7 @@ def wide(quick):
 @pytest.mark.parametrize("params", [{}, {"linear_shortcut": False, "early_stopping": False}])
 def test_a_fit_makes_no_copy_of_its_rows(wide, monkeypatch, params):
     X = np.random.default_rng(0).standard_normal((160_000, 200), dtype=np.float32)
-    monkeypatch.setattr(_batches, "KEPT_BYTES", 2**20)
+    monkeypatch.setattr(_rows, "KEPT_BYTES", 2**20)
     assert added_by(lambda: wide.set_params(**params).fit(X)) < X.nbytes / 2**20 / 2
 
 
@@ -55,7 +53,7 @@ def test_rows_mapped_from_a_file_are_not_read_in_whole(wide, monkeypatch, tmp_pa
     np.save(tmp_path / "X.npy", X)
     n_bytes = X.nbytes
     del X
-    monkeypatch.setattr(_batches, "KEPT_BYTES", 2**20)
+    monkeypatch.setattr(_rows, "KEPT_BYTES", 2**20)
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
     assert added_by(lambda: wide.fit(mapped)) < n_bytes / 2**20 / 2
 

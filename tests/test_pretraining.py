@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 
 from sk_autoencoder._nn.layers import blocks
 from sk_autoencoder._training import pretraining as _pretraining
-from sk_autoencoder._training.batches import Rows
+from sk_autoencoder._training.rows import Rows
 
 STACK = {"linear_shortcut": False, "early_stopping": False, "pretrain": "layerwise"}
 

@@ -47,6 +47,7 @@ PUBLIC_METHODS = [
     "to_onnx",
     "to_torch",
     "transform",
+    "transform_to",
 ]
 
 # Set only where a parameter asks for them.

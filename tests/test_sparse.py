@@ -278,7 +278,7 @@ def test_rows_that_are_not_kept_train_alike(smooth, sparse_X, monkeypatch):
     X = sparse.csr_array(sparse_X)
     params = SMOOTH | {"early_stopping": False}
     kept = smooth(**params).fit(X)
-    monkeypatch.setattr("sk_autoencoder._training.batches.KEPT_BYTES", 0)
+    monkeypatch.setattr("sk_autoencoder._training.rows.KEPT_BYTES", 0)
     codes = smooth(**params).fit(X).transform(X)
     np.testing.assert_allclose(codes, kept.transform(X), atol=ROUNDING)
 
@@ -304,7 +304,7 @@ LARGE = (400, 500)
 @pytest.mark.parametrize("params", [{}, {"loss": "huber"}, {"linear_shortcut": False}], ids=str)
 def test_only_a_few_rows_at_a_time_are_made_dense(quick, made_dense, monkeypatch, params):
     monkeypatch.setattr("sk_autoencoder._utils.blocks.BLOCK_ROWS", 16)
-    monkeypatch.setattr("sk_autoencoder._training.batches.KEPT_BYTES", 0)
+    monkeypatch.setattr("sk_autoencoder._training.rows.KEPT_BYTES", 0)
     X = sparse.csr_array(rows_of(LARGE, 0.01))
     autoencoder = quick(hidden_layer_sizes=(4,), **(GENTLE | params)).fit(X)
     autoencoder.transform(X)

@@ -14,7 +14,7 @@ from sk_autoencoder._data import Data
 from sk_autoencoder._model.fitted import FittedAutoencoder
 from sk_autoencoder._nn.bottlenecks import VALIDATION_SEED
 from sk_autoencoder._nn.frames import as_tensor
-from sk_autoencoder._utils.blocks import as_dense, at_most, batches, rows_a_block
+from sk_autoencoder._utils.blocks import as_dense, batches, rows_a_block
 
 # Standard deviation of the noise, in units of the frame.
 MIN_DEVIATION = 1e-4
@@ -50,11 +50,12 @@ def noise_variance(model: FittedAutoencoder, data: Data) -> float | None:
     """
     if model.loss != "squared_error":
         return None
-    rows = at_most(MAX_SAMPLE, data.rows, np.random.RandomState(VALIDATION_SEED))
-    weight = 1.0 if data.weight is None else data.weight[rows]
-    losses, n_known, _ = _expectations(model, data.X[rows], data.has_missing)
+    few = data.few(MAX_SAMPLE, np.random.RandomState(VALIDATION_SEED))
+    weight = 1.0 if few.weight is None else few.weight[few.rows]
+    losses, n_known, _ = _expectations(model, few.X[few.rows], few.has_missing)
     least = MIN_DEVIATION**2 * model.frame.scale**2
-    return max(float((weight * losses).sum() / max((weight * n_known).sum(), 1)), least)
+    loss, n_cells = data.processes.sum((weight * losses).sum(), (weight * n_known).sum())
+    return max(float(loss / max(n_cells, 1)), least)
 
 
 @torch.inference_mode()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -48,16 +49,24 @@ class Moments:
         return Moments(n_rows, mean, self.scatter + other.scatter + between)
 
 
-def moments_of_fit(model: FittedAutoencoder, data: Data) -> Moments:
-    """Return the moments of the codes of the rows of a fit, which diverged where one is none.
+class Codes(NamedTuple):
+    """What is kept of the codes of the rows of a fit: their moments, and a sample of them."""
 
-    `model` has all components, and does not whiten.
+    moments: Moments
+    sample: np.ndarray  # (n_sample, n_components)
+
+
+def describe_codes(model: FittedAutoencoder, data: Data, sample: np.ndarray) -> Codes:
+    """Return what is kept of the codes of the rows of a fit, which diverged where one is none.
+
+    `model` has all components, and does not whiten. `sample` holds places in the rows of the data
+    whose codes are kept.
     """
     try:
         if model.output.ceiling is not None:
             for _ in model.reconstructions(data.X, data.has_missing):
                 pass
-        return moments(model, data)
+        return _describe(model, data, sample)
     except NotFiniteError as error:
         raise ValueError(
             "The fit diverged: with its last weights codes or reconstructions of its own rows are "
@@ -65,20 +74,24 @@ def moments_of_fit(model: FittedAutoencoder, data: Data) -> Moments:
         ) from error
 
 
-def moments(model: FittedAutoencoder, data: Data) -> Moments:
-    """Return the moments of the codes of all rows of a table."""
-    n_rows = data.X.shape[0]
-    weight = torch.ones(n_rows, dtype=torch.float64)
-    if data.weight is not None:
-        weight = torch.from_numpy(data.weight)
+def _describe(model: FittedAutoencoder, data: Data, sample: np.ndarray) -> Codes:
+    """Return the moments of the codes of all rows, and some of these, of one pass over them."""
+    kept = np.empty((len(sample), model.n_components), dtype=model.dtype)
 
-    def of_block(rows: slice) -> Moments:
+    def of_block(block: slice) -> Moments:
+        rows = data.rows[block]
         codes = model.encode(data.X[rows], has_missing=data.has_missing)
-        return _moments(torch.from_numpy(codes).double(), weight[rows])
+        inside = (sample >= block.start) & (sample < block.stop)
+        kept[inside] = codes[sample[inside] - block.start]
+        weight = np.ones(len(codes)) if data.weight is None else data.weight[rows]
+        return _moments(torch.from_numpy(codes).double(), torch.from_numpy(weight))
 
     # Each part is added at once: one that is kept would pin the memory of its block beside it.
-    blocks = batches(n_rows, rows_a_block(data.n_features))
-    return reduce(operator.add, (of_block(rows) for rows in blocks))
+    blocks = batches(len(data), rows_a_block(data.n_features))
+    moments = reduce(operator.add, (of_block(block) for block in blocks))
+    of_all = data.processes.of_all((moments, kept))
+    parts, samples = zip(*of_all, strict=True)
+    return Codes(reduce(operator.add, parts), np.concatenate(samples))
 
 
 def _moments(z: torch.Tensor, weight: torch.Tensor) -> Moments:
@@ -116,7 +129,8 @@ def explained_by_each(reconstructions: Reconstructions, data: Data, mean) -> np.
         backs = reconstructions(data.X[index])
         errors = (np.square(back - x, dtype=np.float64) for back in backs)
         losses.append([np.nansum(error * weight) for error in errors])
-    cumulative = [explained_variance(loss, variance) for loss in np.sum(losses, axis=0)]
+    total, variance = data.processes.sum(np.sum(losses, axis=0), variance)
+    cumulative = [explained_variance(loss, variance) for loss in total]
     return np.diff(cumulative, prepend=0.0)
 
 

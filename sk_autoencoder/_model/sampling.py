@@ -143,16 +143,19 @@ def _affordable(model: FittedAutoencoder) -> int:
     return int((MAX_SHARE_OF_WEIGHTS * n_bytes + FREE_BYTES) // (DTYPE.itemsize * model.width))
 
 
-def code_mixture(model: FittedAutoencoder, data: Data) -> CodeMixture:
-    """Return a mixture of the codes of some rows, which are drawn as often as they count.
+def sample_for_mixture(model: FittedAutoencoder, data: Data) -> np.ndarray:
+    """Return the places of some rows of a fit, drawn as often as they count.
 
-    `model` has all components, and does not whiten.
+    `model` has all components.
     """
-    n_codes = min(MAX_SAMPLE, _affordable(model))
-    index, rng = data.rows, np.random.RandomState(SEED)
+    n_codes = min(MAX_SAMPLE, _affordable(model)) // data.processes.size
+    seed = SEED + data.processes.rank
+    if data.is_streamed:
+        # Without an array of all of their numbers.
+        few = min(n_codes, len(data))
+        return np.sort(np.random.default_rng(seed).choice(len(data), few, replace=False))
+    places, rng = np.arange(len(data)), np.random.RandomState(seed)
     if data.weight is None:
-        index = at_most(n_codes, index, rng)
-    else:
-        weight = data.weight[index]
-        index = rng.choice(index, min(len(data), n_codes), p=weight / weight.sum())
-    return CodeMixture.of(model.encode(data.X[index], has_missing=data.has_missing))
+        return at_most(n_codes, places, rng)
+    weight = data.weight[data.rows]
+    return rng.choice(places, min(len(data), n_codes), p=weight / weight.sum())

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from sk_autoencoder._utils.blocks import batches
+from sk_autoencoder._utils.processes import ALONE, Alone
 
 BLOCK_BYTES = 2**23  # stays near the processor
 WIDE_BLOCK_BYTES = 2**26  # for products as wide as X, which each block reads and writes anew
@@ -118,29 +119,35 @@ class CentredRows:
     Parameters
     ----------
     X : ndarray, memmap, or CSR array or matrix of shape (n_samples, n_features)
-    index : ndarray of int of shape (n_rows,)
-        The rows of X to read.
+    index : ndarray of int of shape (n_rows,), or range
+        The rows of X to read; those of a range in their order.
     weight : ndarray of shape (n_samples,) or None
         Weights of all rows of X, not negative; None for equal ones.
     origin : ndarray of shape (n_features,) or None
         What is subtracted; None for the mean of a few of the rows, close to that of all.
+    processes : Alone or Processes
+        Those that have a share of the rows each, over which `total` sums.
 
     Attributes
     ----------
     total_weight : float
-        Sum of the weights of the rows.
+        Sum of the weights of the rows, those of all processes.
     """
 
-    def __init__(self, X, index: np.ndarray, weight=None, origin=None):
+    def __init__(self, X, index, weight=None, origin=None, processes: Alone = ALONE):
         self.X = X
         self.index = index
         self.weight = None if weight is None else weight[index]
+        self.processes = processes
         self._arguments = X, index, weight
-        self.total_weight = float(len(index) if self.weight is None else self.weight.sum())
+        total = len(index) if self.weight is None else self.weight.sum()
+        self.total_weight = float(processes.sum(total))
         if self.total_weight <= 0.0:
             raise ValueError("The weights of the rows sum to 0. Give some rows a weight above 0.")
         self.stays_sparse = sparse.issparse(X) and X.nnz <= DENSEST_SPARSE * np.prod(X.shape)
-        self.origin = self._mean_of_few() if origin is None else origin
+        if origin is None:
+            origin = processes.sum(self._mean_of_few()) / processes.size
+        self.origin = origin
 
     def __len__(self) -> int:
         return len(self.index)
@@ -148,8 +155,8 @@ class CentredRows:
     def about_mean(self) -> CentredRows:
         """Return the same rows about their mean."""
         # About an origin close to it, so that a large offset costs no digits.
-        step = sum(block.sum() for block in self.blocks()) / self.total_weight
-        return CentredRows(*self._arguments, self.origin + step)
+        step = self.processes.sum(sum(block.sum() for block in self.blocks())) / self.total_weight
+        return CentredRows(*self._arguments, self.origin + step, self.processes)
 
     def blocks(self, n_bytes: int = 0, width: int = 0) -> Iterator[DenseBlock | SparseBlock]:
         """Blocks of rows of at most `n_bytes`, as are their products with `width` columns."""
@@ -184,8 +191,10 @@ class CentredRows:
         return DenseBlock(values, roots)
 
     def _mean_of_few(self) -> np.ndarray:
-        """Mean of a block of rows from all over X."""
+        """Mean of a block of rows: from all over X, or the first ones where they come in order."""
         n_few = min(ORIGIN_ROWS, 1 + BLOCK_BYTES // (8 * self._cells_per_row()))
+        if isinstance(self.index, range):
+            return self.X[self.index[:n_few]].mean(axis=0, dtype=np.float64)
         # Without the rows that do not count: they may lie far from all others.
         index = self.index if self.weight is None else self.index[self.weight > 0]
         few = self.X[index[:: -(-len(index) // n_few)]]

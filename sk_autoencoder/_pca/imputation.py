@@ -187,17 +187,20 @@ def loadings_along(components: np.ndarray, strength: np.ndarray) -> np.ndarray:
     return strength[:, None] * components[: len(strength)]
 
 
-def imputation_of_axes(
-    axes: PrincipalAxes, X, index: np.ndarray, weight: np.ndarray | None
-) -> Imputation:
-    """Return an imputation for rows to come, fitted on complete rows, those with the `index` of X.
+def imputation_of_axes(axes: PrincipalAxes, n_rows: float) -> Imputation:
+    """Return an imputation for rows to come, fitted on so many complete rows."""
+    everywhere = np.full(axes.n_features, np.inf)
+    ones = np.ones(axes.n_features)
+    return _normal(axes, n_rows, ones, -everywhere, everywhere)
+
+
+def number_of_distinct(X, index: np.ndarray, weight: np.ndarray | None) -> float:
+    """Return how many rows of equal weight would tell as much as the distinct ones of some.
 
     `weight` has a number for each of these rows.
     """
     _, weight = merge_copies(X, index, np.ones(len(index)) if weight is None else weight)
-    everywhere = np.full(axes.n_features, np.inf)
-    ones = np.ones(axes.n_features)
-    return _normal(axes, effective_number(weight), ones, -everywhere, everywhere)
+    return effective_number(weight)
 
 
 def fit_axes(

@@ -33,26 +33,23 @@ class PrincipalAxes:
     total_variance: float  # summed over the features
 
     @classmethod
-    def fit(
-        cls,
-        X: np.ndarray | sparse.csr_array,
-        index: np.ndarray,
-        n_axes: int,
-        rng,
-        weight: np.ndarray | None = None,
-    ) -> PrincipalAxes:
+    def fit(cls, X, index, n_axes: int, rng, weight: np.ndarray | None = None) -> PrincipalAxes:
         """Find the axes of the rows `index` of X, with the cheapest solver for their shape.
 
         `weight` has one number for each row of X, not negative: how often the row counts.
         """
-        rows = CentredRows(X, index, weight)
-        n_samples, n_features = len(index), X.shape[1]
+        return cls.of_rows(CentredRows(X, index, weight), n_axes, rng)
+
+    @classmethod
+    def of_rows(cls, rows: CentredRows, n_axes: int, rng) -> PrincipalAxes:
+        """Find the axes of rows, those of all processes, with the cheapest solver."""
+        n_samples, n_features = int(rows.processes.sum(len(rows))), rows.X.shape[1]
         if n_features <= min(n_samples, MAX_EXACT):
             mean, total, variances, components = _from_covariance(rows, n_axes)
         else:
             rows = rows.about_mean()
             mean = rows.origin
-            if n_samples <= MAX_EXACT:
+            if n_samples <= MAX_EXACT and rows.processes.size == 1:
                 total, variances, components = _from_row_products(rows, min(n_axes, n_samples))
             else:
                 total, variances, components = _from_iterations(rows, n_axes, rng)
@@ -148,6 +145,7 @@ def _from_covariance(rows: CentredRows, n_axes: int):
     for block in rows.blocks():
         step += block.sum()
         covariance += block.feature_products()
+    step, covariance = rows.processes.sum(step, covariance)
     step /= rows.total_weight
     covariance /= rows.total_weight
     # About the mean itself, which lies within a step of the origin.
@@ -189,6 +187,7 @@ def _from_iterations(rows: CentredRows, n_axes: int, rng):
         codes = block.times(basis)
         within += codes.T @ codes
         total += block.sum_of_squares()
+    total, within = rows.processes.sum(total, within)
     variances, vectors = _leading(within / rows.total_weight, n_axes)
     return total / rows.total_weight, variances, (basis @ vectors).T
 
@@ -198,7 +197,7 @@ def _covariance_times(rows: CentredRows, V: np.ndarray) -> np.ndarray:
     products = np.zeros(V.shape)
     for block in rows.blocks(WIDE_BLOCK_BYTES, V.shape[1]):
         products += block.transposed_times(block.times(V))
-    return products
+    return rows.processes.sum(products)
 
 
 def _leading(products: np.ndarray, n_axes: int) -> tuple[np.ndarray, np.ndarray]:

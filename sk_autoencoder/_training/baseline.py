@@ -58,6 +58,7 @@ def of_cells(axes: PrincipalAxes, data: Data, sizes, cells: Cells) -> tuple[floa
             totals[0] += (np.mean(losses, axis=0) * share).sum()
             totals[1] += (_losses(cells.loss, mean, x) * share).sum()
         n_cells += share.sum()
+    totals, n_cells = data.processes.sum(totals, n_cells)
     pca, mean = totals / max(n_cells, np.finfo(float).tiny)
     return float(pca), float(mean)
 
@@ -71,7 +72,7 @@ def of_corrupted(axes: PrincipalAxes, rows, loss: Loss, sizes) -> float:
     # On its own axes PCA is a projection; else it is computed in X.
     on_axes = error.target_is_input and frame.components is not None
     total, n_batches = 0.0, -(-len(rows) // rows_a_block(frame.n_features))
-    for t, target in rows.batches(np.arange(len(rows)), n_batches):
+    for _, (t, target) in rows.batches(None, n_batches):
         if on_axes:
             losses = [error.rows(first(t, size), target) for size in sizes]
         else:
@@ -83,7 +84,8 @@ def of_corrupted(axes: PrincipalAxes, rows, loss: Loss, sizes) -> float:
             losses = [torch.from_numpy(losses).mean(dim=1) for losses in cells]
         of_rows = torch.stack(losses).mean(dim=0).double().cpu()
         total += (of_rows if target.weight is None else of_rows * target.weight.cpu()).sum().item()
-    mean = total / len(rows)
+    total, n_rows = rows.data.processes.sum(total, len(rows))
+    mean = float(total / n_rows)
     return rows.in_units_of_X(mean) if on_axes else mean
 
 
@@ -109,7 +111,7 @@ def _loss_with_slope(axes: PrincipalAxes, data: Data, cells: Cells, slope: float
         mean, pca = pca_reconstructions(axes, cells.impute(x), sizes)
         losses = _losses_of_output(cells.loss, inverse(mean) + slope * (pca - mean), x)
         total += (losses * weight).sum()
-    return float(np.nan_to_num(total, nan=np.inf))
+    return float(np.nan_to_num(data.processes.sum(total), nan=np.inf))
 
 
 def _blocks(data: Data) -> Iterator[tuple[np.ndarray, np.ndarray | float]]:

@@ -240,7 +240,7 @@ def _check_place(path: Path) -> None:
 def _hash_of(parts: tuple[Data | None, ...]) -> str:
     """Return a hash of rows, and of what belongs to each."""
     arrays = [
-        None if data is None else (data.X, data.rows, data.weight, data.labels, data.groups)
+        None if data is None else (data.identity, data.rows, data.weight, data.labels, data.groups)
         for data in parts
     ]
     return joblib.hash(arrays, coerce_mmap=True)

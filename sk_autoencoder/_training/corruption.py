@@ -16,7 +16,7 @@ from sk_autoencoder._data import Data
 from sk_autoencoder._nn.batch import Target
 from sk_autoencoder._nn.corruptions import Corruption, find_corruption
 from sk_autoencoder._nn.frames import as_tensor
-from sk_autoencoder._training.batches import Rows
+from sk_autoencoder._training.rows import Rows
 from sk_autoencoder._utils.blocks import as_dense, batches, rows_a_block
 
 
@@ -30,6 +30,9 @@ def range_of(data: Data, mean: np.ndarray) -> np.ndarray:
         block = as_dense(data.X[data.rows[some]])
         least = np.fmin(least, np.fmin.reduce(block, axis=0))
         greatest = np.fmax(greatest, np.fmax.reduce(block, axis=0))
+    of_all = data.processes.of_all((least, greatest))
+    least = np.fmin.reduce([least for least, _ in of_all])
+    greatest = np.fmax.reduce([greatest for _, greatest in of_all])
     limits = np.stack([least, greatest])
     return np.where(np.isnan(limits), mean, limits)
 
@@ -127,6 +130,7 @@ class CorruptedRows(Dataset):
         self.error = rows.error
         self.in_units_of_X = rows.in_units_of_X
         self.block = rows.block
+        self.n_batches = rows.n_batches
         self.tail = rows.tail
 
     def __len__(self) -> int:
@@ -136,12 +140,11 @@ class CorruptedRows(Dataset):
         """Return input and target of the chosen rows as they are: batches alone are corrupted."""
         return self.rows[rows]
 
-    def batches(self, order: np.ndarray, n_batches: int) -> Iterator[tuple[Tensor, Target]]:
-        """Yield all rows in an order, in batches as those of `Rows`."""
+    def batches(self, rng, n_batches: int) -> Iterator[tuple[Any, tuple[Tensor, Target]]]:
+        """Yield which rows a batch has, and the batch, as `Rows` does."""
         generator = self.corruptor.draws.for_pass(self.fixed)
-        chosen = np.array_split(order, n_batches)
-        for some, batch in zip(chosen, self.rows.batches(order, n_batches), strict=True):
-            yield self.corruptor.corrupt(self.rows, some, batch, generator)
+        for chosen, batch in self.rows.batches(rng, n_batches):
+            yield chosen, self.corruptor.corrupt(self.rows, chosen, batch, generator)
 
 
 def make_noise(config: CorruptionConfig, mean: np.ndarray, data: Data, rng) -> Noise | Clean:

@@ -11,14 +11,14 @@ from sk_autoencoder._data import Data
 from sk_autoencoder._model.bound import Bound, noise_variance
 from sk_autoencoder._model.components import (
     Moments,
+    describe_codes,
     explained_by_each,
     fewest,
-    moments_of_fit,
     of_network,
     of_pca,
 )
 from sk_autoencoder._model.fitted import FittedAutoencoder
-from sk_autoencoder._model.sampling import Prior, code_mixture
+from sk_autoencoder._model.sampling import CodeMixture, Prior, sample_for_mixture
 from sk_autoencoder._nn.whitening import Unwhitened, Whitening, rounding_variances
 from sk_autoencoder._training.setup import Setup
 
@@ -88,8 +88,10 @@ def finish(
     `before` holds those of the rows of the fits before.
     """
     model, config = whole_model(setup), setup.config
-    moments = moments_of_fit(model, data)
-    moments = moments if before is None else before + moments
+    has_prior = model.bottleneck.has_prior
+    sample = np.empty(0, dtype=int) if has_prior else sample_for_mixture(model, data)
+    codes = describe_codes(model, data, sample)
+    moments = codes.moments if before is None else before + codes.moments
     whitening: Whitening | Unwhitened = Unwhitened()
     if config.code.whiten:
         components = setup.axes.components if config.starts_at_pca else None
@@ -99,11 +101,11 @@ def finish(
         whitening.to(setup.frame.mean.device)
     sampler: Any = None
     scorer: Any = None
-    if model.bottleneck.has_prior:
+    if has_prior:
         scale = model.bottleneck.prior_scale.double().cpu().numpy()
         sampler, scorer = Prior(scale * setup.frame.scale), Bound(facts.noise_variance)
     else:
-        sampler = code_mixture(model, data)
+        sampler = CodeMixture.of(codes.sample)
     n_components = model.width if facts.shares is None else len(facts.shares)
     described = replace(model, n_components=n_components, whitening=whitening)
     return replace(described, sampler=sampler, scorer=scorer), moments

@@ -18,8 +18,8 @@ from torch import Generator, Tensor
 from sk_autoencoder._config import CorruptionConfig
 from sk_autoencoder._data import Data
 from sk_autoencoder._nn.batch import Target
-from sk_autoencoder._training.batches import Rows
 from sk_autoencoder._training.corruption import Clean, CorruptedRows, Draws, Noise, make_noise
+from sk_autoencoder._training.rows import Rows
 from sk_autoencoder._utils.blocks import at_most
 
 MAX_PATTERN_CELLS = 2**20
@@ -55,8 +55,8 @@ class MaskedCells:
         t, target = batch
         if rows.data.is_sparse:
             return t, target
-        donors = torch.randint(len(self.patterns), (len(chosen),), generator=generator).numpy()
-        chance = torch.rand(len(chosen), generator=generator).numpy()
+        donors = torch.randint(len(self.patterns), (len(t),), generator=generator).numpy()
+        chance = torch.rand(len(t), generator=generator).numpy()
         masked = self.patterns[donors] & (chance < SHARE_OF_ROWS)[:, None]
         block = rows.block(chosen)
         # Nothing is learned from a row without any cell.

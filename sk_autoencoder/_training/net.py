@@ -19,6 +19,7 @@ from sk_autoencoder._training._steps.backprop import Backprop, is_plain
 from sk_autoencoder._training._steps.clipping import GradientClip
 from sk_autoencoder._training._steps.pieces import InPieces
 from sk_autoencoder._training._steps.schedule import one_cycle
+from sk_autoencoder._training._steps.sharing import shared
 from sk_autoencoder._training.net_state import MeanLoss, StatefulNet, Steps
 from sk_autoencoder._training.own_callbacks import OWN_CALLBACKS, check_monitors, check_schedule
 from sk_autoencoder._training.own_parts import check_made_module, check_made_optimizer, making
@@ -33,9 +34,7 @@ class AutoencoderNet(StatefulNet):
     In training it takes a pair of `Rows`, the training and the validation part (or None), where
     skorch takes X. Losses in `history` are in the units of X. `criterion_` is the objective, and
     `penalties_` are added to it; a weight counts the loss of the mean of X alone. `bottleneck_`
-    changes codes before they are decoded. Above `max_loss` a fit has diverged. In training the
-    module computes in `autocast_dtype`, None for that of its weights, and by `compiled_` methods
-    where there are any.
+    changes codes before they are decoded. Above `max_loss` a fit has diverged.
 
     Parameters
     ----------
@@ -182,8 +181,8 @@ class AutoencoderNet(StatefulNet):
         """Compute the gradients of a batch, as skorch's own method does."""
         self._set_training(True)
         if self.pieces_ is None:
-            self.pieces_ = InPieces(self._gradients_told, self.parameters())
-        loss, reconstruction = self.pieces_.told(*batch)
+            self.pieces_ = shared(InPieces(self._gradients_told, self.parameters()).told, self)
+        loss, reconstruction = self.pieces_(*batch)
         if self.clip_ is not None:
             self.clip_()
         return {"loss": loss, "y_pred": reconstruction}
@@ -200,7 +199,7 @@ class AutoencoderNet(StatefulNet):
             return
         rows, watched = iterator.dataset, self._is_watched()
         if not training:
-            loss = self.loss(rows, watched=watched)
+            loss = self.processes_.of_first(self.loss(rows, watched=watched))
         else:
             self._check_trainable()
             self._show_average(False)
@@ -246,7 +245,8 @@ class AutoencoderNet(StatefulNet):
         if self.steps_ is None:
             self.steps_ = self.make_steps()
         gradients, clip, take_step = self.steps_
-        average, pace, mean = self.average_, self.pace_, MeanLoss(self.device)
+        average, pace = self.average_, self.pace_
+        mean = MeanLoss(self.device, iterator.dataset.data.processes)
         for t, target in iterator:
             if pace is not None:
                 pace.next_step()
@@ -265,10 +265,12 @@ class AutoencoderNet(StatefulNet):
         """Return what the steps of a training are made of, which no callback looks at."""
         take_step = quick_step(self.optimizer_)
         if not self._is_plain():
-            return Steps(InPieces(self._gradients, self.parameters()), self.clip_, take_step)
+            gradients = shared(InPieces(self._gradients, self.parameters()), self)
+            return Steps(gradients, self.clip_, take_step)
         backprop = Backprop(self.module_, self.autocast_dtype)
         clip = None if self.clip_ is None else partial(self.clip_.cut, backprop.gradient)
-        return Steps(InPieces(backprop, self.parameters()), clip, take_step)
+        gradients = shared(InPieces(backprop, self.parameters()), self, backprop.gradient)
+        return Steps(gradients, clip, take_step)
 
     def _gradients(self, t, target) -> Tensor:
         """Compute the gradients of a batch, and return its loss."""
@@ -288,8 +290,8 @@ class AutoencoderNet(StatefulNet):
 
     @property
     def has_plain_steps(self) -> bool:
-        """Whether steps are those of a plain stack, and no callback looks at them."""
-        return self._is_plain() and not self._is_watched()
+        """Whether steps are those of a plain stack, here alone, and no callback looks at them."""
+        return self._is_plain() and not self._is_watched() and self.processes_.size == 1
 
     def _is_plain(self) -> bool:
         """Whether the loss is the squared error of a plain stack, and nothing besides."""
@@ -302,12 +304,10 @@ class AutoencoderNet(StatefulNet):
 
     def _train_watched(self, iterator, step_fn) -> float:
         """Take skorch's steps, each of them noted and told to callbacks."""
-        mean, rows, begin = MeanLoss(self.device), iterator.dataset, 0
+        mean, rows = MeanLoss(self.device, iterator.dataset.data.processes), iterator.dataset
         for batch in iterator:
             self._next_lr()
-            chosen = iterator.order[begin : begin + len(batch[0])]
-            begin += len(chosen)
-            told = self._told(batch, rows.block(chosen))
+            told = self._told(batch, rows.block(iterator.chosen))
             self.notify("on_batch_begin", batch=told, training=True)
             step = step_fn(batch)
             if self.average_ is not None:
@@ -331,11 +331,12 @@ class AutoencoderNet(StatefulNet):
         Unless `penalized`, it is that of the reconstruction alone.
         """
         self._set_training(False)
-        mean, begin = MeanLoss(self.device), 0
-        for t, target in self.get_iterator(rows, training=False):
+        mean = MeanLoss(self.device, rows.data.processes)
+        iterator = self.get_iterator(rows, training=False)
+        for t, target in iterator:
             told = None
             if watched:
-                told = self._told((t, target), rows.block(slice(begin, begin + len(t))))
+                told = self._told((t, target), rows.block(iterator.chosen))
                 self.notify("on_batch_begin", batch=told, training=False)
             loss = self._loss_of_new(t, target, penalized)
             mean.add(loss, len(t))
@@ -344,7 +345,6 @@ class AutoencoderNet(StatefulNet):
                 with torch.no_grad():
                     step = {"loss": loss, "y_pred": self.frames.rows_of(self.infer(t))}
                 self.notify("on_batch_end", batch=told, training=False, **step)
-            begin += len(t)
         return rows.in_units_of_X(mean.value())
 
     def _loss_of_new(self, t, target, penalized: bool) -> Tensor:
@@ -372,6 +372,7 @@ class AutoencoderNet(StatefulNet):
 
     def begin_training(self, plan: Plan, n_batches: int) -> None:
         """Get ready for the steps of a plan, of so many batches an epoch."""
+        self.processes_.equalize(self.state())
         self.lr = plan.lr
         self.set_schedule(plan.lr_schedule, plan.n_epochs * n_batches)
         self.average_ = WeightAverage(self.parameters()) if plan.averages else None

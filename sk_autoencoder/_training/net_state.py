@@ -16,7 +16,7 @@ from sk_autoencoder._nn.frames import Frame
 from sk_autoencoder._training._steps.averaging import WeightAverage
 from sk_autoencoder._training._steps.clipping import GradientClip
 from sk_autoencoder._training._steps.pace import Pace
-from sk_autoencoder._training._steps.pieces import InPieces
+from sk_autoencoder._utils.processes import ALONE, Alone
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,11 @@ class MeanLoss:
     """Mean loss of the rows of batches, summed where the losses are.
 
     No loss is kept: each would pin the memory beside it, which then grows with every step.
+    The value is that of the rows of all processes.
     """
 
-    def __init__(self, device):
+    def __init__(self, device, processes: Alone):
+        self.processes = processes
         self.total = torch.zeros((), dtype=torch.float64, device=device)
         self.n_rows = 0
 
@@ -56,7 +58,8 @@ class MeanLoss:
         self.n_rows += n_rows
 
     def value(self) -> float:
-        return self.total.item() / self.n_rows
+        total, n_rows = self.processes.sum(self.total.item(), self.n_rows)
+        return float(total / n_rows)
 
 
 class StatefulNet(NeuralNet):
@@ -74,7 +77,8 @@ class StatefulNet(NeuralNet):
     average_: WeightAverage | None = None
     clip_: GradientClip | None = None
     steps_: Steps | None = None
-    pieces_: InPieces | None = None
+    pieces_: Any = None
+    processes_: Alone = ALONE
     pace_: Pace | None = None
 
     def __getstate__(self) -> dict:
@@ -97,9 +101,13 @@ class StatefulNet(NeuralNet):
         """Return a copy of all that is trained, to load again."""
         return [copy.deepcopy(part.state_dict()) for part in self.parts()]
 
+    def state(self) -> list[Tensor]:
+        """Return all that is trained, and buffers, as the tensors that they are."""
+        return [tensor for part in self.parts() for tensor in part.state_dict().values()]
+
     def arrays(self) -> list[np.ndarray]:
         """Return all that is trained as arrays."""
-        return [t.cpu().numpy() for part in self.parts() for t in part.state_dict().values()]
+        return [tensor.cpu().numpy() for tensor in self.state()]
 
     def load_weights(self, weights: list[dict[str, Tensor]]) -> None:
         """Put weights back that `weights` has returned."""
@@ -154,6 +162,7 @@ class StatefulNet(NeuralNet):
         """End training: inference mode, in the dtype of X, without a schedule."""
         self.rates_ = self.average_ = self.clip_ = self.compiled_ = None
         self.steps_ = self.pieces_ = None
+        self.processes_ = ALONE
         self.autocast_dtype = None
         for part in self.parts():
             part.eval().to(self.frames.input.dtype)

@@ -139,7 +139,14 @@ def judges_in_turn(config: Config, data: Data) -> bool:
     return config.compares_with_pca and trains_again(config, data) and _are_few(data)
 
 
+def is_worth_sharing(data: Data) -> bool:
+    """Whether rows are so many that processes train on parts of them, and not each on all."""
+    return not (data.is_streamed or _are_few(data))
+
+
 def _are_few(data: Data) -> bool:
+    if data.is_streamed:
+        return False
     return count_distinct(data.copies, np.arange(data.X.shape[0])) < FEW
 
 

@@ -12,7 +12,8 @@ from torch import nn
 
 from sk_autoencoder._nn.layers import blocks
 from sk_autoencoder._nn.stack import StackedAutoencoder
-from sk_autoencoder._training.batches import Batches, Rows
+from sk_autoencoder._training.batches import Batches
+from sk_autoencoder._training.rows import Rows
 
 LR = 3e-3
 N_STEPS = 500  # of each layer, but for few rows fewer: so many for each sixteen of them

@@ -17,7 +17,7 @@ from sk_autoencoder._training.baseline import Baseline
 from sk_autoencoder._training.finish import Facts, choose_size, finish, measure
 from sk_autoencoder._training.legend import legend
 from sk_autoencoder._training.net import AutoencoderNet
-from sk_autoencoder._training.plan import make_plan, plan_one_epoch
+from sk_autoencoder._training.plan import is_worth_sharing, make_plan, plan_one_epoch
 from sk_autoencoder._training.repeats import (
     MOST_REPEATS,
     Attempt,
@@ -30,6 +30,7 @@ from sk_autoencoder._training.repeats import (
 from sk_autoencoder._training.run import Course, Run, run
 from sk_autoencoder._training.setup import Setup, go_on, set_up
 from sk_autoencoder._training.split import WARNED_CALLER, Split, split_rows
+from sk_autoencoder._utils.processes import Alone
 
 
 @dataclass(frozen=True)
@@ -86,12 +87,15 @@ def fit_autoencoder(
     config = tools.config
     setup = None if previous is None else _take_up(previous, data, given, tools)
     split = split_rows(data, given, config, tools.rng)
+    if tools.processes.size > 1 and is_worth_sharing(split.data):
+        split = split.share(tools.processes)
+        data = split.data
     setup = setup or set_up(split.train, config, tools.rng)
     baseline = None if split.held_out is None else setup.baseline(split.held_out)
     history = _first_row(setup, split, baseline) if previous is None else previous.history
     in_turn = split.judges_in_turn(config)
     few = in_turn or split.held_out is None
-    plan = make_plan(setup, len(split.train), learns=_learns(setup, split), few=few)
+    plan = make_plan(setup, split.train.n_of_all, learns=_learns(setup, split), few=few)
     # More tasks than epochs, since trainings follow.
     task = tools.watch.begin("fit", plan.n_epochs + MOST_REPEATS)
     tools = replace(tools, watch=task)
@@ -107,6 +111,7 @@ def fit_autoencoder(
     result = Result(trained.setup, choice, saw_all_rows)
     if trained.kept is not None and (previous is None or trained.kept.shrinkage is not None):
         result = settle(attempt, result, tools)
+    result = _agreed(result, tools.processes)
     if not config.runtime.warm_start:
         result.setup.net.forget_optimizer()
     history = _with_shrinkages(_appended(history, trained), result.choice)
@@ -128,6 +133,8 @@ def fit_one_epoch(data: Data, tools: Tools, previous: Training | None = None) ->
         A fit to go on from, which stays as it is.
     """
     config = tools.config
+    if tools.processes.size > 1:
+        data = data.share(tools.processes)
     if previous is None:
         setup, saw_all_rows, before = set_up(data, config, tools.rng), False, None
         history = _first_row(setup, Split(data, data, None), None)
@@ -136,12 +143,18 @@ def fit_one_epoch(data: Data, tools: Tools, previous: Training | None = None) ->
         saw_all_rows, before = previous.resumable.saw_all_rows, previous.resumable.moments
         history = previous.history
     task = tools.watch.begin("partial_fit", 1)
-    trained = run(setup, Course(data, None, plan_one_epoch(config, len(data))), task)
+    trained = run(setup, Course(data, None, plan_one_epoch(config, data.n_of_all)), task)
     facts = _measure(trained, data, previous)
     result = Result(trained.setup, _choose(trained, facts, None), saw_all_rows)
     training = _complete(result, data, _appended(history, trained), trained, before)
     task.end(training)
     return training
+
+
+def _agreed(result: Result, processes: Alone) -> Result:
+    """Return a result that all processes have, to the bit."""
+    processes.equalize(result.setup.net.state())
+    return replace(result, choice=processes.of_first(result.choice))
 
 
 def _take_up(previous: Training, data: Data, given: Data | None, tools: Tools) -> Setup:

@@ -18,6 +18,7 @@ from sk_autoencoder._training.plan import Plan, trains_again
 from sk_autoencoder._training.run import Course, Kept, Run, run
 from sk_autoencoder._training.setup import Setup, set_up
 from sk_autoencoder._training.split import Split, rows_to_confirm
+from sk_autoencoder._utils.processes import ALONE, Alone
 
 # Trainings without some rows, which judge: a third of the rows in each of them.
 MOST_TURNS = 3
@@ -35,12 +36,16 @@ LATE, MOST_OVERFIT = 0.7, 3.0
 
 @dataclass(frozen=True)
 class Tools:
-    """What all stages of a fit share: parameters, a random source, who is told, what is kept."""
+    """What all stages of a fit share: parameters, a random source, who is told, what is kept.
+
+    `processes` are those that have the same rows, of which each may train on a part.
+    """
 
     config: Config
     rng: np.random.RandomState
     watch: Any
     checkpoints: Any = UNKEPT
+    processes: Alone = ALONE
 
 
 @dataclass(frozen=True)

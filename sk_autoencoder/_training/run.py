@@ -13,7 +13,7 @@ from sk_autoencoder._data import Data
 from sk_autoencoder._training._steps.pace import pace_of
 from sk_autoencoder._training.best_epoch import BestEpoch
 from sk_autoencoder._training.checkpoints import UNKEPT, Progress
-from sk_autoencoder._training.evidence import PCA, JudgePoints, Line, best_of, judged_epochs
+from sk_autoencoder._training.evidence import PCA, JudgePoints, Line, Point, best_of, judged_epochs
 from sk_autoencoder._training.net import AutoencoderNet
 from sk_autoencoder._training.own_callbacks import check_callbacks
 from sk_autoencoder._training.plan import Plan, quick_products
@@ -83,6 +83,7 @@ def run(setup: Setup, course: Course, task: Any, checkpoints: Any = UNKEPT) -> R
     net, config, plan = setup.net, setup.config, course.plan
     n_before = len(net.history)
     rows, judge = _rows(setup, course), None
+    net.processes_ = course.train.processes
     with quick_products(setup, plan.batch_size):
         net.prepare_for_training()
         net.criterion_.learn_tail(rows[0])
@@ -90,7 +91,10 @@ def run(setup: Setup, course: Course, task: Any, checkpoints: Any = UNKEPT) -> R
             net.compile_module()
         net.batch_size = plan.batch_size
         net.verbose = int(config.runtime.verbose) if plan.last is None else 0
-        best = None if rows[1] is None else BestEpoch(course.start_epoch, net.loss(rows[1]))
+        best = None
+        if rows[1] is not None:
+            loss = net.processes_.of_first(net.loss(rows[1]))
+            best = BestEpoch(course.start_epoch, loss)
         if config.compares_with_pca and course.start_epoch == 0:
             judge = _judge(setup, course, rows[1])
         net.callbacks = _callbacks(config, best, judge if course.asked is not None else None)
@@ -108,6 +112,8 @@ def run(setup: Setup, course: Course, task: Any, checkpoints: Any = UNKEPT) -> R
             if line is not None:
                 line.shrink(course.shrinkage)
             kept = None if best is None else _keep(net, rows[1], best, judge)
+            kept = net.processes_.of_first(kept)
+            net.processes_.equalize(net.state())
         _forget_callbacks(net)
         net.prepare_for_inference()
     epochs = tuple(_without_batches(epoch) for epoch in net.history[n_before:])
@@ -140,7 +146,8 @@ def _run_epochs(setup: Setup, rows: tuple, n_epochs: int, task: Any, checkpoints
     while not progress.ended and progress.n_epochs < n_epochs:
         epoch = task.begin_epoch()
         patience_lost = net.fit_epoch(rows)
-        stopped, n_done = epoch.end(setup), progress.n_epochs + 1
+        stopped = any(net.processes_.of_all(epoch.end(setup)))
+        n_done = progress.n_epochs + 1
         progress = Progress(n_done, stopped or patience_lost or n_done == n_epochs, stopped)
         checkpoints.keep(setup, progress)
     net.notify("on_train_end", X=rows, y=None)
@@ -163,6 +170,7 @@ def _keep(net: AutoencoderNet, rows: Any, best: BestEpoch, judge: JudgePoints | 
     judge.ask(net, best.epoch_)
     few = next(iter(judge.gains_.values())).n_independent < ENOUGH_ROWS
     point = best_of(judge.gains_, few=few) if best.epoch_ > 0 else PCA
+    point = Point(*net.processes_.of_first(point))
     judge.line.shrink(point.shrinkage)
     if point == PCA:
         return Kept(*point, loss=best.loss)

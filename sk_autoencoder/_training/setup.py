@@ -17,10 +17,17 @@ from sk_autoencoder._data import Data
 from sk_autoencoder._nn.frames import Frame, torch_dtype
 from sk_autoencoder._nn.losses import MIN_MEAN
 from sk_autoencoder._nn.stack import StackedAutoencoder, auto_hidden_layer_sizes, check_module
-from sk_autoencoder._pca.imputation import Imputation, Imputer, fit_axes, imputation_of_axes
+from sk_autoencoder._pca.centred_rows import CentredRows
+from sk_autoencoder._pca.imputation import (
+    Imputation,
+    Imputer,
+    fit_axes,
+    imputation_of_axes,
+    number_of_distinct,
+)
 from sk_autoencoder._pca.principal_axes import PrincipalAxes
 from sk_autoencoder._training.baseline import Baseline, Cells, best_slope, of_corrupted
-from sk_autoencoder._training.batches import Batches, Rows
+from sk_autoencoder._training.batches import Batches
 from sk_autoencoder._training.masking import make_corruptor, mask_again
 from sk_autoencoder._training.net import AutoencoderNet
 from sk_autoencoder._training.net_state import Frames
@@ -28,6 +35,7 @@ from sk_autoencoder._training.own_parts import check_hidden_layer_sizes, paramet
 from sk_autoencoder._training.parts import Blueprint, Parts, make_parts
 from sk_autoencoder._training.plan import LR, batch_size, quick_products
 from sk_autoencoder._training.pretraining import pretrain_layerwise
+from sk_autoencoder._training.rows import Rows
 from sk_autoencoder._utils import cuda
 from sk_autoencoder._utils.blocks import rows_a_block
 from sk_autoencoder._utils.devices import local_torch_generator, resolve_device
@@ -43,6 +51,9 @@ STRAIGHT_FROM = math.e
 
 # Times the loss of the mean of X.
 BLOWN_UP = 1e6
+
+# Of a table that is larger than memory.
+N_FOR_SLOPE = 5000
 
 MIN_AXES = 256
 AXES_PER_COMPONENT = 4
@@ -157,15 +168,19 @@ def find_axes(data: Data, config: Config, rng) -> tuple[PrincipalAxes, Imputatio
 
     All axes are found where a share of the variance asks for an unknown number.
     """
-    n_axes = min(len(data), data.n_features)
+    n_axes = min(data.n_of_all, data.n_features)
     n_components = config.code.n_components_of(*data.X.shape)
     if n_components is not None:
         n_axes = min(n_axes, _wanted_axes(n_components))
-    weight = data.weights()
     if data.has_missing and not data.is_sparse:
-        return fit_axes(data.X, data.rows, n_axes, rng, weight)
-    axes = PrincipalAxes.fit(data.X, data.rows, n_axes, rng, data.weight)
-    return axes, imputation_of_axes(axes, data.X, data.rows, weight)
+        whole = data.whole or data
+        return fit_axes(whole.X, whole.rows, n_axes, rng, whole.weights())
+    rows = CentredRows(data.X, data.rows, data.weight, processes=data.processes)
+    axes = PrincipalAxes.of_rows(rows, n_axes, rng)
+    n_rows = float(len(data))
+    if not data.is_streamed:
+        n_rows = number_of_distinct(data.X, data.rows, data.weights())
+    return axes, imputation_of_axes(axes, data.processes.sum(n_rows))
 
 
 def _imputer(imputation: Imputation, axes: PrincipalAxes, frame: Frame, width: int) -> Imputer:
@@ -221,11 +236,13 @@ def choose_output(config: Config, axes: PrincipalAxes, frame: Frame, data: Data)
         return frame
     link, ceiling = loss.link, None
     if not link.has_limit:
-        ceiling = link.inverse(np.array(STRAIGHT_FROM * largest_cell(data.X))).item()
+        largest = data.X.largest if data.is_streamed else largest_cell(data.X)
+        ceiling = link.inverse(np.array(STRAIGHT_FROM * largest)).item()
     if config.network.has_own_module:
         return frame if ceiling is None else frame.bent(ceiling)
     slope = 1 / max(link.variance(axes.mean).mean(), MIN_MEAN)
-    slope = best_slope(axes, data, Cells(loss, frame.impute), slope)
+    some = data.few(N_FOR_SLOPE, None) if data.is_streamed else data
+    slope = best_slope(axes, some, Cells(loss, frame.impute), slope)
     return Frame(
         link.inverse(axes.mean),
         frame.scale * slope,

@@ -15,6 +15,7 @@ from sk_autoencoder._training.plan import judges_in_turn
 from sk_autoencoder._training.selection import ENOUGH_ROWS
 from sk_autoencoder._training.supervision import strata
 from sk_autoencoder._utils.copies import are_copies, count_distinct, find_copies
+from sk_autoencoder._utils.processes import Alone
 
 VALIDATION_FRACTION = 0.1
 MAX_VALIDATION_FRACTION = 1 / 3
@@ -39,6 +40,11 @@ class Split:
     held_out: Data | None
     is_given: bool = False
 
+    def share(self, processes: Alone) -> Split:
+        """Return the part of the rows that this process trains on; all of them judge everywhere."""
+        data, train = self.data.share(processes), self.train.share(processes)
+        return replace(self, data=data, train=train)
+
     @property
     def judges(self) -> Data:
         """The rows that judge or, where there are none, those that train."""
@@ -57,7 +63,8 @@ def split_rows(data: Data, given: Data | None, config: Config, rng) -> Split:
     """
     if not config.schedule.early_stopping:
         return Split(data, data, None)
-    data = replace(data, copies=find_copies(data.X))
+    if not data.is_streamed:
+        data = replace(data, copies=find_copies(data.X))
     if given is not None:
         return Split(data, data, _held_out_of(given, data, config), is_given=True)
     train, held_out = draw_rows(data, config, rng)
@@ -69,7 +76,7 @@ def _held_out_of(given: Data, data: Data, config: Config) -> Data | None:
     rows = given.with_known_cells().rows
     if len(rows) == 0:
         raise ValueError("X_val has no row with a known cell. Pass rows that have some.")
-    new = rows[~are_copies(given.X, data.X)[rows]]
+    new = rows if data.is_streamed else rows[~are_copies(given.X, data.X)[rows]]
     if len(new) == 0:
         warnings.warn(
             "Each row of X_val is a copy of a row of X, and so tells nothing of new rows. Pass "

@@ -19,6 +19,12 @@ def device_names() -> list[str]:
     return [f"cuda:{i}" for i in range(torch.cuda.device_count())]
 
 
+def take_own(rank: int) -> None:
+    """Make the GPU with a number the default of this process, where there is one."""
+    if torch.cuda.is_available() and rank < torch.cuda.device_count():
+        torch.cuda.set_device(rank)
+
+
 def default_device() -> torch.device:
     """Return a GPU where there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -68,12 +68,13 @@ CONTAINERS: list[tuple[Callable[[Any], bool], str, str]] = [
     (
         lambda X: isinstance(X, (str, bytes, os.PathLike)),
         "a string or a path",
-        "Read the file first, such as with pandas.read_csv(X).",
+        "Read the file first, such as with pandas.read_csv(X). fit and transform_to read .npy, "
+        ".parquet and .zarr themselves.",
     ),
     (
         lambda X: isinstance(X, Iterator),
         "an iterator",
-        "Pass np.array(list(X)), or parts of its rows to partial_fit.",
+        "Pass np.array(list(X)), parts of its rows to partial_fit, or to fit a list of blocks.",
     ),
     (
         lambda X: isinstance(X, Set),
