@@ -100,6 +100,18 @@ class Data:
         rows = self.rows[processes.rank :: processes.size]
         return replace(self, rows=rows, processes=processes, n_total=len(self), whole=self)
 
+    def part_of(self, processes: Alone) -> Data:
+        """Return the part of this process, or all rows where it is alone or they are too few."""
+        return self if len(self) < processes.size or processes.size == 1 else self.share(processes)
+
+    def of_all_parts(self, values: np.ndarray) -> np.ndarray:
+        """Return a number of each row of all processes, from those of the rows of each of them."""
+        parts = self.processes.of_all(values)
+        whole = np.empty(sum(map(len, parts)), dtype=values.dtype)
+        for rank, part in enumerate(parts):
+            whole[rank :: len(parts)] = part
+        return whole
+
     def few(self, n_rows: int, rng) -> Data:
         """Return at most so many of the rows, drawn at random, in memory."""
         if isinstance(self.X, Table):

@@ -220,6 +220,8 @@ def judged_epochs(n_epochs: int) -> Sequence[int]:
 def gains_over_pca(net: AutoencoderNet, rows) -> np.ndarray:
     """Return what the net saves of PCA's loss on each of the rows, in the units of the frame.
 
+    These are the rows of all processes.
+
     On the principal axes that the coordinates of `rows`, a `Rows` or `CorruptedRows`, are, PCA is
     a projection. Corrupted rows are so for both.
     """
@@ -230,7 +232,7 @@ def gains_over_pca(net: AutoencoderNet, rows) -> np.ndarray:
             pca = [rows.error.rows(first(t, size), target) for size in net.bottleneck_.sizes]
             gain = torch.stack(pca).mean(dim=0) - net.row_losses(t, target)
             gains.append(gain if target.weight is None else gain * target.weight)
-    return torch.cat(gains).double().cpu().numpy()
+    return rows.data.of_all_parts(torch.cat(gains).double().cpu().numpy())
 
 
 def gains_of(values: np.ndarray, data: Data) -> Gains:

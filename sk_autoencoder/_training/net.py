@@ -199,7 +199,7 @@ class AutoencoderNet(StatefulNet):
             return
         rows, watched = iterator.dataset, self._is_watched()
         if not training:
-            loss = self.processes_.of_first(self.loss(rows, watched=watched))
+            loss = self.loss(rows, watched=watched)
         else:
             self._check_trainable()
             self._show_average(False)

@@ -79,6 +79,7 @@ class StatefulNet(NeuralNet):
     steps_: Steps | None = None
     pieces_: Any = None
     processes_: Alone = ALONE
+    rows_a_batch_: float = 0.0
     pace_: Pace | None = None
 
     def __getstate__(self) -> dict:

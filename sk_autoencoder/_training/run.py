@@ -93,8 +93,7 @@ def run(setup: Setup, course: Course, task: Any, checkpoints: Any = UNKEPT) -> R
         net.verbose = int(config.runtime.verbose) if plan.last is None else 0
         best = None
         if rows[1] is not None:
-            loss = net.processes_.of_first(net.loss(rows[1]))
-            best = BestEpoch(course.start_epoch, loss)
+            best = BestEpoch(course.start_epoch, net.loss(rows[1]))
         if config.compares_with_pca and course.start_epoch == 0:
             judge = _judge(setup, course, rows[1])
         net.callbacks = _callbacks(config, best, judge if course.asked is not None else None)
@@ -102,6 +101,7 @@ def run(setup: Setup, course: Course, task: Any, checkpoints: Any = UNKEPT) -> R
             net.callbacks.append(("seconds_left", SecondsLeft(plan.length)))
         net.initialize_callbacks()
         n_batches = len(net.get_iterator(rows[0], training=True))
+        net.rows_a_batch_ = course.train.n_of_all / n_batches
         net.begin_training(plan, n_batches)
         line = Line(net.parameters()) if course.shrinkage > 0 else None
         seed = int(net.iterator_train__rng.randint(2**31))
@@ -122,8 +122,9 @@ def run(setup: Setup, course: Course, task: Any, checkpoints: Any = UNKEPT) -> R
 
 def _rows(setup: Setup, course: Course) -> tuple:
     """Return the rows that train, and those that judge each epoch, or None."""
-    held_out = course.held_out
-    judges = None if held_out is None else setup.rows(held_out, fixed=True)
+    held_out, judges = course.held_out, None
+    if held_out is not None:
+        judges = setup.rows(held_out.part_of(course.train.processes), fixed=True)
     return setup.rows(course.train, fixed=False), judges
 
 
@@ -132,7 +133,10 @@ def _judge(setup: Setup, course: Course, judges: Any) -> JudgePoints | None:
     asked = course.held_out if course.asked is None else course.asked
     if asked is None:
         return None
-    rows = judges if asked is course.held_out else setup.rows(asked, fixed=True)
+    if asked is course.held_out:
+        rows = judges
+    else:
+        rows = setup.rows(asked.part_of(course.train.processes), fixed=True)
     epochs, shrinkages = judged_epochs(course.plan.n_epochs), setup.config.schedule.shrinkages
     line = Line(setup.net.parameters())
     return JudgePoints(line, rows, asked, epochs=epochs, shrinkages=shrinkages)

@@ -19,6 +19,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from sk_autoencoder._utils import cuda
+from sk_autoencoder._utils.shared_memory import SharedSums, shared_sums
 
 # What launchers such as torchrun tell each process.
 LAUNCHED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
@@ -36,8 +37,8 @@ class Alone:
         """Return the sums of arrays over all processes, float64."""
         return arrays[0] if len(arrays) == 1 else arrays
 
-    def average_(self, tensor: Tensor, weight: float) -> None:
-        """Put the weighted mean over all processes in place of a tensor of each."""
+    def sum_(self, tensor: Tensor, weight: float = 1.0) -> None:
+        """Put the sum over all processes, each weighted, in place of a tensor of each."""
 
     def of_all(self, value: Any) -> list:
         """Return what each process has, in the order of their ranks."""
@@ -61,6 +62,7 @@ class Processes(Alone):
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
         on_cuda = dist.get_backend() == "nccl"
         self.device = cuda.default_device() if on_cuda else torch.device("cpu")
+        self._sums: tuple[int, SharedSums | None] | None = None
 
     def sum(self, *arrays):
         values = [np.asarray(array, dtype=np.float64) for array in arrays]
@@ -72,12 +74,17 @@ class Processes(Alone):
         sums = [part.reshape(v.shape)[()] for part, v in zip(parts, values, strict=True)]
         return sums[0] if len(sums) == 1 else tuple(sums)
 
-    def average_(self, tensor: Tensor, weight: float) -> None:
-        whole = torch.cat([tensor.reshape(-1), tensor.new_tensor([1.0])]).mul_(weight)
-        sent = whole.to(self.device)
+    def sum_(self, tensor: Tensor, weight: float = 1.0) -> None:
         with others_answer(self):
+            if self._sums is None or self._sums[0] != tensor.numel():
+                self._sums = tensor.numel(), shared_sums(self.rank, self.of_all, tensor)
+            shared = self._sums[1]
+            if shared is not None:
+                shared.sum_(tensor, weight, TIMEOUT.total_seconds())
+                return
+            sent = tensor.mul_(weight).to(self.device)
             dist.all_reduce(sent)
-        tensor.copy_((sent[:-1] / sent[-1]).view_as(tensor))
+            tensor.copy_(sent)
 
     def of_all(self, value: Any) -> list:
         found: list = [None] * self.size
