@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sk_autoencoder._outlier import AutoencoderOutlierDetector
     from sk_autoencoder._saving.mixin import load
     from sk_autoencoder._saving.trusted import TRUSTED_TYPES
+    from sk_autoencoder._sources.source import Source
     from sk_autoencoder._transformer import AutoencoderTransformer
     from sk_autoencoder._variational import VariationalAutoencoderTransformer
 
@@ -30,6 +31,7 @@ __all__ = [
     "OutlierExplanationDisplay",
     "ReconstructionCurveDisplay",
     "ReconstructionDisplay",
+    "Source",
     "TrainingCurveDisplay",
     "VariationalAutoencoderTransformer",
     "compare_with_pca",
@@ -45,6 +47,7 @@ _ROOMS = {
     "OutlierExplanationDisplay": "_displays",
     "ReconstructionCurveDisplay": "_displays",
     "ReconstructionDisplay": "_displays",
+    "Source": "_sources.source",
     "TrainingCurveDisplay": "_displays",
     "VariationalAutoencoderTransformer": "_variational",
     "TRUSTED_TYPES": "_saving.trusted",

@@ -148,11 +148,13 @@ class BaseAutoencoder(
             fit diverges. What was fitted before is kept.
         """
         held = interrupts(self.on_interrupt == "stop")
-        with gradients_enabled(), enough_threads(math.inf), held as interrupted:
+        processes = find_processes(self.distributed)
+        threads, named = enough_threads(math.inf), processes.named()
+        with gradients_enabled(), threads, named, held as interrupted:
             previous = self._previous() if self.warm_start else None
             passed = Passed(X, y, sample_weight, groups)
             judging = Passed(X_val, y_val, sample_weight_val, groups_val)
-            checked = self._check(passed, judging, previous)
+            checked = self._check(passed, judging, previous, processes)
             checked, checkpoints = _with_checkpoints(checked, previous, resume_from)
             tools = replace(self._tools(checked, X, interrupted), checkpoints=checkpoints)
             with enough_threads_for_axes(*checked.data.X.shape):
@@ -187,9 +189,11 @@ class BaseAutoencoder(
         self : object
             The fitted transformer.
         """
-        with gradients_enabled(), enough_threads(math.inf):
+        processes = find_processes(self.distributed)
+        with gradients_enabled(), enough_threads(math.inf), processes.named():
             previous = self._previous()
-            checked = self._check(Passed(X, y, sample_weight), Passed(None), previous)
+            passed = Passed(X, y, sample_weight)
+            checked = self._check(passed, Passed(None), previous, processes)
             if checked.data.is_streamed:
                 raise ValueError(
                     "partial_fit takes rows in memory, but X is larger. Pass a part of it, or call "
@@ -240,13 +244,14 @@ class BaseAutoencoder(
             )
         return previous
 
-    def _check(self, passed: Passed, judging: Passed, previous: Training | None) -> Checked:
+    def _check(
+        self, passed: Passed, judging: Passed, previous: Training | None, processes: Alone
+    ) -> Checked:
         """Return what a fit is given, checked. What is learnt of X is written on a copy."""
         config = Config.of(self)
         check_combinations(config)
         check_own_parts(config)
         header, weight = copy.copy(self), config.penalties.supervised_weight
-        processes = find_processes(self.distributed)
         rng = processes.of_first(check_random_source(self.random_state))
         passed, reset = read_or_stream(passed, config, processes), previous is None
         if isinstance(passed.X, Table):

@@ -44,6 +44,7 @@ FACES = {
     "_base",
     "_cli",
     "_comparison",
+    "_dask",
     "_displays",
     "_exporting",
     "_methods",
@@ -55,6 +56,7 @@ FACES = {
     "_validation",
     "_variational",
     "_watch",
+    "dask",
     "datasets",
 }
 

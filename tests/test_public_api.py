@@ -76,6 +76,7 @@ def test_public_names_are_pinned():
         "OutlierExplanationDisplay",
         "ReconstructionCurveDisplay",
         "ReconstructionDisplay",
+        "Source",
         "TrainingCurveDisplay",
         "VariationalAutoencoderTransformer",
         "compare_with_pca",

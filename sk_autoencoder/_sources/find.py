@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import DataLoader
 
-from sk_autoencoder._sources.chunked import Blocks, DaskArray, ZarrArray
+from sk_autoencoder._sources.chunked import Blocks, DaskArray, Parts, ZarrArray
 from sk_autoencoder._sources.columns import ParquetFiles, open_parquet
 from sk_autoencoder._sources.files import MappedArray, NpyFile
 from sk_autoencoder._sources.source import Source
@@ -79,7 +79,7 @@ def _of_blocks(X: Any) -> Source | None:
     """Return the reader of an iterable of matrices."""
     if isinstance(X, (list, tuple)):
         are_blocks = len(X) > 0 and all(isinstance(b, np.ndarray) and b.ndim == 2 for b in X)
-        return Blocks(X) if are_blocks else None
+        return Parts(X) if are_blocks else None
     others = isinstance(X, (Iterator, Set, Mapping, DataLoader, str, bytes))
     if others or not hasattr(X, "__iter__") or any(hasattr(X, name) for name in OF_MATRICES):
         return None

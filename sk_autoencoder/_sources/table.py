@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -164,44 +165,33 @@ class Table:
 
     def _piece_with(self, row: int) -> tuple[int, np.ndarray]:
         """Return the piece that has a row of the table, and the number of its first row."""
-        if self._stream:
-            begin, piece, pieces = self._stream[0]
-            while begin <= row >= begin + len(piece):
-                begin += len(piece)
-                piece = next(pieces)
-                self._stream[0] = begin, piece, pieces
-            if begin <= row:
-                return begin, piece
+        if not self._stream or row < self._stream[0][0]:
             self.close()
-        self._stream.append((0, np.empty((0, self.shape[1]), self.dtype), self._from(row)))
-        begin = self._begin_of(row)
-        self._stream[0] = begin, *self._stream[0][1:]
-        return self._piece_with(row)
+            self._stream.append(self._opened(row))
+        begin, piece, pieces = self._stream[0]
+        while row >= begin + len(piece):
+            begin += len(piece)
+            piece = next(pieces)
+        self._stream[0] = begin, piece, pieces
+        return begin, piece
 
-    def _from(self, row: int) -> Iterator[np.ndarray]:
-        """Yield the pieces from that of a row on."""
-        place = self._in_source(np.array([row]))[0]
-        pieces = [piece for part in self._parts() for piece in self._pieces(part)]
-        if getattr(self.source, "is_sequential", False) or row == 0:
-            return self._read_ahead(pieces)
-        return self._read_ahead(
-            piece for part in self._parts() if part.stop > place for piece in self._pieces(part)
-        )
-
-    def _begin_of(self, row: int) -> int:
-        """Return the number of the first row of the part that has a row."""
-        place = self._in_source(np.array([row]))[0]
-        if getattr(self.source, "is_sequential", False) or row == 0:
-            return 0
-        start = next(part.start for part in self._parts() if part.stop > place)
-        return start - self.first - int(np.searchsorted(self.left_out, start))
+    def _opened(self, row: int) -> tuple[int, np.ndarray, Iterator[np.ndarray]]:
+        """Return the first row of the part that has a row, nothing yet, and the pieces to come."""
+        parts, place = self._parts(), self._in_source(np.array([row]))[0]
+        if not getattr(self.source, "is_sequential", False):
+            parts = [part for part in parts if part.stop > place]
+        start = parts[0].start
+        begin = start - self.first - int(np.searchsorted(self.left_out, start))
+        nothing = np.empty((0, self.shape[1]), dtype=self.dtype)
+        pieces = (piece for part in parts for piece in self._pieces(part))
+        return begin, nothing, self._read_ahead(pieces)
 
     def _read(self, piece: range) -> np.ndarray:
         """Return the rows of a piece that belong to the table, checked."""
         try:
             rows = np.asarray(self.source.read(slice(piece.start, piece.stop)))
         except (OSError, ValueError, EOFError) as error:
-            raise ValueError(f"{_named(piece)} of X cannot be read: {error}") from error
+            raise ValueError(f"{self._named(piece)} of X cannot be read: {error}") from error
         self._check_kind(rows, piece)
         rows = rows.astype(self.dtype, copy=False)
         if not is_finite(rows):
@@ -209,23 +199,31 @@ class Table:
         try:
             self.check(rows)
         except ValueError as error:
-            raise ValueError(f"{_named(piece)} of X: {error}") from error
+            raise ValueError(f"{self._named(piece)} of X: {error}") from error
         low, high = np.searchsorted(self.left_out, [piece.start, piece.stop])
         if low == high:
             return rows
         return np.delete(rows, self.left_out[low:high] - piece.start, axis=0)
 
+    def _named(self, piece: range) -> str:
+        """Return what tells a piece, with the number of its block where there are several."""
+        cuts = getattr(self.source, "boundaries", ())
+        of_block = f" (block {bisect_right(cuts, piece.start) - 1})" if len(cuts) > 2 else ""
+        return f"Rows {piece.start} to {piece.stop - 1}{of_block}"
+
     def _check_finite(self, rows: np.ndarray, piece: range) -> None:
         """Refuse infinite cells and, unless they may miss, missing ones."""
         missing = np.isnan(rows)
         if np.isinf(rows).any():
-            raise ValueError(f"{_named(piece)} of X have infinite cells. Leave those rows out.")
+            raise ValueError(
+                f"{self._named(piece)} of X have infinite cells. Leave those rows out."
+            )
         if missing.any() and not self.may_miss:
             first = piece.start + int(missing.any(axis=1).argmax())
             raise ValueError(
-                f"{_named(piece)} of X have missing cells, the first of them in row {first}, which "
-                "a table that is larger than memory must not have. Fill them, or leave those rows "
-                "out."
+                f"{self._named(piece)} of X have missing cells, the first of them in row {first}. "
+                "Of a table that is read a block at a time each cell has to be known: fill them, "
+                "or leave those rows out."
             )
 
     def _check_kind(self, rows: np.ndarray, piece: range) -> None:
@@ -233,11 +231,11 @@ class Table:
         wanted = (len(piece), self.source.n_features)
         if rows.shape != wanted:
             raise ValueError(
-                f"{_named(piece)} of X are of shape {rows.shape}, but {wanted} were expected."
+                f"{self._named(piece)} of X are of shape {rows.shape}, but {wanted} were expected."
             )
         if rows.dtype != self.read_dtype:
             raise ValueError(
-                f"{_named(piece)} of X are of dtype {rows.dtype}, but the first ones are of "
+                f"{self._named(piece)} of X are of dtype {rows.dtype}, but the first ones are of "
                 f"{self.read_dtype}. Write all of them in one dtype."
             )
 
@@ -248,7 +246,3 @@ def _first_dtype(source: Source) -> np.dtype:
     if dtype.kind not in "fiub":
         raise ValueError(f"X is of dtype {dtype}, but a fit needs real numbers.")
     return dtype
-
-
-def _named(piece: range) -> str:
-    return f"Rows {piece.start} to {piece.stop - 1}"

@@ -51,6 +51,16 @@ class Alone:
     def equalize(self, tensors: Iterable[Tensor]) -> None:
         """Put the tensors of the first process in place of those of all others."""
 
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Name the process in what goes wrong, where there are several."""
+        try:
+            yield
+        except Exception as error:
+            if self.size > 1:
+                error.add_note(f"In process {self.rank} of {self.size}.")
+            raise
+
 
 ALONE = Alone()
 
