@@ -37,7 +37,8 @@ def read_or_stream(passed: Passed, config: Config, processes: Alone) -> Passed:
 
     def check(rows: np.ndarray) -> None:
         check_domain(rows, config.objective.found)
-        check_cells(rows, reset=False)
+        # In NumPy, since this thread is not the one whose threads of torch are set.
+        check_cells(np.array([rows.min(), rows.max()]), reset=False, dtype=rows.dtype)
 
     table, has_share = Table.of(source, check), getattr(source, "is_share", False)
     if has_share and processes.sum(len(table)) < FEW:

@@ -17,6 +17,9 @@ from sk_autoencoder._sources.table import Table
 from sk_autoencoder._sources.writing import Output, block_rows
 from sk_autoencoder._validation import check_fitted
 
+# Rows by which a table is known again.
+N_HEAD = 16
+
 METHODS = ("transform", "reconstruct", "score_samples")
 
 
@@ -64,7 +67,8 @@ class TransformToMixin:
         table = self._table(X)
         path = Path(path)
         names = self._names_of(method)
-        head = table[: min(len(table), 16)]
+        head = table[: min(len(table), N_HEAD)]
+        table.close()  # since rows are perhaps gone on with from far behind
         state = [weight.cpu().numpy() for weight in self.model_.module.state_dict().values()]
         origin = joblib.hash((state, self.model_.mean, method, table.shape, len(names), head))
         output = Output(path, origin)

@@ -22,11 +22,14 @@ NOT_ASKED_FOR = {
 def public_objects():
     """Give the paths of the public names, and of the methods that our classes write."""
     yield "sk_autoencoder.datasets.load_fashion_mnist"
+    of_dask = "sk_autoencoder.dask.DaskAutoencoderTransformer"
+    yield from (of_dask, f"{of_dask}.fit", f"{of_dask}.transform", f"{of_dask}.to_local")
     for name in sk_autoencoder.__all__:
         thing = getattr(sk_autoencoder, name)
         if isinstance(thing, list):
             continue
-        yield f"sk_autoencoder.{name}"
+        if not getattr(thing, "_is_protocol", False):  # which takes no parameters
+            yield f"sk_autoencoder.{name}"
         if inspect.isclass(thing):
             for method in vars(thing):
                 if not method.startswith("_") and callable(getattr(thing, method)):

@@ -8,7 +8,7 @@ import numpy as np
 
 from sk_autoencoder._sources.table import Table
 
-BUFFER_BYTES = 2**27
+BUFFER_BYTES = 2**26
 
 
 def shuffled(
@@ -21,10 +21,9 @@ def shuffled(
     """
     pieces, remaining = table.scan(rng), iter(sizes.tolist())
     left, size = np.empty((0, table.shape[1]), dtype=table.dtype), next(remaining, 0)
-    for buffer in _filled(pieces):
-        rows = np.concatenate([left, *buffer])
-        if rng is not None:
-            rows = rows[rng.permutation(len(rows))]
+    while buffer := _filled(pieces):
+        rows = _mixed([left, *buffer], rng)
+        buffer.clear()  # before the next one is read
         begin = 0
         while size and begin + size <= len(rows):
             yield rows[begin : begin + size]
@@ -32,13 +31,24 @@ def shuffled(
         left = rows[begin:].copy()
 
 
-def _filled(pieces: Iterator[np.ndarray]) -> Iterator[list[np.ndarray]]:
-    """Yield as many pieces at once as the buffer holds."""
+def _filled(pieces: Iterator[np.ndarray]) -> list[np.ndarray]:
+    """Return as many pieces as the buffer holds, none where there are no more."""
     buffer: list[np.ndarray] = []
-    for piece in pieces:
+    n_bytes = 0
+    while n_bytes < BUFFER_BYTES and (piece := next(pieces, None)) is not None:
         buffer.append(piece)
-        if sum(rows.nbytes for rows in buffer) >= BUFFER_BYTES:
-            yield buffer
-            buffer = []
-    if buffer:
-        yield buffer
+        n_bytes += piece.nbytes
+    return buffer
+
+
+def _mixed(pieces: list[np.ndarray], rng: np.random.RandomState | None) -> np.ndarray:
+    """Return the rows of all pieces, in a random order where there is a random source."""
+    if rng is None:
+        return np.concatenate(pieces)
+    n_rows = sum(map(len, pieces))
+    places, begin = rng.permutation(n_rows), 0
+    rows = np.empty((n_rows, pieces[0].shape[1]), dtype=pieces[0].dtype)
+    for piece in pieces:
+        rows[places[begin : begin + len(piece)]] = piece
+        begin += len(piece)
+    return rows

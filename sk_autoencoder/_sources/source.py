@@ -43,7 +43,18 @@ class Source(Protocol):
     n_features: int
 
     def read(self, rows: slice) -> Any:
-        """Return rows `rows.start` to `rows.stop`, an array of shape (n, n_features)."""
+        """Read some of the rows.
+
+        Parameters
+        ----------
+        rows : slice
+            From `rows.start` up to, not including, `rows.stop`.
+
+        Returns
+        -------
+        X : array-like of shape (rows.stop - rows.start, n_features)
+            In the same dtype each time.
+        """
 
 
 class Piecewise:

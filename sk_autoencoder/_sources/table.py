@@ -15,8 +15,9 @@ import numpy as np
 from sk_autoencoder._sources.source import Source
 from sk_autoencoder._utils.sizes import is_finite
 
+# What is read at once, and how many of these ahead: as much as rows are shuffled in.
 PIECE_BYTES = 2**24
-N_AHEAD = 2
+N_AHEAD = 4
 NO_ROWS = np.empty(0, dtype=np.int64)
 
 

@@ -116,11 +116,11 @@ class Output:
             writer = writer or self._writer((n_rows, len(names)), rows, names)
             writer.write(self.n_done, rows)
             self.n_done += len(rows)
-            self._note()
+            self._tell()
         os.replace(self.unfinished, self.path)
         self.note.unlink(missing_ok=True)
 
-    def _note(self) -> None:
+    def _tell(self) -> None:
         """Note how many rows are written."""
         told = json.dumps({"origin": self.origin, "n_done": self.n_done}).encode()
         write_whole(self.note, lambda file: file.write(told))
