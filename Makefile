@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo quick test coverage test-slow test-portable test-gpu test-oldest test-newest test-mlflow lint wheel audit notebook quality bench clean
+.PHONY: demo quick test coverage test-slow test-portable test-gpu test-oldest test-newest test-mlflow test-scale lint wheel audit notebook quality bench clean
 
 demo: $(READY)
 	$(BIN)/python -m sk_autoencoder compare --output report.png
@@ -74,6 +74,14 @@ test-mlflow:
 		$$(grep '^torch==' constraints.txt)
 	.venv-mlflow/bin/python -m pytest --quiet tests/check_mlflow.py
 
+# Spark, Ray and accelerate, each of which starts what it needs and stops it. Spark needs Java, such
+# as Debian's default-jre-headless.
+test-scale:
+	$(PYTHON) -m venv .venv-scale
+	.venv-scale/bin/python -m pip install --quiet --editable ".[dask,parquet]" pyspark \
+		"ray[data,train]" accelerate pytest pytest-xdist $$(grep '^torch==' constraints.txt)
+	.venv-scale/bin/python -m pytest --quiet tests/check_engines.py tests/test_distributed.py
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -106,7 +114,8 @@ bench: $(READY)
 	$(BIN)/python -m pytest benchmarks && exit $$missed
 
 clean:
-	rm -rf $(VENV) .venv-oldest .venv-newest .venv-mlflow .benchmarks build dist htmlcov .coverage report.png speed.png speed.json
+	rm -rf $(VENV) .venv-oldest .venv-newest .venv-mlflow .venv-scale \
+		.benchmarks build dist htmlcov .coverage report.png speed.png speed.json
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

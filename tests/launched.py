@@ -74,6 +74,10 @@ def fits(folder):
     tell("alone", AutoencoderTransformer(**PARAMS, random_state=0, distributed=False).fit(X))
 
 
+def short(folder):
+    tell("short", AutoencoderTransformer(**PARAMS, distributed=True).fit(curved()))
+
+
 def other_rows(folder):
     AutoencoderTransformer(**PARAMS).fit(curved()[: 5000 + 500 * RANK])
 
