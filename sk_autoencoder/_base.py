@@ -6,6 +6,7 @@ import copy
 import math
 import warnings
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,13 @@ from sk_autoencoder._config import Config
 from sk_autoencoder._data import Data
 from sk_autoencoder._exporting import ExportingMixin
 from sk_autoencoder._methods import FittedMethods
-from sk_autoencoder._reading import check_same_rows, check_table, draw_judges, read_or_stream
+from sk_autoencoder._reading import (
+    check_alone,
+    check_same_rows,
+    check_table,
+    draw_judges,
+    read_or_stream,
+)
 from sk_autoencoder._saving.mixin import SavingMixin
 from sk_autoencoder._saving.pickles import is_fitted
 from sk_autoencoder._sklearn_compat import fit_context
@@ -157,7 +164,7 @@ class BaseAutoencoder(
             checked = self._check(passed, judging, previous, processes)
             checked, checkpoints = _with_checkpoints(checked, previous, resume_from)
             tools = replace(self._tools(checked, X, interrupted), checkpoints=checkpoints)
-            with enough_threads_for_axes(*checked.data.X.shape):
+            with enough_threads_for_axes(*checked.data.X.shape), closing(checked.data):
                 training = fit_autoencoder(checked.data, checked.given, tools, previous)
         if interrupted():
             warnings.warn(
@@ -251,6 +258,7 @@ class BaseAutoencoder(
         config = Config.of(self)
         check_combinations(config)
         check_own_parts(config)
+        check_alone(config, processes)
         header, weight = copy.copy(self), config.penalties.supervised_weight
         rng = processes.of_first(check_random_source(self.random_state))
         passed, reset = read_or_stream(passed, config, processes), previous is None

@@ -95,6 +95,11 @@ class Data:
             return self.X.shape, self.X.left_out, self.X.few
         return self.X
 
+    def close(self) -> None:
+        """End what reads a large table ahead."""
+        if isinstance(self.X, Table):
+            self.X.close()
+
     def share(self, processes: Alone) -> Data:
         """Return the part of this process of rows that all processes have."""
         rows = self.rows[processes.rank :: processes.size]

@@ -64,6 +64,15 @@ def check_table(estimator, table: Table, *, reset: bool) -> Data:
     return Data(table, table, range(len(table)))
 
 
+def check_alone(config: Config, processes: Alone) -> None:
+    """Refuse what only a process that trains alone can do."""
+    if processes.size > 1 and config.runtime.checkpoint is not None:
+        raise ValueError(
+            "checkpoint is the state of one process, but several train together. Leave it out, or "
+            "set distributed=False to train each by itself."
+        )
+
+
 def check_same_rows(data: Data, processes: Alone) -> None:
     """Refuse other rows in one process than in another, since each of them trains on a part."""
     if processes.size == 1:
@@ -92,7 +101,8 @@ def draw_judges(
     if config.schedule.early_stopping and judges is None:
         fraction = config.schedule.validation_fraction
         fraction = VALIDATION_FRACTION if fraction == "auto" else fraction
-        n_judges = min(math.ceil(fraction * len(table)), MAX_JUDGES // processes.size, most)
+        wanted = math.ceil(fraction * len(table))
+        n_judges = min(wanted, MAX_JUDGES // processes.size, most, len(table) - 1)
     n_few = min(MAX_FEW, most, len(table) - n_judges)
     drawn = sample_without_replacement(len(table), n_judges + n_few, random_state=rng)
     order = np.argsort(drawn)

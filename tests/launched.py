@@ -78,6 +78,22 @@ def short(folder):
     tell("short", AutoencoderTransformer(**PARAMS, distributed=True).fit(curved()))
 
 
+def checkpoint(folder):
+    AutoencoderTransformer(**PARAMS, checkpoint=Path(folder) / "fit.pt").fit(curved())
+
+
+def watched(folder):
+    """Callbacks of skorch that look at batches, and one that stops in a process alone."""
+    from skorch.callbacks import Callback, GradientNormClipping
+
+    class Counting(Callback):
+        def on_batch_end(self, net, **kwargs):
+            self.n = getattr(self, "n", 0) + 1
+
+    callbacks = [Counting(), GradientNormClipping(1.0)]
+    tell("watched", AutoencoderTransformer(**PARAMS, callbacks=callbacks).fit(curved()))
+
+
 def other_rows(folder):
     AutoencoderTransformer(**PARAMS).fit(curved()[: 5000 + 500 * RANK])
 

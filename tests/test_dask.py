@@ -13,6 +13,7 @@ from dask import dataframe as dd
 from distributed import Client, LocalCluster
 
 from sk_autoencoder import AutoencoderTransformer, load
+from sk_autoencoder._dask.training import train_on_workers
 from sk_autoencoder.dask import DaskAutoencoderTransformer
 from tests.launched import curved
 
@@ -109,6 +110,17 @@ def test_few_rows_and_empty_blocks_are_fitted(client, X):
     assert few.validation_score_ > few.pca_validation_score_ - 0.1
     blocks = [lazy(X), da.from_array(X[:0], chunks=(1, 7)), lazy(X[:100], 10)]
     DaskAutoencoderTransformer(**PARAMS).fit(da.concatenate(blocks))
+
+
+def test_a_worker_with_few_rows_trains_beside_one_with_many(client, X):
+    sizes = dict(zip(client.scheduler_info()["workers"], (5950, 50), strict=True))
+    blocks, start = [], 0
+    for worker, size in sizes.items():
+        blocks.append(client.scatter(X[start : start + size], workers=[worker]))
+        start += size
+    fitted = train_on_workers(AutoencoderTransformer(**PARAMS), blocks, client)
+    alone = AutoencoderTransformer(**PARAMS).fit(X[:6000])
+    assert 1 - fitted.score(X[6000:]) < 1.2 * (1 - alone.score(X[6000:]))
 
 
 def test_columns_in_chunks_are_put_together(client, X):

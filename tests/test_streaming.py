@@ -1,6 +1,8 @@
 """Fits of tables that are larger than memory, and codes of them that are written."""
 
 import json
+import pickle
+import threading
 
 import numpy as np
 import pandas as pd
@@ -8,7 +10,7 @@ import pyarrow.parquet
 import pytest
 import zarr
 
-from sk_autoencoder import AutoencoderTransformer, VariationalAutoencoderTransformer
+from sk_autoencoder import AutoencoderTransformer, VariationalAutoencoderTransformer, load
 from sk_autoencoder._sources import writing
 from tests.test_sources import KINDS, Again, Sines, written
 
@@ -134,6 +136,21 @@ def test_a_warm_start_goes_on(tmp_path, X, new, streamed):
     assert len(autoencoder.history_) == 7
     assert unexplained(autoencoder, new) < 1.05 * before
     autoencoder.partial_fit(X[:500])
+
+
+def test_what_is_fitted_is_kept_in_files(tmp_path, X, streamed):
+    autoencoder = quick(max_epochs=2).fit(written(tmp_path, X, "parquet"))
+    autoencoder.save(tmp_path / "model.safetensors")
+    copies = load(tmp_path / "model.safetensors"), pickle.loads(pickle.dumps(autoencoder))
+    assert len(pickle.dumps(autoencoder)) < X.nbytes
+    for copied in copies:
+        np.testing.assert_array_equal(copied.model_.encode(X), autoencoder.model_.encode(X))
+
+
+def test_no_thread_is_left(tmp_path, X, streamed):
+    before = threading.active_count()
+    quick(max_epochs=1).fit(written(tmp_path, X, "npy"))
+    assert threading.active_count() <= before
 
 
 def test_a_seed_repeats_the_fit(tmp_path, X, streamed):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -13,36 +13,42 @@ import numpy as np
 from sk_autoencoder._sources.source import Piecewise
 
 
-class ZarrArray:
-    """A matrix of zarr."""
+class Chunked(Piecewise):
+    """A matrix whose chunks are read, or computed, whole and one after the other.
 
-    def __init__(self, X: Any):
-        self.X = X
+    Parameters
+    ----------
+    X : object
+        Has a shape, and gives slices of its rows.
+    boundaries : sequence of int
+        Rows at which chunks begin and end.
+    feature_names : list of str, default=None
+    """
+
+    def __init__(self, X: Any, boundaries: Sequence[int], feature_names: list[str] | None = None):
+        super().__init__()
+        self.X, self.boundaries, self.feature_names = X, boundaries, feature_names
         self.n_rows, self.n_features = X.shape
-        self.boundaries = [*range(0, self.n_rows, X.chunks[0]), self.n_rows]
 
-    def read(self, rows: slice) -> np.ndarray:
-        """Return some of the rows."""
-        return np.asarray(self.X[rows])
+    def pieces(self, start: int) -> Iterator[np.ndarray]:
+        """Yield the chunks from a boundary on."""
+        inside = self.boundaries[self.boundaries.index(start) :]
+        return (np.asarray(self.X[slice(*cuts)]) for cuts in pairwise(inside))
 
 
-class DaskArray:
-    """A matrix of dask, whose chunks are computed one after the other in this process."""
+def of_zarr(X: Any) -> Chunked:
+    """Return the reader of a matrix of zarr."""
+    return Chunked(X, [*range(0, X.shape[0], X.chunks[0]), X.shape[0]])
 
-    def __init__(self, X: Any, feature_names: list[str] | None = None):
-        self.feature_names = feature_names
-        if any(math.isnan(size) for size in X.chunks[0]):
-            raise ValueError(
-                "The dask array does not know how many rows its chunks have. Call "
-                "X.compute_chunk_sizes() first, or to_dask_array(lengths=True) on a DataFrame."
-            )
-        self.X = X
-        self.n_rows, self.n_features = X.shape
-        self.boundaries = sorted({0, *accumulate(X.chunks[0])})
 
-    def read(self, rows: slice) -> np.ndarray:
-        """Return some of the rows."""
-        return np.asarray(self.X[rows].compute())
+def of_dask(X: Any, feature_names: list[str] | None = None) -> Chunked:
+    """Return the reader of a matrix of dask, whose chunks are computed in this process."""
+    if any(math.isnan(size) for size in X.chunks[0]):
+        raise ValueError(
+            "The dask array does not know how many rows its chunks have. Call "
+            "X.compute_chunk_sizes() first, or to_dask_array(lengths=True) on a DataFrame."
+        )
+    return Chunked(X, sorted({0, *accumulate(X.chunks[0])}), feature_names)
 
 
 class Parts:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import DataLoader
 
-from sk_autoencoder._sources.chunked import Blocks, DaskArray, Parts, ZarrArray
+from sk_autoencoder._sources.chunked import Blocks, Parts, of_dask, of_zarr
 from sk_autoencoder._sources.columns import ParquetFiles, open_parquet
 from sk_autoencoder._sources.files import MappedArray, NpyFile
 from sk_autoencoder._sources.source import Source
@@ -56,7 +56,7 @@ def _open_zarr(path: Path) -> Source:
     except ImportError as error:
         raise ImportError(f"{str(path)!r} is read by zarr. Install it: pip install zarr") from error
     try:
-        return _matrix(ZarrArray, zarr.open_array(path, mode="r"))
+        return _matrix(of_zarr, zarr.open_array(path, mode="r"))
     except (FileNotFoundError, KeyError) as error:
         raise ValueError(f"{str(path)!r} holds no array of zarr: {error}") from error
 
@@ -65,11 +65,11 @@ def _of_library(X: Any) -> Source | None:
     """Return the reader of an array or data set of zarr, dask or pyarrow."""
     module = type(X).__module__
     if module.startswith("zarr.") and hasattr(X, "chunks"):
-        return _matrix(ZarrArray, X)
+        return _matrix(of_zarr, X)
     if module.startswith("dask.array"):
-        return _matrix(DaskArray, X)
+        return _matrix(of_dask, X)
     if module.startswith("dask.dataframe") or module.startswith("dask_expr"):
-        return DaskArray(X.to_dask_array(lengths=True), list(map(str, X.columns)))
+        return of_dask(X.to_dask_array(lengths=True), list(map(str, X.columns)))
     if module.startswith("pyarrow") and "pyarrow.dataset" in sys.modules and hasattr(X, "files"):
         return ParquetFiles(X)
     return None

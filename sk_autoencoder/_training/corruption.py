@@ -48,10 +48,10 @@ class Draws:
     seed: int
 
     @classmethod
-    def of(cls, rng) -> Draws:
-        """Return draws that two numbers of a random source determine."""
+    def of(cls, rng, rank: int) -> Draws:
+        """Return draws that two numbers of a random source determine, others for each process."""
         training, fixed = (int(seed) for seed in rng.randint(2**31, size=2))
-        return cls(Generator().manual_seed(training), fixed)
+        return cls(Generator().manual_seed(training + rank), fixed)
 
     def copy(self) -> Draws:
         """Return draws that go on as these would, without moving them."""
@@ -160,4 +160,4 @@ def make_noise(config: CorruptionConfig, mean: np.ndarray, data: Data, rng) -> N
             "standard deviation."
         )
     learned = torch.as_tensor(range_of(data, mean) if found.needs_range else mean)
-    return Noise(found, level, learned, Draws.of(rng))
+    return Noise(found, level, learned, Draws.of(rng, data.processes.rank))

@@ -82,7 +82,7 @@ def make_masks(data: Data, rng) -> MaskedCells | Clean:
     share = SHARE_OF_ROWS * patterns.mean()
     masked = min(max(SHARE_OF_MASKED / share, 1.0), MAX_EMPHASIS)
     shown = (1 - share * masked) / (1 - share)
-    return MaskedCells(patterns, masked, shown, Draws.of(rng))
+    return MaskedCells(patterns, masked, shown, Draws.of(rng, data.processes.rank))
 
 
 def make_corruptor(

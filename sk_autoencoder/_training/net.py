@@ -181,8 +181,8 @@ class AutoencoderNet(StatefulNet):
         """Compute the gradients of a batch, as skorch's own method does."""
         self._set_training(True)
         if self.pieces_ is None:
-            self.pieces_ = shared(InPieces(self._gradients_told, self.parameters()).told, self)
-        loss, reconstruction = self.pieces_(*batch)
+            self.pieces_ = shared(InPieces(self._gradients_told, self.parameters()), self)
+        loss, reconstruction = self.pieces_.told(*batch)
         if self.clip_ is not None:
             self.clip_()
         return {"loss": loss, "y_pred": reconstruction}

@@ -77,11 +77,8 @@ class Rows(Dataset):
         return self.data.X[self.data.rows[rows]]
 
     def n_batches(self, size: int) -> int:
-        """Return the number of batches of a size, so that each process has rows in each of them."""
-        if self.data.n_total is None:
-            return -(-len(self) // size)
-        least = min(self.data.processes.of_all(len(self)))
-        return min(-(-self.data.n_total // size), least)
+        """Return the number of batches of a size, which is that of all processes together."""
+        return -(-self.data.n_of_all // size)
 
     def batches(self, rng, n_batches: int) -> Iterator[tuple[Any, tuple[Tensor, Target]]]:
         """Yield which rows a batch has, and the batch, of sizes that differ by at most one.

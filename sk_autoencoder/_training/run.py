@@ -149,8 +149,8 @@ def _run_epochs(setup: Setup, rows: tuple, n_epochs: int, task: Any, checkpoints
     progress = checkpoints.resume(setup, len(net.get_iterator(rows[0], training=True)))
     while not progress.ended and progress.n_epochs < n_epochs:
         epoch = task.begin_epoch()
-        patience_lost = net.fit_epoch(rows)
-        stopped = any(net.processes_.of_all(epoch.end(setup)))
+        told = net.fit_epoch(rows), epoch.end(setup)
+        patience_lost, stopped = map(any, zip(*net.processes_.of_all(told), strict=True))
         n_done = progress.n_epochs + 1
         progress = Progress(n_done, stopped or patience_lost or n_done == n_epochs, stopped)
         checkpoints.keep(setup, progress)

@@ -145,8 +145,10 @@ def set_up(data: Data, config: Config, rng, width: int | None = None) -> Setup:
     frame.imputer = _imputer(imputation, axes, frame, width)
     output = choose_output(config, pca, frame, data)
     corruptor = make_corruptor(config.corruption, pca.mean, data, rng)
-    blueprint = Blueprint(config, data, pca, frame, output, width, int(rng.randint(2**31)))
+    seed = int(rng.randint(2**31)) + data.processes.rank  # each process draws for its own rows
+    blueprint = Blueprint(config, data, pca, frame, output, width, seed)
     setup = Setup(config, pca, corruptor, build_net(blueprint, make_parts(blueprint, corruptor)))
+    data.processes.equalize(setup.net.state())
     if config.network.pretrain == "layerwise":
         pretrain(setup, data, rng)
     loss = _measure_start(setup, data)

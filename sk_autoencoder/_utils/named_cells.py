@@ -68,8 +68,8 @@ CONTAINERS: list[tuple[Callable[[Any], bool], str, str]] = [
     (
         lambda X: isinstance(X, (str, bytes, os.PathLike)),
         "a string or a path",
-        "Read the file first, such as with pandas.read_csv(X). fit and transform_to read .npy, "
-        ".parquet and .zarr themselves.",
+        "Read the file first, such as with pandas.read_csv(X). A transformer reads .npy, "
+        ".parquet and .zarr in fit and transform_to.",
     ),
     (
         lambda X: isinstance(X, Iterator),

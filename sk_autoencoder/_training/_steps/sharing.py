@@ -1,73 +1,74 @@
-"""Gradients of a batch that several processes share: the mean of theirs, in one message a step."""
+"""Gradients of a batch that several processes share: the mean over its rows, in one message."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sk_autoencoder._nn.batch import Target
-from sk_autoencoder._utils.processes import Alone
+from sk_autoencoder._training._steps.pieces import InPieces
 
 if TYPE_CHECKING:
     from sk_autoencoder._training.net import AutoencoderNet
 
 
 def shared(
-    gradients: Callable[..., Any], net: AutoencoderNet, flat: Tensor | None = None
-) -> Callable[..., Any]:
+    gradients: InPieces, net: AutoencoderNet, flat: Tensor | None = None
+) -> InPieces | Shared:
     """Return what computes gradients of a batch, of which other processes may have a part."""
-    if net.processes_.size == 1:
-        return gradients
-    return Shared(gradients, net.parameters(), net.processes_, net.rows_a_batch_, flat)
+    return gradients if net.processes_.size == 1 else Shared(gradients, net, flat)
 
 
 class Shared:
-    """Computes the gradients of the part of a batch that is here, and takes the mean over all rows.
+    """Computes the gradients of the part of a batch that is here, and adds those of all parts.
 
     Parameters
     ----------
-    compute : callable
-        Sets the gradients of rows and their `Target`.
-    parameters : iterable of Parameter
-    processes : Processes
-    n_rows : float
-        Mean number of rows of a batch, of all processes together: each row counts the same.
+    gradients : InPieces
+        Computes those of the part.
+    net : AutoencoderNet
+        Has the processes, and the mean number of rows of a batch of all of them: each row counts
+        the same.
     flat : Tensor, default=None
         What all gradients are views of; None where they are not.
     """
 
-    def __init__(
-        self,
-        compute: Callable[..., Any],
-        parameters: Iterable[nn.Parameter],
-        processes: Alone,
-        n_rows: float,
-        flat: Tensor | None = None,
-    ):
-        self.compute = compute
-        self.parameters = list(parameters)
-        self.processes = processes
-        self.n_rows = n_rows
+    def __init__(self, gradients: InPieces, net: AutoencoderNet, flat: Tensor | None = None):
+        self.gradients = gradients
+        self.processes, self.n_rows = net.processes_, net.rows_a_batch_
         self.flat = flat
 
-    def __call__(self, t: Tensor, target: Target) -> Any:
-        """Set the gradients of a batch, and return what was computed of the part that is here."""
-        result = self.compute(t, target)
-        share = len(t) / self.n_rows
-        if self.flat is not None:
-            self.processes.sum_(self.flat, share)
-        else:
-            self._sum(share)
+    def __call__(self, t: Tensor, target: Target) -> Tensor:
+        """Set the gradients of a batch, and return the mean loss of the part that is here."""
+        loss = self.gradients(t, target) if len(t) else self._nothing(t)
+        self._add(len(t))
+        return loss
+
+    def told(self, t: Tensor, target: Target) -> tuple[Tensor, Tensor]:
+        """Set the gradients of a batch, and return loss and output of the part that is here."""
+        result = self.gradients.told(t, target) if len(t) else (self._nothing(t), t)
+        self._add(len(t))
         return result
 
+    def _nothing(self, t: Tensor) -> Tensor:
+        """Set gradients of zero, where others have more rows, and return a loss of zero."""
+        for parameter in self.gradients.parameters:
+            if parameter.grad is not None:
+                parameter.grad.zero_()
+            elif parameter.requires_grad:
+                parameter.grad = torch.zeros_like(parameter)
+        return t.new_zeros(())
+
     @torch.no_grad()
-    def _sum(self, share: float) -> None:
-        gradients = [p.grad for p in self.parameters if p.grad is not None]
-        flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
+    def _add(self, n_rows: int) -> None:
+        share = n_rows / self.n_rows
+        if self.flat is not None:
+            self.processes.sum_(self.flat, share)
+            return
+        parts = [p.grad for p in self.gradients.parameters if p.grad is not None]
+        flat = torch.cat([part.reshape(-1) for part in parts])
         self.processes.sum_(flat, share)
-        parts = flat.split([gradient.numel() for gradient in gradients])
-        for gradient, part in zip(gradients, parts, strict=True):
-            gradient.copy_(part.view_as(gradient))
+        for part, whole in zip(parts, flat.split([p.numel() for p in parts]), strict=True):
+            part.copy_(whole.view_as(part))
