@@ -88,6 +88,7 @@ class DaskAutoencoderTransformer(AutoencoderTransformer):
         Returns
         -------
         estimator : AutoencoderTransformer
+            Shares what was fitted with this one.
         """
         local = AutoencoderTransformer(**self.get_params(deep=False))
         local.__dict__ |= {name: value for name, value in vars(self).items() if is_fitted(name)}
@@ -99,6 +100,7 @@ class DaskAutoencoderTransformer(AutoencoderTransformer):
         Parameters
         ----------
         X : dask array or DataFrame, or array-like, of shape (n_samples, n_features)
+            Rows to encode.
 
         Returns
         -------
@@ -115,10 +117,12 @@ class DaskAutoencoderTransformer(AutoencoderTransformer):
         Parameters
         ----------
         X : dask array or DataFrame, or array-like, of shape (n_samples, n_components_)
+            Codes.
 
         Returns
         -------
         X_original : dask array or DataFrame, or ndarray, of shape (n_samples, n_features_in_)
+            The rows that they stand for.
         """
         if not _is_lazy(X):
             return super().inverse_transform(X)
@@ -130,10 +134,12 @@ class DaskAutoencoderTransformer(AutoencoderTransformer):
         Parameters
         ----------
         X : dask array or DataFrame, or array-like, of shape (n_samples, n_features)
+            Rows to reconstruct.
 
         Returns
         -------
         X_reconstructed : dask array or DataFrame, or ndarray, of shape (n_samples, n_features)
+            Their reconstructions.
         """
         if not _is_lazy(X):
             return super().reconstruct(X)
@@ -145,6 +151,7 @@ class DaskAutoencoderTransformer(AutoencoderTransformer):
         Parameters
         ----------
         X : dask array or DataFrame, or array-like, of shape (n_samples, n_features)
+            Rows to look at.
 
         Returns
         -------

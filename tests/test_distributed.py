@@ -100,12 +100,14 @@ def test_a_missing_cell_in_one_process_is_told_with_its_row(tmp_path):
     assert "In process 1 of 2" in err
 
 
+@pytest.mark.slow
 def test_a_checkpoint_needs_one_process(tmp_path):
     code, _, err = ended(launch("checkpoint", tmp_path))
     assert code != 0
     assert "checkpoint is the state of one process" in err
 
 
+@pytest.mark.slow
 def test_callbacks_that_look_at_batches_change_nothing(tmp_path):
     code, out, err = ended(launch("watched", tmp_path))
     assert code == 0, err[-3000:]
@@ -114,12 +116,14 @@ def test_callbacks_that_look_at_batches_change_nothing(tmp_path):
     assert told[0][1:] == told[1][1:]
 
 
+@pytest.mark.slow
 def test_two_launchers_at_once_are_refused(tmp_path):
     code, _, err = ended(launch("two_launchers", tmp_path))
     assert code != 0
     assert "Start the script by one launcher alone" in err
 
 
+@pytest.mark.slow
 def test_a_search_in_each_process_has_workers_of_its_own(tmp_path):
     code, out, err = ended(launch("searched", tmp_path))
     assert code == 0, err[-3000:]

@@ -17,6 +17,11 @@ from tests.test_sources import KINDS, Again, Sines, written
 N_ROWS = 12_000
 
 
+def some(names, soon):
+    """Give all names; those that are not asked soon are slow."""
+    return [n if n in soon else pytest.param(n, marks=pytest.mark.slow) for n in names]
+
+
 @pytest.fixture(scope="module")
 def whole():
     rng = np.random.default_rng(0)
@@ -55,7 +60,7 @@ def unexplained(autoencoder, X):
     return 1 - autoencoder.score(X if names is None else pd.DataFrame(X, columns=names))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", some(KINDS, {"npy", "parquet", "iterable"}))
 def test_errors_are_those_of_a_fit_in_memory(tmp_path, X, new, streamed, kind):
     inside, outside = quick().fit(X), quick().fit(written(tmp_path, X, kind))
     assert unexplained(outside, new) < 1.01 * unexplained(inside, new)
@@ -89,8 +94,9 @@ PARAMS = {
 }
 
 
-@pytest.mark.parametrize("params", PARAMS.values(), ids=PARAMS)
-def test_parameters_mean_what_they_mean_in_memory(tmp_path, X, new, streamed, params):
+@pytest.mark.parametrize("name", some(PARAMS, {"corruption", "nested", "refit"}))
+def test_parameters_mean_what_they_mean_in_memory(tmp_path, X, new, streamed, name):
+    params = PARAMS[name]
     path = written(tmp_path, X, "npy")
     inside, outside = quick(**params).fit(X), quick(**params).fit(path)
     assert outside.n_components_ == inside.n_components_
@@ -243,7 +249,7 @@ def test_what_is_written_is_what_the_method_gives(
     assert not list(tmp_path.glob(".Z*"))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", some(KINDS, {"npy", "parquet", "iterable"}))
 def test_each_kind_of_table_is_transformed(tmp_path, fitted, X, small_blocks, kind):
     fitted.transform_to(written(tmp_path, X, kind), tmp_path / "Z.npy")
     found = np.load(tmp_path / "Z.npy")

@@ -10,6 +10,7 @@ less than `DASK` times, or the test error more than `MOST_ERROR` times that of o
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import statistics
@@ -51,6 +52,7 @@ def fit_on_dask() -> None:
     X, _ = load_fashion_mnist()
     settings = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
     with LocalCluster(**settings) as cluster, Client(cluster) as client:
+        client.run(importlib.import_module, "sk_autoencoder.dask")  # as in one process before
         rows = client.persist(da.from_array(X, chunks=(CHUNK, X.shape[1])))
         autoencoder = DaskAutoencoderTransformer(**PARAMS)
         began = time.perf_counter()
