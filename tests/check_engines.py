@@ -1,6 +1,7 @@
 """Spark and Ray: the recipes of examples/ run in processes that these start (`make test-scale`)."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,13 @@ from sk_autoencoder import AutoencoderTransformer, load
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 LIMIT = 300
+
+# What these engines are made of tells their developers a lot.
+pytestmark = pytest.mark.filterwarnings("default")
+
+# Workers run with the same interpreter, and find the recipes.
+os.environ["PYSPARK_PYTHON"] = sys.executable
+os.environ["PYTHONPATH"] = os.pathsep.join([str(EXAMPLES), os.environ.get("PYTHONPATH", "")])
 
 
 def recipe(name):
@@ -73,10 +81,10 @@ def started_ray():
 
 def test_codes_of_a_ray_data_set_are_those_of_pandas(started_ray, frame, model):
     data = started_ray.data.from_pandas(frame)
-    codes = recipe("on_ray").encode(data, str(model)).to_pandas()
+    codes = recipe("on_ray").encode(data, str(model)).to_pandas().to_numpy(dtype=float)
     expected = load(model).transform(frame)
-    order = np.lexsort(np.asarray(codes).T), np.lexsort(expected.T)
-    np.testing.assert_allclose(np.asarray(codes)[order[0]], expected[order[1]], rtol=1e-6)
+    order = np.lexsort(codes.T), np.lexsort(expected.T)
+    np.testing.assert_allclose(codes[order[0]], expected[order[1]], rtol=1e-6)
 
 
 def test_workers_of_ray_train_together(started_ray, frame, tmp_path):
@@ -100,19 +108,27 @@ def test_each_recipe_runs_by_itself(name):
     assert "autoencodertransformer0" in done.stdout + done.stderr
 
 
+LAUNCH = """
+from accelerate import debug_launcher
+from launched import short
+
+if __name__ == "__main__":
+    debug_launcher(short, args=("",), num_processes=2)
+"""
+
+
 def test_accelerate_launches_a_fit(tmp_path):
     pytest.importorskip("accelerate")
-    np.save(tmp_path / "X.npy", np.random.default_rng(0).normal(size=(10, 2)))
-    launched = Path(__file__).with_name("launched.py")
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes=2"]
-    command += ["--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no"]
+    (tmp_path / "launch.py").write_text(LAUNCH)
+    tests = Path(__file__).parent
+    path = os.pathsep.join([str(tests), str(tests.parent)])
     done = subprocess.run(
-        [*command, str(launched), "short", str(tmp_path)],
+        [sys.executable, str(tmp_path / "launch.py")],
+        env=os.environ | {"PYTHONPATH": path},
         capture_output=True,
         text=True,
         timeout=LIMIT,
         check=False,
-        cwd=launched.parents[1],
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count('"short"') == 2

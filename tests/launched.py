@@ -46,7 +46,9 @@ def hash_of(autoencoder):
 
 def tell(name, autoencoder):
     score = float(autoencoder.score(curved(8000)[6000:]))
-    print(json.dumps([RANK, name, hash_of(autoencoder), score]), flush=True)
+    print(
+        json.dumps([int(os.environ.get("RANK", 0)), name, hash_of(autoencoder), score]), flush=True
+    )
 
 
 def fits(folder):

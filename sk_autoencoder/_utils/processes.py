@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -23,6 +24,12 @@ from sk_autoencoder._utils.shared_memory import SharedSums, shared_sums
 
 # What launchers such as torchrun tell each process.
 LAUNCHED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+
+# Names of processes that a launcher starts; workers of pools have others.
+STARTED = re.compile(r"MainProcess|(Spawn|Fork|ForkServer)?Process-\d+")
+
+# Tells processes that are started later which one has joined the others.
+JOINED = "SK_AUTOENCODER_JOINED"
 
 # How long to wait for a process that does not answer. One that has ended is found out at once.
 TIMEOUT = timedelta(minutes=10)
@@ -142,6 +149,7 @@ def find_processes(distributed: bool | str) -> Alone:
     if started and not dist.is_initialized():
         cuda.take_own(int(os.environ.get("LOCAL_RANK", 0)))
         dist.init_process_group("nccl" if _has_gpu_each() else "gloo", timeout=TIMEOUT)
+        os.environ[JOINED] = str(os.getpid())
         atexit.register(_leave)
     if dist.is_available() and dist.is_initialized():
         _check_size(started)
@@ -161,7 +169,8 @@ def _launched_size() -> int:
     """
     if not all(name in os.environ for name in LAUNCHED):
         return 0
-    if multiprocessing.current_process().name != "MainProcess" and not dist.is_initialized():
+    is_worker = not STARTED.fullmatch(multiprocessing.current_process().name)
+    if is_worker or os.environ.get(JOINED, str(os.getpid())) != str(os.getpid()):
         return 0
     size = int(os.environ["WORLD_SIZE"])
     return size if size > 1 else 0
