@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import os
 import socket
+import time
+import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import torch.distributed as dist
-from distributed import Client, Future, wait
+from distributed import Client, Event, Future, wait
 from distributed.utils import TimeoutError as DaskTimeoutError
 
 from sk_autoencoder._sources.chunked import Parts
 from sk_autoencoder._utils.processes import TIMEOUT
 
-# Seconds between looks whether all workers are still there.
-LOOK_EVERY = 1.0
+# Seconds between looks whether all workers are still there, and whether they have come.
+LOOK_EVERY, MEET_EVERY = 1.0, 0.1
+PATIENCE = timedelta(seconds=5)  # of an attempt to connect
 
 
 class Place(NamedTuple):
-    """Which of the processes that train together one is, and where they meet."""
+    """Which of the processes that train together one is, and where they meet.
+
+    An event of dask with the name `called_off` is set where the others will not come.
+    """
 
     rank: int
     size: int
     host: str
     port: int
+    called_off: str
 
 
 def train_on_workers(estimator: Any, blocks: Sequence[Future], client: Client) -> Any:
@@ -44,13 +52,13 @@ def train_on_workers(estimator: Any, blocks: Sequence[Future], client: Client) -
     workers = list(held)
     first = workers[0]
     host = first.split("://")[-1].rsplit(":", 1)[0]
-    port = client.run(_free_port, workers=[first])[first]
+    port, called_off = _port_of(first, client), f"sk_autoencoder-{uuid.uuid4().hex}"
     tasks = [
         client.submit(
             fit_share,
             estimator,
             held[worker],
-            Place(rank, len(workers), host, port),
+            Place(rank, len(workers), host, port, called_off),
             workers=[worker],
             allow_other_workers=False,
             retries=0,
@@ -62,6 +70,7 @@ def train_on_workers(estimator: Any, blocks: Sequence[Future], client: Client) -
         _wait_for(tasks, workers, client)
         return tasks[0].result()
     finally:
+        Event(called_off, client=client).set()
         client.cancel(tasks, force=True)
 
 
@@ -84,9 +93,7 @@ def _processes(place: Place) -> Iterator[None]:
             "This worker already trains beside others. Let one fit end before the next begins, "
             "and start workers by one launcher alone."
         )
-    store = dist.TCPStore(
-        place.host, place.port, place.size, is_master=place.rank == 0, timeout=TIMEOUT
-    )
+    store = _meet(place)
     dist.init_process_group(
         "gloo", store=store, rank=place.rank, world_size=place.size, timeout=TIMEOUT
     )
@@ -94,6 +101,34 @@ def _processes(place: Place) -> Iterator[None]:
         yield
     finally:
         dist.destroy_process_group()
+
+
+def _meet(place: Place) -> dist.TCPStore:
+    """Return the store of all processes, once all are there."""
+    called_off, store = Event(place.called_off), None
+    while store is None:
+        _check_on(called_off)
+        with suppress(RuntimeError):  # the first one is not there yet
+            store = dist.TCPStore(
+                place.host,
+                place.port,
+                place.size,
+                is_master=place.rank == 0,
+                timeout=PATIENCE,
+                wait_for_workers=False,
+            )
+    store.add("arrived", 1)
+    while store.add("arrived", 0) < place.size:
+        _check_on(called_off)
+        time.sleep(MEET_EVERY)
+    store.set_timeout(TIMEOUT)
+    return store
+
+
+def _check_on(called_off: Event) -> None:
+    """Refuse to wait for others that will not come."""
+    if called_off.is_set():
+        raise ConnectionError("Another process of the fit has ended before it began.")
 
 
 def _blocks_of_workers(blocks: Sequence[Future], client: Client) -> dict[str, list[Future]]:
@@ -105,11 +140,12 @@ def _blocks_of_workers(blocks: Sequence[Future], client: Client) -> dict[str, li
         if block.status == "error":
             block.result()
     holders = client.who_has(list(blocks))
-    pids = client.run(lambda: (socket.gethostname(), os.getpid()))
+    told = client.run(lambda: (socket.gethostname(), os.getpid()), on_error="return")
+    pids = {worker: pid for worker, pid in told.items() if isinstance(pid, tuple)}
     first_of = {pid: worker for worker, pid in reversed(list(pids.items()))}
     found: dict[str, list[Future]] = {}
     for block in blocks:
-        among = holders[block.key]
+        among = [worker for worker in holders[block.key] if worker in pids]
         if not among:
             raise RuntimeError(f"The block {block.key} was lost, with the worker that held it.")
         worker = first_of[pids[min(among)]]
@@ -150,6 +186,15 @@ def _raise_first(tasks: list[Future], failed: list[int], workers: list[str]) -> 
     error, worker, rank = errors[0]
     error.add_note(f"In process {rank} of {len(tasks)}, the worker {worker}.")
     raise error
+
+
+def _port_of(worker: str, client: Client) -> int:
+    """Return a port that nobody listens at where a worker is."""
+    found = client.run(_free_port, workers=[worker], on_error="return")
+    port = found.get(worker)
+    if not isinstance(port, int):
+        raise RuntimeError(f"The worker {worker} does not answer: {port!r}. Call fit again.")
+    return port
 
 
 def _free_port() -> int:
