@@ -12,6 +12,7 @@ from sklearn.utils.random import sample_without_replacement
 from sk_autoencoder._config import Config
 from sk_autoencoder._data import Data
 from sk_autoencoder._sources import find
+from sk_autoencoder._sources.files import MappedArray
 from sk_autoencoder._sources.find import find_source
 from sk_autoencoder._sources.source import Source
 from sk_autoencoder._sources.table import Table
@@ -45,7 +46,14 @@ def read_or_stream(passed: Passed, config: Config, processes: Alone) -> Passed:
         return passed._replace(X=np.concatenate(processes.of_all(table.whole())))
     if not has_share and table.nbytes <= find.IN_MEMORY_BYTES:
         return passed._replace(X=_named(table.whole(), source))
-    _refuse_others(passed, config)
+    others = _others(passed, config)
+    if isinstance(source, MappedArray) and (others or _misses_cells(table)):
+        return passed  # what a map can do as an array
+    if others:
+        raise ValueError(
+            f"X is larger than memory, and then no {' and '.join(others)} can be passed. Leave it "
+            "out, or pass rows in memory."
+        )
     return passed._replace(X=table if has_share else table.share(processes.rank, processes.size))
 
 
@@ -137,14 +145,14 @@ def _named(X: np.ndarray, source: Source):
     return X if names is None else pd.DataFrame(X, columns=names)
 
 
-def _refuse_others(passed: Passed, config: Config) -> None:
-    """Refuse what has to be in memory beside each row of a table that is not."""
+def _others(passed: Passed, config: Config) -> list[str]:
+    """Return the names of what was passed with each row of X."""
     given = {"sample_weight": passed.sample_weight, "groups": passed.groups}
     if config.penalties.supervised_weight:
         given["y"] = passed.y
-    names = [name for name, value in given.items() if value is not None]
-    if names:
-        raise ValueError(
-            f"X is larger than memory, and then no {' and '.join(names)} can be passed. Leave it "
-            "out, or pass rows in memory."
-        )
+    return [name for name, value in given.items() if value is not None]
+
+
+def _misses_cells(table: Table) -> bool:
+    """Whether a table has missing cells, in a pass that ends at the first of them."""
+    return any(np.isnan(piece).any() for piece in replace(table, may_miss=True).scan())

@@ -184,6 +184,17 @@ def test_what_belongs_to_each_row_is_refused(tmp_path, X, streamed, name):
         quick(supervised_weight=1.0).fit(written(tmp_path, X, "npy"), np.ones(len(X)))
 
 
+def test_a_map_with_more_than_rows_is_fitted_as_an_array(tmp_path, X, streamed):
+    weight = 1.0 + np.arange(len(X)) % 2
+    missing = X.copy()
+    missing[::9, 2] = np.nan
+    for name, rows, params in (("a", X, {"sample_weight": weight}), ("b", missing, {})):
+        np.save(tmp_path / f"{name}.npy", rows)
+        mapped = np.load(tmp_path / f"{name}.npy", mmap_mode="r")
+        fits = [quick(max_epochs=2).fit(each, **params) for each in (rows, mapped)]
+        np.testing.assert_array_equal(*(fit.model_.encode(X[:50]) for fit in fits))
+
+
 def test_a_part_of_a_fit_takes_rows_in_memory(tmp_path, X, streamed):
     with pytest.raises(ValueError, match="partial_fit takes rows in memory"):
         quick().partial_fit(written(tmp_path, X, "npy"))
