@@ -105,6 +105,7 @@ def test_the_model_is_an_ordinary_one(fitted, X, tmp_path):
     np.testing.assert_array_equal(again.transform(X[:50]), fitted.transform(X[:50]))
 
 
+@pytest.mark.slow
 def test_few_rows_and_empty_blocks_are_fitted(client, X):
     few = DaskAutoencoderTransformer(**PARAMS).fit(lazy(X[:600], 200))
     assert few.validation_score_ > few.pca_validation_score_ - 0.1
@@ -112,6 +113,7 @@ def test_few_rows_and_empty_blocks_are_fitted(client, X):
     DaskAutoencoderTransformer(**PARAMS).fit(da.concatenate(blocks))
 
 
+@pytest.mark.slow
 def test_a_worker_with_few_rows_trains_beside_one_with_many(client, X):
     sizes = dict(zip(client.scheduler_info()["workers"], (5950, 50), strict=True))
     blocks, start = [], 0
@@ -123,12 +125,14 @@ def test_a_worker_with_few_rows_trains_beside_one_with_many(client, X):
     assert 1 - fitted.score(X[6000:]) < 1.2 * (1 - alone.score(X[6000:]))
 
 
+@pytest.mark.slow
 def test_columns_in_chunks_are_put_together(client, X):
     rows = da.from_array(X[:6000], chunks=(1000, 3))
     fitted = DaskAutoencoderTransformer(**PARAMS).fit(rows)
     assert fitted.transform(rows).compute().shape == (6000, 2)
 
 
+@pytest.mark.slow
 def test_a_single_block_is_fitted_by_one_worker(client, X):
     fitted = DaskAutoencoderTransformer(**PARAMS).fit(lazy(X, 6000))
     assert fitted.n_features_in_ == 7
@@ -203,6 +207,7 @@ def test_no_kill_leaves_a_fit_waiting(client, X, seed):
     assert kill_a_worker(client, X, np.random.default_rng(seed).uniform(0.1, 4)) < 60
 
 
+@pytest.mark.slow
 def test_a_search_runs_on_the_workers(client, X):
     import joblib
     from sklearn.model_selection import GridSearchCV

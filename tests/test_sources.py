@@ -116,7 +116,7 @@ def test_rows_may_be_left_out_and_shared(tmp_path, X, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("sizes", [[128] * 78 + [23], [10_007], [5000, 5007]])
+@pytest.mark.parametrize("sizes", [[128] * 78 + [23], [5000, 5007]])
 def test_each_row_comes_once_in_a_pass_in_a_new_order(tmp_path, X, kind, sizes):
     table, rng = Table.of(find_source(written(tmp_path, X, kind))), np.random.RandomState(0)
     passes = [[*shuffled(table, rng, np.array(sizes))] for _ in range(2)]
