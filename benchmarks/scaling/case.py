@@ -12,14 +12,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
+import re
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from sk_autoencoder import AutoencoderTransformer
 from sk_autoencoder._sources import find
+
+
+def most_megabytes() -> float:
+    """Return the most memory that this process had, without what it was forked from."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
 
 
 def main(argv=None) -> None:
@@ -46,7 +53,7 @@ def main(argv=None) -> None:
         "seconds": seconds,
         "start": float(durations.iloc[0]),
         "epoch": float(durations.iloc[1:].median()),
-        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "megabytes": most_megabytes(),
         "validation_score": autoencoder.validation_score_,
     }
     print(json.dumps(told), flush=True)
