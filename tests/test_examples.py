@@ -153,6 +153,19 @@ def test_committed_notebook_has_its_outputs():
     assert str(EXAMPLES.parent) not in outputs(notebook)
 
 
+@pytest.mark.slow
+def test_the_searches_run(tmp_path, one_thread):
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / "scaled_search.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("explained variance") == 4
+
+
 if __name__ == "__main__":
     import tempfile
 
