@@ -28,7 +28,7 @@ from sk_autoencoder._reading import (
     read_or_stream,
 )
 from sk_autoencoder._saving.mixin import SavingMixin
-from sk_autoencoder._saving.pickles import is_fitted
+from sk_autoencoder._saving.pickles import replace_fitted
 from sk_autoencoder._sklearn_compat import fit_context
 from sk_autoencoder._sources.table import Table
 from sk_autoencoder._training.checkpoints import UNKEPT, checkpoints_of
@@ -295,9 +295,7 @@ class BaseAutoencoder(
 
     def _publish(self, training: Training, features: Features, X):
         """Set all fitted attributes at once, and say so where the result is PCA."""
-        attributes = self._attributes(training, features, X)
-        kept = {name: value for name, value in vars(self).items() if not is_fitted(name)}
-        self.__dict__ = kept | attributes
+        replace_fitted(self, self._attributes(training, features, X))
         if training.is_pca and self.verbose:
             width = self.n_components_
             print(f"The result is PCA with {width} components: {training.why_pca}.")

@@ -14,7 +14,7 @@ from sk_autoencoder._exporting import ExportingDetectorMixin
 from sk_autoencoder._outliers.references import References
 from sk_autoencoder._outliers.threshold import threshold
 from sk_autoencoder._saving.mixin import SavingMixin
-from sk_autoencoder._saving.pickles import is_fitted
+from sk_autoencoder._saving.pickles import replace_fitted
 from sk_autoencoder._sklearn_compat import (
     HasMethods,
     Interval,
@@ -341,8 +341,7 @@ class AutoencoderOutlierDetector(OutlierMixin, ExportingDetectorMixin, SavingMix
 
     def _publish(self, attributes: dict[str, Any]) -> AutoencoderOutlierDetector:
         """Set all fitted attributes at once."""
-        kept = {name: value for name, value in vars(self).items() if not is_fitted(name)}
-        self.__dict__ = kept | attributes
+        replace_fitted(self, attributes)
         return self
 
 

@@ -57,18 +57,23 @@ def read_or_stream(passed: Passed, config: Config, processes: Alone) -> Passed:
     return passed._replace(X=table if has_share else table.share(processes.rank, processes.size))
 
 
-def check_table(estimator, table: Table, *, reset: bool) -> Data:
-    """Return the rows of a table, and tell the estimator of its columns."""
-    n_features, names = table.shape[1], getattr(table.source, "feature_names", None)
-    if reset:
-        estimator.n_features_in_ = n_features
-        if names is not None:
-            estimator.feature_names_in_ = np.asarray(names, dtype=object)
-    elif n_features != estimator.n_features_in_:
+def check_width(estimator, table: Table) -> None:
+    """Refuse a table of another width than that of the fit, as scikit-learn does an array."""
+    if table.shape[1] != estimator.n_features_in_:
         raise ValueError(
-            f"X has {n_features} features, but {type(estimator).__name__} is expecting "
+            f"X has {table.shape[1]} features, but {type(estimator).__name__} is expecting "
             f"{estimator.n_features_in_} features as input."
         )
+
+
+def check_table(estimator, table: Table, *, reset: bool) -> Data:
+    """Return the rows of a table, and tell the estimator of its columns."""
+    names = getattr(table.source, "feature_names", None)
+    if reset:
+        estimator.n_features_in_ = table.shape[1]
+        if names is not None:
+            estimator.feature_names_in_ = np.asarray(names, dtype=object)
+    check_width(estimator, table)
     return Data(table, table, range(len(table)))
 
 

@@ -11,6 +11,7 @@ import joblib
 import numpy as np
 
 from sk_autoencoder._model.fitted import FittedAutoencoder
+from sk_autoencoder._reading import check_width
 from sk_autoencoder._sources.files import ArrayInMemory
 from sk_autoencoder._sources.find import find_source
 from sk_autoencoder._sources.table import Table
@@ -83,11 +84,7 @@ class TransformToMixin:
         """Return the rows to transform, whose columns are those of the fit."""
         source = find_source(X)
         table = Table.of(source or ArrayInMemory(X), may_miss=True)
-        if table.shape[1] != self.n_features_in_:
-            raise ValueError(
-                f"X has {table.shape[1]} features, but {type(self).__name__} is expecting "
-                f"{self.n_features_in_} features as input."
-            )
+        check_width(self, table)
         names = getattr(table.source, "feature_names", None)
         fitted = getattr(self, "feature_names_in_", None)
         if names is not None and fitted is not None and list(names) != list(fitted):

@@ -17,7 +17,7 @@ from distributed import futures_of, get_client
 from sklearn.base import clone
 
 from sk_autoencoder._dask.training import train_on_workers
-from sk_autoencoder._saving.pickles import is_fitted
+from sk_autoencoder._saving.pickles import fitted_attributes, replace_fitted
 from sk_autoencoder._transformer import AutoencoderTransformer
 from sk_autoencoder._validation import check_fitted
 
@@ -80,7 +80,8 @@ class DaskAutoencoderTransformer(AutoencoderTransformer):
             X = X.rechunk({1: -1})
         blocks = futures_of(client.persist(X))
         fitted = train_on_workers(clone(self.to_local()), blocks, client)
-        return self._take(fitted)
+        replace_fitted(self, fitted_attributes(fitted))
+        return self
 
     def to_local(self) -> AutoencoderTransformer:
         """Return an ordinary `AutoencoderTransformer` with the same parameters and the same fit.
@@ -91,7 +92,7 @@ class DaskAutoencoderTransformer(AutoencoderTransformer):
             Shares what was fitted with this one.
         """
         local = AutoencoderTransformer(**self.get_params(deep=False))
-        local.__dict__ |= {name: value for name, value in vars(self).items() if is_fitted(name)}
+        replace_fitted(local, fitted_attributes(self))
         return local
 
     def transform(self, X):
@@ -161,13 +162,6 @@ class DaskAutoencoderTransformer(AutoencoderTransformer):
         if not _is_lazy(X):
             return super().score_samples(X)
         return self._lazily("score_samples", X, None)
-
-    def _take(self, fitted: AutoencoderTransformer):
-        """Set the fitted attributes to those of another estimator, all at once."""
-        kept = {name: value for name, value in vars(self).items() if not is_fitted(name)}
-        found = {name: value for name, value in vars(fitted).items() if is_fitted(name)}
-        self.__dict__ = kept | found
-        return self
 
     def _lazily(self, method: str, X, names: list[str] | None):
         """Return what a method gives of each block, as a collection that knows its shape."""

@@ -87,24 +87,27 @@ def test_all_processes_end_with_equal_weights_and_the_errors_of_one(told):
             assert told["alone"][0][1] == pytest.approx(alone, rel=1e-6)
 
 
-def test_other_rows_in_one_process_are_refused(tmp_path):
-    code, _, err = ended(launch("other_rows", tmp_path))
+REFUSED = [
+    ("other_rows", ["Process 1 was given other rows than process 0"]),
+    (
+        "missing_cell",
+        [
+            "(block 1) of X have missing cells, the first of them in row 4000",
+            "In process 1 of 2",
+        ],
+    ),
+    pytest.param("checkpoint", ["checkpoint is the state of one process"], marks=pytest.mark.slow),
+    pytest.param(
+        "two_launchers", ["Start the script by one launcher alone"], marks=pytest.mark.slow
+    ),
+]
+
+
+@pytest.mark.parametrize(("case", "messages"), REFUSED)
+def test_what_cannot_be_trained_together_is_refused(tmp_path, case, messages):
+    code, _, err = ended(launch(case, tmp_path))
     assert code != 0
-    assert "Process 1 was given other rows than process 0" in err
-
-
-def test_a_missing_cell_in_one_process_is_told_with_its_row(tmp_path):
-    code, _, err = ended(launch("missing_cell", tmp_path))
-    assert code != 0
-    assert "(block 1) of X have missing cells, the first of them in row 4000" in err
-    assert "In process 1 of 2" in err
-
-
-@pytest.mark.slow
-def test_a_checkpoint_needs_one_process(tmp_path):
-    code, _, err = ended(launch("checkpoint", tmp_path))
-    assert code != 0
-    assert "checkpoint is the state of one process" in err
+    assert [message for message in messages if message not in err] == []
 
 
 @pytest.mark.slow
@@ -114,13 +117,6 @@ def test_callbacks_that_look_at_batches_change_nothing(tmp_path):
     told = [json.loads(line) for line in re.findall(r"\[\d[^\]]*\]", out)]
     assert len(told) == 2
     assert told[0][1:] == told[1][1:]
-
-
-@pytest.mark.slow
-def test_two_launchers_at_once_are_refused(tmp_path):
-    code, _, err = ended(launch("two_launchers", tmp_path))
-    assert code != 0
-    assert "Start the script by one launcher alone" in err
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sk_autoencoder._utils.packages import installed_by
+
 COLORS = {"PCA": "tab:gray", "imputed PCA": "tab:gray", "autoencoder": "tab:blue"}
 
 MEASURES = {
@@ -16,12 +18,9 @@ MAX_TICKS = 8
 
 def check_matplotlib(caller: str) -> None:
     """Say what to install where matplotlib is missing."""
-    try:
+    remedy = f"{caller} needs matplotlib, which is not installed. Run: pip install matplotlib"
+    with installed_by(remedy):
         import matplotlib  # noqa: F401 (only to see whether it is there)
-    except ImportError as error:
-        raise ImportError(
-            f"{caller} needs matplotlib, which is not installed. Run: pip install matplotlib"
-        ) from error
 
 
 def new_axes(ax, caller: str):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from sk_autoencoder._model.exported import TorchAutoencoder, TorchImputer
+from sk_autoencoder._utils.packages import installed_by
 
 LEAST_OPSET = 18
 OPSET = 20
@@ -49,13 +50,10 @@ class Method(nn.Module):
 
 def check_onnx(name: str) -> None:
     """Say what to install where ONNX is not there."""
-    try:
+    remedy = f'{name} needs onnx and onnxscript. Install them: pip install "sk-autoencoder[onnx]".'
+    with installed_by(remedy):
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            f'{name} needs onnx and onnxscript. Install them: pip install "sk-autoencoder[onnx]".'
-        ) from error
 
 
 def onnx_model(module: TorchAutoencoder, method: str, opset: int = OPSET) -> Any:

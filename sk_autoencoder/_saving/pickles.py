@@ -70,7 +70,7 @@ class PicklingMixin:
 
     def _divided(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return what a fit has not set, with the version, and what it has set."""
-        fitted = {name: value for name, value in vars(self).items() if is_fitted(name)}
+        fitted = fitted_attributes(self)
         state = {name: value for name, value in vars(self).items() if name not in fitted}
         return state | {VERSION: version()}, fitted
 
@@ -78,6 +78,17 @@ class PicklingMixin:
 def is_fitted(name: str) -> bool:
     """Return whether an attribute is one that a fit sets."""
     return name == "_training" or (name.endswith("_") and not name.startswith("_"))
+
+
+def fitted_attributes(estimator) -> dict[str, Any]:
+    """Return what a fit has set, by name."""
+    return {name: value for name, value in vars(estimator).items() if is_fitted(name)}
+
+
+def replace_fitted(estimator, attributes: dict[str, Any]) -> None:
+    """Set all fitted attributes at once, in place of those of a fit before."""
+    kept = {name: value for name, value in vars(estimator).items() if not is_fitted(name)}
+    estimator.__dict__ = kept | attributes
 
 
 def _warn_of_version(name: str, found: str | None) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sk_autoencoder._sources.source import Piecewise
+from sk_autoencoder._utils.packages import installed_by
 
 # Rows that are decoded at once, and so are twice in memory for a moment.
 BATCH_CELLS = 2**21
@@ -82,12 +83,9 @@ class ParquetFiles(Piecewise):
 
 def open_parquet(path: Path) -> ParquetFiles:
     """Return the table of a Parquet file, or of all those in a folder."""
-    try:
+    remedy = f"{str(path)!r} is read by pyarrow. Install it: pip install sk-autoencoder[parquet]"
+    with installed_by(remedy):
         import pyarrow.dataset
-    except ImportError as error:
-        raise ImportError(
-            f"{str(path)!r} is read by pyarrow. Install it: pip install sk-autoencoder[parquet]"
-        ) from error
     try:
         return ParquetFiles(pyarrow.dataset.dataset(str(path), format="parquet"))
     except (pyarrow.ArrowInvalid, OSError) as error:

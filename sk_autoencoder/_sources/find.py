@@ -15,6 +15,7 @@ from sk_autoencoder._sources.chunked import Blocks, Parts, of_dask, of_zarr
 from sk_autoencoder._sources.columns import ParquetFiles, open_parquet
 from sk_autoencoder._sources.files import MappedArray, NpyFile
 from sk_autoencoder._sources.source import Source
+from sk_autoencoder._utils.packages import installed_by
 
 # What is smaller is read whole, and fitted like any array.
 IN_MEMORY_BYTES = 2**28
@@ -51,10 +52,8 @@ def _open(path: Path) -> Source | None:
 
 def _open_zarr(path: Path) -> Source:
     """Return the matrix of zarr at a path."""
-    try:
+    with installed_by(f"{str(path)!r} is read by zarr. Install it: pip install zarr"):
         import zarr
-    except ImportError as error:
-        raise ImportError(f"{str(path)!r} is read by zarr. Install it: pip install zarr") from error
     try:
         return _matrix(of_zarr, zarr.open_array(path, mode="r"))
     except (FileNotFoundError, KeyError) as error:

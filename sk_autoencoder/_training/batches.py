@@ -35,10 +35,9 @@ class Batches:
         self.dataset = dataset
         self.batch_size = batch_size
         self.rng = rng
-        self.n_batches = dataset.n_batches(batch_size)
 
     def __len__(self) -> int:
-        return self.n_batches
+        return self.dataset.n_batches(self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Target]]:
         for chosen, batch in self.dataset.batches(self.rng, len(self)):

@@ -89,11 +89,12 @@ class Rows(Dataset):
         """
         n_rows = len(self)
         if self.data.is_streamed and self.kept is None:
-            for block in shuffled(self.data.X, rng, np.diff(cuts(n_rows, n_batches))):
+            sizes = n_rows // n_batches + (np.arange(n_batches) < n_rows % n_batches)
+            for block in shuffled(self.data.X, rng, sizes):
                 yield block, self[block]
             return
         order = np.arange(n_rows) if rng is None else rng.permutation(n_rows)
-        chosen = np.split(order, cuts(n_rows, n_batches)[1:-1])
+        chosen = np.array_split(order, n_batches)
         if self.kept is None:
             yield from ((rows, self[rows]) for rows in chosen)
             return
@@ -167,13 +168,6 @@ class Rows(Dataset):
             total += outside.sum().item()
         total, n_rows = self.data.processes.sum(total, len(self))
         return float(total / (n_rows * self.frame.n_features))
-
-
-def cuts(n_rows: int, n_batches: int) -> np.ndarray:
-    """Return where batches of rows begin and end, the first of them a row longer."""
-    size, n_longer = divmod(n_rows, n_batches)
-    numbers = np.arange(n_batches + 1)
-    return size * numbers + np.minimum(numbers, n_longer)
 
 
 def kept_bytes(device: torch.device) -> int:

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -58,15 +58,9 @@ class Alone:
     def equalize(self, tensors: Iterable[Tensor]) -> None:
         """Put the tensors of the first process in place of those of all others."""
 
-    @contextmanager
-    def named(self) -> Iterator[None]:
-        """Name the process in what goes wrong, where there are several."""
-        try:
-            yield
-        except Exception as error:
-            if self.size > 1:
-                error.add_note(f"In process {self.rank} of {self.size}.")
-            raise
+    def named(self) -> AbstractContextManager[None]:
+        """Return a context that names the process in what goes wrong, where there are several."""
+        return nullcontext()
 
 
 ALONE = Alone()
@@ -121,6 +115,14 @@ class Processes(Alone):
                 sent = tensor.detach().to(self.device).contiguous()
                 dist.broadcast(sent, src=0)
                 tensor.copy_(sent)
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            error.add_note(f"In process {self.rank} of {self.size}.")
+            raise
 
 
 @contextmanager
