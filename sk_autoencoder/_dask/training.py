@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 import torch.distributed as dist
-from distributed import Client, Event, Future, wait
+from distributed import Client, Event, Future, Variable, wait
 from distributed.utils import TimeoutError as DaskTimeoutError
 
 from sk_autoencoder._sources.chunked import Parts
@@ -20,20 +20,20 @@ from sk_autoencoder._utils.processes import TIMEOUT
 
 # Seconds between looks whether all workers are still there, and whether they have come.
 LOOK_EVERY, MEET_EVERY = 1.0, 0.1
-PATIENCE = timedelta(seconds=5)  # of an attempt to connect
+PATIENCE = timedelta(seconds=30)  # to connect to one that is there
 
 
 class Place(NamedTuple):
     """Which of the processes that train together one is, and where they meet.
 
-    An event of dask with the name `called_off` is set where the others will not come.
+    dask has two things of its `name`: a variable, with the port that the first one has opened, and
+    an event, which is set where the others will not come.
     """
 
     rank: int
     size: int
     host: str
-    port: int
-    called_off: str
+    name: str
 
 
 def train_on_workers(estimator: Any, blocks: Sequence[Future], client: Client) -> Any:
@@ -52,13 +52,13 @@ def train_on_workers(estimator: Any, blocks: Sequence[Future], client: Client) -
     workers = list(held)
     first = workers[0]
     host = first.split("://")[-1].rsplit(":", 1)[0]
-    port, called_off = _port_of(first, client), f"sk_autoencoder-{uuid.uuid4().hex}"
+    name = f"sk_autoencoder-{uuid.uuid4().hex}"
     tasks = [
         client.submit(
             fit_share,
             estimator,
             held[worker],
-            Place(rank, len(workers), host, port, called_off),
+            Place(rank, len(workers), host, name),
             workers=[worker],
             allow_other_workers=False,
             retries=0,
@@ -70,7 +70,8 @@ def train_on_workers(estimator: Any, blocks: Sequence[Future], client: Client) -
         _wait_for(tasks, workers, client)
         return tasks[0].result()
     finally:
-        Event(called_off, client=client).set()
+        Event(name, client=client).set()
+        Variable(name, client=client).delete()
         client.cancel(tasks, force=True)
 
 
@@ -105,24 +106,28 @@ def _processes(place: Place) -> Iterator[None]:
 
 def _meet(place: Place) -> dist.TCPStore:
     """Return the store of all processes, once all are there."""
-    called_off, store = Event(place.called_off), None
-    while store is None:
-        _check_on(called_off)
-        with suppress(RuntimeError):  # the first one is not there yet
-            store = dist.TCPStore(
-                place.host,
-                place.port,
-                place.size,
-                is_master=place.rank == 0,
-                timeout=PATIENCE,
-                wait_for_workers=False,
-            )
+    called_off, port = Event(place.name), Variable(place.name)
+    is_first = place.rank == 0
+    number = 0 if is_first else _told(port, called_off)
+    store = dist.TCPStore(
+        place.host, number, place.size, is_first, timeout=PATIENCE, wait_for_workers=False
+    )
+    if is_first:
+        port.set(store.port)
     store.add("arrived", 1)
     while store.add("arrived", 0) < place.size:
         _check_on(called_off)
         time.sleep(MEET_EVERY)
     store.set_timeout(TIMEOUT)
     return store
+
+
+def _told(port: Variable, called_off: Event) -> int:
+    """Return the port that the first process has opened, once it has."""
+    while True:
+        _check_on(called_off)
+        with suppress(DaskTimeoutError, TimeoutError):
+            return port.get(timeout=LOOK_EVERY)
 
 
 def _check_on(called_off: Event) -> None:
@@ -186,19 +191,3 @@ def _raise_first(tasks: list[Future], failed: list[int], workers: list[str]) -> 
     error, worker, rank = errors[0]
     error.add_note(f"In process {rank} of {len(tasks)}, the worker {worker}.")
     raise error
-
-
-def _port_of(worker: str, client: Client) -> int:
-    """Return a port that nobody listens at where a worker is."""
-    found = client.run(_free_port, workers=[worker], on_error="return")
-    port = found.get(worker)
-    if not isinstance(port, int):
-        raise RuntimeError(f"The worker {worker} does not answer: {port!r}. Call fit again.")
-    return port
-
-
-def _free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.socket() as found:
-        found.bind(("", 0))
-        return found.getsockname()[1]
