@@ -160,7 +160,9 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         bit on one machine.
 
     device : str or torch.device, default="auto"
-        Device to compute on, such as "cuda:0". "auto" takes a CUDA GPU where there is one.
+        Device that trains, such as "cuda:0", "mps" or "xpu". "auto" takes a CUDA GPU where there is
+        one, else the CPU. One without numbers of 64 bits trains alone: all else, and all methods
+        of the fitted estimator, are computed on the CPU.
 
     precision : {"auto", "bfloat16", "float32", "tf32"}, default="float32"
         Precision of matrix products in training. "auto" takes bfloat16, or TF32 on CUDA, where

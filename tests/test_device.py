@@ -1,6 +1,9 @@
 """A device by its name, or as torch has it."""
 
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -57,3 +60,11 @@ def test_a_search_takes_devices_and_all_components(X):
     ).fit(X)
     assert search.best_params_["autoencodertransformer__n_components"] is None
     assert search.best_score_ == pytest.approx(1)
+
+
+def test_a_device_without_numbers_of_64_bits_trains():
+    """In a process of its own, since torch plays one device in each, for good."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0"]
+    file = Path(__file__).with_name("check_float32_device.py")
+    found = subprocess.run([*command, file], capture_output=True, text=True, timeout=500)
+    assert found.returncode == 0, found.stdout[-4000:]

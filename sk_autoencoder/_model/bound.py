@@ -64,7 +64,7 @@ def _expectations(model: FittedAutoencoder, X, has_missing: bool):
     posterior, is_gaussian = model.bottleneck, model.loss == "squared_error"
     losses, n_known, divergence = np.zeros((3, X.shape[0]))
     for rows in batches(X.shape[0], rows_a_block(model.n_features)):
-        x = as_tensor(as_dense(X[rows]), model.frame.mean.device)
+        x = as_tensor(as_dense(X[rows]), model.frame.device)
         t = model.read(X[rows], has_missing)
         z = model.module.encode(t)
         log_shares = posterior.log_shares(t)

@@ -79,10 +79,11 @@ class Affine(nn.Module):
     def __init__(self, frame: Frame):
         super().__init__()
         self.scale, self.ceiling = float(frame.scale), frame.ceiling
-        origin = frame.mean.to(frame.dtype)
+        mean = torch.from_numpy(frame.mean).to(frame.device)
+        origin = mean.to(frame.dtype)
         # In two parts, as in the frame, so that an offset costs no digits.
         self.register_buffer("origin", origin.clone())
-        self.register_buffer("remainder", (frame.mean - origin.double()).to(frame.dtype))
+        self.register_buffer("remainder", (mean - origin.double()).to(frame.dtype))
         components = frame.components
         self.register_buffer("components", None if components is None else components.clone())
 
@@ -168,7 +169,7 @@ class TorchImputer(nn.Module):
         }
         for name, value in arrays.items():
             tensor = torch.from_numpy(np.array(value, dtype=np.float64))
-            self.register_buffer(name, tensor.to(frame.mean.device))
+            self.register_buffer(name, tensor.to(frame.device))
         # ONNX has no solver: there each of the few factors is eliminated in turn.
         self.eliminates = False
 

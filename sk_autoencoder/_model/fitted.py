@@ -293,7 +293,7 @@ class FittedAutoencoder(Portable):
         """Return the coordinates of a few rows of X."""
         if has_missing or sparse.issparse(block):
             return self.frame.read(block)
-        return self.frame(as_tensor(block, self.frame.mean.device))
+        return self.frame(as_tensor(block, self.frame.device))
 
     def rows_of(self, z: Tensor) -> Tensor:
         """Return the rows of X that the module decodes codes to."""
@@ -340,7 +340,7 @@ class FittedAutoencoder(Portable):
     @torch.inference_mode()
     def _decode_codes(self, Z: np.ndarray, whitening: Whitening | Unwhitened) -> np.ndarray:
         def decode(block: np.ndarray) -> np.ndarray:
-            z = whitening.inverse(as_tensor(block, self.frame.mean.device))
+            z = whitening.inverse(as_tensor(block, self.frame.device))
             if z.shape[1] < self.width:
                 z = torch.nn.functional.pad(z, (0, self.width - z.shape[1]))
             return self.rows_of(z / self.frame.scale).cpu().numpy()

@@ -29,6 +29,7 @@ from sk_autoencoder._model.plain_parts import (
 from sk_autoencoder._nn.layers import ACTIVATIONS, NORMALIZATIONS
 from sk_autoencoder._nn.losses import LOSSES
 from sk_autoencoder._nn.stack import StackedAutoencoder, check_module
+from sk_autoencoder._utils.devices import home_of
 from sk_autoencoder._utils.facts import (
     FactError,
     array,
@@ -78,8 +79,8 @@ def plain_model(model: FittedAutoencoder) -> Plain:
 
 
 def model_of(plain: Plain, own: Own, device: torch.device) -> FittedAutoencoder:
-    """Return the fitted autoencoder that arrays and facts describe, on a device."""
-    facts, dtype = plain.facts, DTYPES[choice(plain.facts, "dtype", DTYPES)]
+    """Return the fitted autoencoder that arrays and facts describe, for a device."""
+    facts, dtype, home = plain.facts, DTYPES[choice(plain.facts, "dtype", DTYPES)], home_of(device)
     frame = frame_of(plain.part("input"), dtype)
     output = frame_of(plain.part("output"), dtype) if "output" in facts else frame
     if (output.n_features, output.n_axes) != (frame.n_features, frame.n_axes):
@@ -91,14 +92,14 @@ def model_of(plain: Plain, own: Own, device: torch.device) -> FittedAutoencoder:
         raise FactError(f"'n_components' is {n_components}, of a code of width {width}")
     module = _module_of(plain.part("module"), own, (frame.n_axes, width), dtype)
     model = FittedAutoencoder(
-        frame.to(device),
-        output.to(device),
-        module.to(device),
-        bottleneck.to(device),
+        frame.to(home),
+        output.to(home),
+        module.to(home),
+        bottleneck.to(home),
         _loss_of(facts, own),
         n_components,
         array(plain.arrays, "mean", (frame.n_features,), np.float64),
-        whitening_of(plain.part("whitening"), width).to(device),
+        whitening_of(plain.part("whitening"), width).to(home),
         sampler_of(plain.part("sampler"), width),
         _scorer_of(plain),
     )

@@ -28,7 +28,7 @@ def plain_frame(frame: Frame) -> Plain:
             "mean_square": float(frame.mean_square),
             "ceiling": None if frame.ceiling is None else float(frame.ceiling),
         },
-        {"mean": frame.mean.cpu().numpy()},
+        {"mean": frame.mean},
     )
     if frame.components is not None:
         plain.arrays["components"] = frame.components.cpu().numpy()

@@ -179,7 +179,7 @@ class GaussianPosterior(Identity):
     def start(self, module) -> None:
         if self.shrinks:
             weight = module.encoder_shortcut.weight
-            weight.mul_((1 - self.start_share[:, None]).to(weight.device))
+            weight.copy_(weight.cpu() * (1 - self.start_share[:, None]))
 
 
 def validated_sizes(width: int) -> tuple[int, ...]:

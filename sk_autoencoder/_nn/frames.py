@@ -39,12 +39,14 @@ class Frame(nn.Module):
 
     Attributes
     ----------
+    mean : ndarray of shape (n_features,)
+        The origin, float64.
     imputer : callable or None
         Fills in the missing values of a few rows, which it is given with the axes. None leaves
         them missing.
     """
 
-    mean: torch.Tensor
+    mean: np.ndarray
     components: torch.Tensor | None
     _origin: torch.Tensor
     _remainder: torch.Tensor | None
@@ -69,14 +71,15 @@ class Frame(nn.Module):
         self.dtype = dtype
         self.n_features = len(mean)
         self.n_axes = self.n_features if components is None else len(components)
-        self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float64).clone())
+        self.mean = np.array(mean, dtype=np.float64)
         # In two parts that sum to it, so that rows of 32 bits lose no digits to a large offset
         # although nothing is computed in 64: the first difference is exact near the mean.
-        self.register_buffer("_origin", self.mean.to(dtype))
-        remainder = (self.mean - self._origin.double()).to(dtype)
+        mean = torch.from_numpy(self.mean)
+        self.register_buffer("_origin", mean.to(dtype, copy=True))
+        remainder = (mean - self._origin.double()).to(dtype)
         matters = remainder.abs().max() > torch.finfo(dtype).eps * scale
         self.register_buffer("_remainder", remainder if matters else None)
-        self.register_buffer("_shift", (-self.mean / scale).to(dtype))
+        self.register_buffer("_shift", (-mean / scale).to(dtype))
         if components is not None:
             components = torch.as_tensor(components).to(dtype, copy=True)
         self.register_buffer("components", components)
@@ -84,6 +87,11 @@ class Frame(nn.Module):
         # In a tuple it is no submodule. The axes are those of the frame that this one is like.
         self._first: tuple[Frame, ...] = ()
         self._axes: np.ndarray | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where rows and coordinates are computed."""
+        return self._origin.device
 
     @property
     def unit(self) -> float:
@@ -109,13 +117,13 @@ class Frame(nn.Module):
     def read(self, block) -> torch.Tensor:
         """Return the coordinates of rows of X with missing values, or sparse."""
         if not sparse.issparse(block):
-            return self(as_tensor(self.impute(block), self.mean.device))
+            return self(as_tensor(self.impute(block), self.device))
         if self.components is None:
-            return self(as_tensor(block.toarray(), self.mean.device))
+            return self(as_tensor(block.toarray(), self.device))
         # Rotated while still sparse: there are far fewer axes than features.
         components = self.components.cpu().numpy()
-        rotated = block @ components.T - self.mean.cpu().numpy() @ components.T
-        return as_tensor((rotated / self.scale).astype(block.dtype), self.mean.device)
+        rotated = block @ components.T - self.mean @ components.T
+        return as_tensor((rotated / self.scale).astype(block.dtype), self.device)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the coordinates of the rows of X."""
@@ -138,6 +146,10 @@ class Frame(nn.Module):
             return x
         return x.clamp(max=self.ceiling) + (x - self.ceiling).clamp(min=0.0).log1p()
 
+    def rows_of(self, t: torch.Tensor) -> torch.Tensor:
+        """Return the same of coordinates on any device and in any dtype."""
+        return self.inverse(t.to(self.device, self.dtype))
+
     @staticmethod
     def _lies_below(x: torch.Tensor, ceiling: float) -> bool:
         """Whether nothing is to bend, which in each step of a training takes a tenth of it.
@@ -157,8 +169,9 @@ class Frame(nn.Module):
         if sparse.issparse(block):
             # By Pythagoras, in float64: the rows themselves are never dense.
             t = self.read(block.astype(np.float64)).double() * self.scale
-            return (_squared_distance(block, self.mean) - t.square().sum(dim=1)).clamp(min=0.0)
-        x = as_tensor(block, self.mean.device)
+            distance = as_tensor(_squared_distance(block, self.mean), self.device)
+            return (distance - t.square().sum(dim=1)).clamp(min=0.0)
+        x = as_tensor(block, self.device)
         return (x - self.inverse(self(x))).double().square().sum(dim=1)
 
     def astype(self, dtype: torch.dtype) -> Frame:
@@ -183,11 +196,11 @@ class Frame(nn.Module):
         return frame
 
 
-def _squared_distance(block, mean: torch.Tensor) -> torch.Tensor:
-    """Return the squared distance of sparse rows to the mean, of shape (batch,), float64."""
-    block, origin = block.astype(np.float64), mean.cpu().numpy()
+def _squared_distance(block, origin: np.ndarray) -> np.ndarray:
+    """Return the squared distance of sparse rows to an origin, of shape (batch,), float64."""
+    block = block.astype(np.float64)
     distance = block.multiply(block).sum(axis=1) - 2 * (block @ origin) + origin @ origin
-    return as_tensor(np.asarray(distance).reshape(-1), mean.device)
+    return np.asarray(distance).reshape(-1)
 
 
 def as_tensor(block: np.ndarray, device: torch.device) -> torch.Tensor:

@@ -77,12 +77,12 @@ def of_corrupted(axes: PrincipalAxes, rows, loss: Loss, sizes) -> float:
             losses = [error.rows(first(t, size), target) for size in sizes]
         else:
             x = error.clean_rows(frame, target).cpu().numpy()
-            corrupted = frame.inverse(t.to(frame.dtype)).double().cpu().numpy()
+            corrupted = frame.rows_of(t).cpu().double().numpy()
             _, *backs = pca_reconstructions(axes, corrupted, sizes)
             emphasis = 1.0 if target.emphasis is None else target.emphasis.cpu().numpy()
             cells = [emphasis * _losses(loss, back, x) for back in backs]
             losses = [torch.from_numpy(losses).mean(dim=1) for losses in cells]
-        of_rows = torch.stack(losses).mean(dim=0).double().cpu()
+        of_rows = torch.stack(losses).mean(dim=0).cpu().double()
         total += (of_rows if target.weight is None else of_rows * target.weight.cpu()).sum().item()
     total, n_rows = rows.data.processes.sum(total, len(rows))
     mean = float(total / n_rows)

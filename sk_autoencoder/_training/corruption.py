@@ -109,10 +109,10 @@ class Noise:
             level = self.level / frame.scale
             return corruption.apply(t, level, generator, self.learned), target
         block = frame.impute(as_dense(rows.block(chosen)))
-        x = as_tensor(block, frame.mean.device)
+        x = as_tensor(block, frame.device)
         with torch.no_grad():
             corrupted = corruption.apply(x, self.level, generator, self.learned.to(x))
-            return frame(corrupted).float(), target
+            return frame(corrupted).float().to(rows.device), target
 
 
 class CorruptedRows(Dataset):

@@ -67,7 +67,7 @@ class FrameError(nn.Module):
 
     def clean_rows(self, frame: Frame, target: Target) -> Tensor:
         """Return the rows of X that a target stands for, float64."""
-        return frame.inverse(target.rows.double())
+        return frame.inverse(target.rows.to(frame.device).double())
 
     def in_units_of_X(self, loss: float, tail: float) -> float:
         """Return the mean loss in X for one in the frame, outside of which `tail` is lost."""
@@ -137,13 +137,13 @@ class CellError(nn.Module):
 
     def target(self, block: Any, frame: Frame) -> Tensor:
         """Return the target of some rows of X, (batch, n_features)."""
-        x = as_tensor(as_dense(block), frame.mean.device)
+        x = as_tensor(as_dense(block), frame.device)
         return (frame.centre(x) if find_loss(self.loss).shift_free else x).float()
 
     def clean_rows(self, frame: Frame, target: Target) -> Tensor:
         """Return the rows of X that a target stands for, float64."""
-        x = target.rows.double()
-        return x + frame.mean if find_loss(self.loss).shift_free else x
+        x = target.rows.cpu().double()
+        return x + torch.from_numpy(frame.mean) if find_loss(self.loss).shift_free else x
 
     def in_units_of_X(self, loss: float, tail: float) -> float:
         """Return the loss as it is: it is one of cells of X."""

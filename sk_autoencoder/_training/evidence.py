@@ -232,7 +232,7 @@ def gains_over_pca(net: AutoencoderNet, rows) -> np.ndarray:
             pca = [rows.error.rows(first(t, size), target) for size in net.bottleneck_.sizes]
             gain = torch.stack(pca).mean(dim=0) - net.row_losses(t, target)
             gains.append(gain if target.weight is None else gain * target.weight)
-    return rows.data.of_all_parts(torch.cat(gains).double().cpu().numpy())
+    return rows.data.of_all_parts(torch.cat(gains).cpu().double().numpy())
 
 
 def gains_of(values: np.ndarray, data: Data) -> Gains:

@@ -98,7 +98,7 @@ def finish(
         dtype, covariance = setup.frame.dtype, moments.covariance
         rounding = rounding_variances(model.mean, covariance, dtype, components)
         whitening = Whitening.of(moments.mean, covariance, rounding)
-        whitening.to(setup.frame.mean.device)
+        whitening.to(setup.frame.device)
     sampler: Any = None
     scorer: Any = None
     if has_prior:

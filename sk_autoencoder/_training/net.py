@@ -7,12 +7,13 @@ from functools import partial
 from typing import Any
 
 import torch
-from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PrintLog
+from skorch.callbacks import EpochTimer, PrintLog
 from skorch.utils import to_tensor
 from torch import Tensor
 
 from sk_autoencoder._nn.batch import Pass
 from sk_autoencoder._nn.frames import as_tensor
+from sk_autoencoder._training import own_callbacks
 from sk_autoencoder._training._steps.adam import quick_step
 from sk_autoencoder._training._steps.averaging import WeightAverage
 from sk_autoencoder._training._steps.backprop import Backprop, is_plain
@@ -21,10 +22,10 @@ from sk_autoencoder._training._steps.pieces import InPieces
 from sk_autoencoder._training._steps.schedule import one_cycle
 from sk_autoencoder._training._steps.sharing import shared
 from sk_autoencoder._training.net_state import MeanLoss, StatefulNet, Steps
-from sk_autoencoder._training.own_callbacks import OWN_CALLBACKS, check_monitors, check_schedule
 from sk_autoencoder._training.own_parts import check_made_module, check_made_optimizer, making
 from sk_autoencoder._training.plan import Plan
 from sk_autoencoder._utils.blocks import as_dense
+from sk_autoencoder._utils.devices import as_wide, takes_written_out_steps
 
 
 class AutoencoderNet(StatefulNet):
@@ -108,7 +109,7 @@ class AutoencoderNet(StatefulNet):
     def fit_epoch(self, rows) -> bool:
         """Train for one epoch on a pair of `Rows`; True where a callback asks to stop."""
         if rows[1] is None:
-            check_monitors(self.callbacks_)
+            own_callbacks.check_monitors(self.callbacks_)
         self.stop_asked_ = False
         self.fit_loop(rows, epochs=1)
         return self.stop_asked_
@@ -123,12 +124,13 @@ class AutoencoderNet(StatefulNet):
             try:
                 getattr(callback, method_name)(self, **cb_kwargs)
             except KeyboardInterrupt:
-                if method_name != "on_epoch_end" or not _has_lost_patience(callback):
+                if method_name != "on_epoch_end" or not own_callbacks.has_lost_patience(callback):
                     raise
                 self.stop_asked_ = True
 
     def infer(self, x, **fit_params):
-        return self.module_.decode(self.module_.encode(to_tensor(x, device=self.device)))
+        x = to_tensor(x, device=self.parameters()[0].device)
+        return self.module_.decode(self.module_.encode(x))
 
     def forward_iter(self, X, training=False, device="cpu"):
         """Yield reconstructions of rows of X, batch by batch, in the units of X."""
@@ -236,7 +238,7 @@ class AutoencoderNet(StatefulNet):
 
     def _is_watched(self) -> bool:
         """Whether callbacks of the user may look at single batches."""
-        return any(name not in OWN_CALLBACKS for name, _ in self.callbacks_)
+        return any(name not in own_callbacks.OWN_CALLBACKS for name, _ in self.callbacks_)
 
     @torch.enable_grad()  # whatever the caller has set
     def _train(self, iterator) -> float:
@@ -299,8 +301,8 @@ class AutoencoderNet(StatefulNet):
         is_square = objective.is_mean_of_rows and objective.error.target_is_input
         if self.penalties_ or self.compiled_ or not (is_square and self.bottleneck_.is_plain):
             return False
-        frozen = any(not parameter.requires_grad for parameter in self.module_.parameters())
-        return not frozen and is_plain(self.module_)
+        is_trained = all(parameter.requires_grad for parameter in self.module_.parameters())
+        return is_trained and is_plain(self.module_) and takes_written_out_steps(self.device)
 
     def _train_watched(self, iterator, step_fn) -> float:
         """Take skorch's steps, each of them noted and told to callbacks."""
@@ -321,9 +323,9 @@ class AutoencoderNet(StatefulNet):
 
     def _told(self, batch, block) -> tuple[Tensor, Tensor]:
         """Return a batch as callbacks are told of it: what is read and its target, as rows of X."""
-        x = as_tensor(as_dense(block), torch.device(self.device))
+        frame = self.frames.input
         with torch.no_grad():
-            return self.frames.input.inverse(batch[0].to(self.frames.input.dtype)), x
+            return frame.rows_of(batch[0]), as_tensor(as_dense(block), frame.device)
 
     def loss(self, rows, *, watched=False, penalized=True) -> float:
         """Return the mean loss of the present weights on a `Rows`, in the units of X.
@@ -351,9 +353,9 @@ class AutoencoderNet(StatefulNet):
         """Return the mean loss of a batch that is not trained on."""
         if penalized and not self.criterion_.is_mean_of_rows:
             with torch.no_grad():
-                return self.batch_loss(t, target)[0].double()
+                return as_wide(self.batch_loss(t, target)[0])
         with torch.inference_mode():
-            of_rows = self.row_losses(t, target).double()
+            of_rows = as_wide(self.row_losses(t, target))
             weight = 1.0 if target.weight is None else target.weight
             loss = (of_rows * weight).mean()
         if penalized and self.penalties_:
@@ -381,7 +383,7 @@ class AutoencoderNet(StatefulNet):
 
     def set_schedule(self, name: str, n_steps: int) -> None:
         """Set the schedule of the learning rate for the next `n_steps` steps."""
-        check_schedule(name, self.callbacks_)
+        own_callbacks.check_schedule(name, self.callbacks_)
         for group in self.optimizer_.param_groups:
             group["lr"] = group["initial_lr"] = self.lr
         # As numbers of Python, which a checkpoint of the optimizer can be loaded with.
@@ -393,8 +395,3 @@ class AutoencoderNet(StatefulNet):
         factor = next(self.rates_)
         for group in self.optimizer_.param_groups:
             group["lr"] = factor * group["initial_lr"]
-
-
-def _has_lost_patience(callback: Callback) -> bool:
-    """Whether a callback is skorch's early stopping, and has just asked to stop."""
-    return isinstance(callback, EarlyStopping) and callback.misses_ == callback.patience

@@ -16,6 +16,8 @@ from sk_autoencoder._nn.frames import Frame
 from sk_autoencoder._training._steps.averaging import WeightAverage
 from sk_autoencoder._training._steps.clipping import GradientClip
 from sk_autoencoder._training._steps.pace import Pace
+from sk_autoencoder._training.following import follow
+from sk_autoencoder._utils.devices import as_wide
 from sk_autoencoder._utils.processes import ALONE, Alone
 
 
@@ -29,7 +31,7 @@ class Frames:
 
     def rows_of(self, output: Tensor) -> Tensor:
         """Return the rows of X that an output of the module stands for, in the dtype of X."""
-        return self.activation(self.output.inverse(output.to(self.output.dtype)))
+        return self.activation(self.output.rows_of(output))
 
 
 class Steps(NamedTuple):
@@ -44,21 +46,33 @@ class MeanLoss:
     """Mean loss of the rows of batches, summed where the losses are.
 
     No loss is kept: each would pin the memory beside it, which then grows with every step.
-    The value is that of the rows of all processes.
+    The value is that of the rows of all processes. On a device without numbers of 64 bits, what
+    each addition rounds off is summed too (Neumaier, 1974).
     """
 
     def __init__(self, device, processes: Alone):
         self.processes = processes
-        self.total = torch.zeros((), dtype=torch.float64, device=device)
+        self.total = as_wide(torch.zeros((), device=device))
+        self.rounded = None if self.total.dtype == torch.float64 else self.total.clone()
         self.n_rows = 0
 
     @torch.no_grad()
     def add(self, loss: Tensor, n_rows: int) -> None:
-        self.total.add_(loss, alpha=n_rows)
         self.n_rows += n_rows
+        if self.rounded is None:
+            self.total.add_(loss, alpha=n_rows)
+            return
+        added = loss * n_rows
+        total = self.total + added
+        is_larger = self.total.abs() >= added.abs()
+        larger = torch.where(is_larger, self.total, added)
+        smaller = torch.where(is_larger, added, self.total)
+        self.rounded += (larger - total) + smaller
+        self.total = total
 
     def value(self) -> float:
-        total, n_rows = self.processes.sum(self.total.item(), self.n_rows)
+        rounded = 0.0 if self.rounded is None else self.rounded.item()
+        total, n_rows = self.processes.sum(self.total.item() + rounded, self.n_rows)
         return float(total / n_rows)
 
 
@@ -147,26 +161,35 @@ class StatefulNet(NeuralNet):
     def as_if_stopped(self) -> StatefulNet:
         """Return a net for inference with the weights that a stop after this epoch would keep."""
         parts = {f"{name}_": getattr(self, f"{name}_") for name in self._modules}
-        twin = self.twin(callbacks_=[], **copy.deepcopy(parts))
+        twin = self.twin(callbacks_=[], optimizer_=None, **copy.deepcopy(parts))
         best = dict(self.callbacks_).get("best_epoch")
         if best is not None:
             twin.load_weights(best.weights_)
         twin.prepare_for_inference()
         return twin
 
-    def prepare_for_training(self) -> None:
-        """Take the weights to float32, in which they are trained."""
+    def send(self, device: torch.device | str, dtype: torch.dtype | None = None) -> None:
+        """Move the weights to a device, and the optimizer with them; change their dtype."""
+        before = self.parameters()
+        goes = before[0].device.type != torch.device(device).type
         for part in self.parts():
-            part.float()
+            part.to(device, dtype)
+        if goes:
+            follow(self.optimizer_, before, self.parameters())
+
+    def prepare_for_training(self) -> None:
+        """Take the weights to the device, and to float32, in which they are trained."""
+        self.send(self.device, torch.float32)
 
     def prepare_for_inference(self) -> None:
-        """End training: inference mode, in the dtype of X, without a schedule."""
+        """End training: inference mode, without a schedule, where frames are and in their dtype."""
         self.rates_ = self.average_ = self.clip_ = self.compiled_ = None
         self.steps_ = self.pieces_ = None
         self.processes_ = ALONE
         self.autocast_dtype = None
         for part in self.parts():
-            part.eval().to(self.frames.input.dtype)
+            part.eval()
+        self.send(self.frames.input.device, self.frames.input.dtype)
 
     def forget_optimizer(self) -> None:
         """Leave the optimizer, larger than the weights, which only a fit that goes on needs."""

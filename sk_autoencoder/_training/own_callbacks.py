@@ -132,3 +132,8 @@ def check_monitors(callbacks: Iterable) -> None:
                 f"are none. Set monitor={monitor.replace('valid_', 'train_')!r}, or call fit with "
                 "early_stopping=True."
             )
+
+
+def has_lost_patience(callback: Any) -> bool:
+    """Whether a callback is skorch's early stopping, and has just asked to stop."""
+    return isinstance(callback, EarlyStopping) and callback.misses_ == callback.patience

@@ -34,6 +34,8 @@ class Rows(Dataset):
     frame : Frame
     error : FrameError or CellError
         Tells whether the target is the input, or the rows of X themselves.
+    device : torch.device
+        Where batches are computed with.
 
     Attributes
     ----------
@@ -41,21 +43,22 @@ class Rows(Dataset):
         Mean squared error, in the units of X, of what lies outside of the frame.
     """
 
-    def __init__(self, data: Data, frame: Frame, error: Any):
+    def __init__(self, data: Data, frame: Frame, error: Any, device: torch.device):
         self.data = data
         self.frame = frame
         self.error = error
+        self.device = device
         weight = data.weights()
         self.weight = None if weight is None else weight / self._mean(weight)
         if error.takes_missing and not data.is_sparse:
             self.weight = self._share_of_known()
         labels = None if data.labels is None else data.labels[data.rows]
-        self.y = None if labels is None else torch.as_tensor(labels, device=frame.mean.device)
+        self.y = None if labels is None else torch.as_tensor(labels, device=device)
         self.kept: tuple[Any, Any, Any] | None = None
         self.tail = 0.0
         if error.target_is_input and frame.n_axes < frame.n_features:
             self.tail = self._tail()
-        if len(data) * self._row_bytes() <= kept_bytes(frame.mean.device):
+        if len(data) * self._row_bytes() <= kept_bytes(device):
             self.kept = self._keep()
 
     def __len__(self) -> int:
@@ -135,14 +138,13 @@ class Rows(Dataset):
     def _compute(self, rows) -> tuple[Any, Any, Any]:
         """Return input, target (None where it is the input) and weight of the chosen rows."""
         block = self.block(rows)
-        device = self.frame.mean.device
         target = weight = None
         with torch.no_grad():
             if self.weight is not None:
-                weight = torch.as_tensor(self.weight[rows], dtype=torch.float32, device=device)
+                weight = torch.as_tensor(self.weight[rows], dtype=torch.float32, device=self.device)
             if not self.error.target_is_input:
-                target = self.error.target(block, self.frame)
-            return self.frame.read(block).float(), target, weight
+                target = self.error.target(block, self.frame).to(self.device)
+            return self.frame.read(block).float().to(self.device), target, weight
 
     def _mean(self, values: np.ndarray, weight: np.ndarray | None = None) -> float:
         """Return the mean of a number of each row, over the rows of all processes."""

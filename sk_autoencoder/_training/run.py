@@ -20,7 +20,7 @@ from sk_autoencoder._training.plan import Plan, quick_products
 from sk_autoencoder._training.seconds_left import SecondsLeft
 from sk_autoencoder._training.selection import ENOUGH_ROWS
 from sk_autoencoder._training.setup import Setup
-from sk_autoencoder._utils.devices import local_torch_generator
+from sk_autoencoder._utils.generators import local_torch_generator
 
 
 @dataclass(frozen=True)

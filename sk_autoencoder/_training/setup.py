@@ -38,7 +38,8 @@ from sk_autoencoder._training.pretraining import pretrain_layerwise
 from sk_autoencoder._training.rows import Rows
 from sk_autoencoder._utils import cuda
 from sk_autoencoder._utils.blocks import rows_a_block
-from sk_autoencoder._utils.devices import local_torch_generator, resolve_device
+from sk_autoencoder._utils.devices import home_of, resolve_device
+from sk_autoencoder._utils.generators import local_torch_generator
 from sk_autoencoder._utils.sizes import largest_cell
 
 # In the others weight decay is a penalty whose strength depends on the loss.
@@ -101,7 +102,7 @@ class Setup:
         """
         frame, dtype = self.frame, torch_dtype(data.X.dtype)
         frame = frame if frame.dtype == dtype else frame.astype(dtype)
-        return self.corruptor.of(Rows(data, frame, self.net.error), fixed=fixed)
+        return self.corruptor.of(Rows(data, frame, self.net.error, self.net.device), fixed=fixed)
 
     def baseline(self, data: Data, *, trained: bool = False) -> Baseline:
         """Return the mean loss of some rows with PCA, and with the mean of X alone.
@@ -258,8 +259,8 @@ def build_net(blueprint: Blueprint, parts: Parts) -> AutoencoderNet:
     """Return the initialized skorch net that the parameters describe."""
     config, frame, seed = blueprint.config, blueprint.frame, blueprint.seed
     optimizer, device = config.optimizer, resolve_device(config.runtime.device)
-    frame.to(device)
-    blueprint.output.to(device)
+    frame.to(home_of(device))
+    blueprint.output.to(home_of(device))
     frames = Frames(frame, blueprint.output, config.objective.found.link.activation)
     owns_module = config.network.has_own_module
     with local_torch_generator(owns_module, seed, device):
@@ -331,7 +332,7 @@ def _optimizer_params(config: OptimizerConfig, device: torch.device) -> dict:
 
 def pretrain(setup: Setup, data: Data, rng) -> None:
     """Train the layers of a net that starts from random weights one by one."""
-    rows = Rows(data, setup.frame, setup.net.error)
+    rows = Rows(data, setup.frame, setup.net.error, setup.net.device)
     size, seed = batch_size(setup.config, len(data)), int(rng.randint(2**31))
     with quick_products(setup, size):
         pretrain_layerwise(setup.net.module_, rows, size, seed)

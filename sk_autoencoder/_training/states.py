@@ -14,7 +14,7 @@ from torch import Generator, nn
 
 from sk_autoencoder._training.net import AutoencoderNet
 from sk_autoencoder._training.setup import Setup
-from sk_autoencoder._utils import cuda
+from sk_autoencoder._utils.generators import generator_states, set_generator_states
 from sk_autoencoder._utils.values import UnknownValueError, from_values, to_values
 
 # Callbacks that hold times of this process.
@@ -40,8 +40,10 @@ def state_of(setup: Setup, n_before: int) -> dict[str, Any]:
         "own": [_values("a loss or corruption", part.state_dict()) for part in _own(setup)],
         "trained": [parameter.requires_grad for parameter in net.parameters()],
         "optimizer": _values("the optimizer", net.optimizer_.state_dict()),
-        "clip": None if net.clip_ is None else net.clip_.mean,
-        "average": None if average is None else {"n": average.n_steps, "others": average.others},
+        "clip": None if net.clip_ is None else to_values(net.clip_.mean),
+        "average": None
+        if average is None
+        else {"n": average.n_steps, "others": to_values(average.others)},
         "epochs": _values("the history of skorch", list(net.history[n_before:])),
         "order": random_values(net.iterator_train__rng),
         "generators": [generator.get_state() for generator in _generators(setup)],
@@ -75,7 +77,7 @@ def restore(setup: Setup, state: dict[str, Any], n_batches: int) -> int:
     net.iterator_train__rng.set_state(state["order"])
     for generator, found in zip(_generators(setup), state["generators"], strict=True):
         generator.set_state(found)
-    cuda.set_generator_states(state["torch"], net.device)
+    set_generator_states(state["torch"], net.device)
     for name, callback in net.callbacks_:
         if name in state["callbacks"]:
             _restore_callback(callback, state["callbacks"][name])
@@ -154,7 +156,7 @@ def _generators(setup: Setup) -> list[Generator]:
 
 def _torch_states(setup: Setup) -> dict[str, torch.Tensor]:
     """Return the states of torch's global generators, where a user's module draws from them."""
-    return cuda.generator_states(setup.net.device) if setup.config.network.has_own_module else {}
+    return generator_states(setup.net.device) if setup.config.network.has_own_module else {}
 
 
 def _values_of(callback: Any) -> dict[str, Any]:

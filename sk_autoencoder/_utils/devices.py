@@ -1,10 +1,9 @@
-"""Where to compute, and torch's global generator while a user's module draws from it."""
+"""Where to compute, and in which numbers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import cache
 
 import torch
 
@@ -22,34 +21,43 @@ def resolve_device(device: str | torch.device) -> torch.device:
             f"device={str(device)!r} is not there: {_first_sentence(error)}. Use 'auto', or a "
             f"device of this machine: {', '.join(map(repr, _devices()))}."
         ) from error
+    return torch.device(device)
+
+
+@cache
+def has_float64(device: torch.device) -> bool:
+    """Whether a device computes in numbers of 64 bits, which GPUs of Apple and some others lack."""
     try:
         torch.zeros(1, dtype=torch.float64, device=device)
-    except (RuntimeError, TypeError) as error:
-        raise ValueError(
-            f"device={str(device)!r} has no numbers of 64 bits, which means, axes and sums of "
-            f"losses are computed in. Use 'auto', or one of {', '.join(map(repr, _devices()))}."
-        ) from error
-    return torch.device(device)
+    except (RuntimeError, TypeError):
+        return False
+    return True
+
+
+def home_of(device: torch.device) -> torch.device:
+    """Return where a model that is trained on a device stays: there, or on the CPU.
+
+    Means, axes and what rows of float64 are computed in have 64 bits.
+    """
+    return device if has_float64(device) else torch.device("cpu")
+
+
+def as_wide(x: torch.Tensor) -> torch.Tensor:
+    """Return a tensor in float64, or in float32 on a device that has nothing wider."""
+    return x.double() if has_float64(x.device) else x.float()
+
+
+def takes_written_out_steps(device: torch.device | str) -> bool:
+    """Whether gradients and steps by torch's inner functions have been compared with its own."""
+    return torch.device(device).type == "cpu" or cuda.is_cuda(device)
 
 
 def _devices() -> list[str]:
     """Return the names of the devices that torch can compute on."""
-    return ["cpu", *cuda.device_names()]
+    found = ["cpu", *cuda.device_names(), *(f"xpu:{i}" for i in range(torch.xpu.device_count()))]
+    return [*found, "mps"] if torch.backends.mps.is_available() else found
 
 
 def _first_sentence(error: Exception) -> str:
     """Return what torch says first, of which it says a lot where it knows no kernels."""
     return re.split(r"\. |\n", str(error))[0].rstrip(".")
-
-
-@contextmanager
-def local_torch_generator(is_wanted: bool, seed: int, device: torch.device) -> Iterator[None]:
-    """Seed torch's global generator for a user's module, and put it back afterwards.
-
-    Our own module draws from a generator of its own, which unlike this is safe in threads.
-    """
-    if not is_wanted:
-        yield
-        return
-    with cuda.seeded(seed, device):
-        yield

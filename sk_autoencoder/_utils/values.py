@@ -26,7 +26,7 @@ def to_values(value: Any) -> Any:
     if type(value) in ATOMS:
         return value
     if isinstance(value, torch.Tensor):
-        return value.detach()
+        return value.detach().cpu()
     if isinstance(value, np.generic):
         return {"array": _tensor(np.asarray(value)), "is_scalar": True}
     if isinstance(value, np.ndarray):
