@@ -77,8 +77,8 @@ class Checked:
 
 
 class BaseAutoencoder(
-    FittedMethods,
     TransformToMixin,
+    FittedMethods,
     ExportingMixin,
     SavingMixin,
     CallbackSupportMixin,

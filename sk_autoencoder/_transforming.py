@@ -30,6 +30,30 @@ class TransformToMixin:
     model_: FittedAutoencoder
     n_features_in_: int
 
+    def fit_transform(self, X, y=None, **fit_params):
+        """Fit to the rows of a matrix in memory, and return their codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, as `fit` takes them.
+        y : array-like, default=None
+            As `fit` takes it.
+        **fit_params : dict
+            What else `fit` takes, such as `sample_weight`.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components_)
+            What `fit(X).transform(X)` returns.
+        """
+        if find_source(X) is not None and not hasattr(X, "__array__"):
+            raise TypeError(
+                f"fit_transform takes rows in memory, but X is {type(X).__name__}, which is read a "
+                "block at a time. Call fit(X), then transform_to(X, path), which writes the codes."
+            )
+        return super().fit_transform(X, y, **fit_params)
+
     def transform_to(self, X, path: str | os.PathLike, *, method: str = "transform") -> Path:
         """Encode the rows of a table, and write their codes, a block at a time.
 

@@ -203,6 +203,23 @@ def test_a_part_of_a_fit_takes_rows_in_memory(tmp_path, X, streamed):
         quick().partial_fit(written(tmp_path, X, "npy"))
 
 
+@pytest.mark.parametrize(
+    "kind", [lambda X, path: path, lambda X, path: str(path), lambda X, path: [X[:50], X[50:]]]
+)
+def test_what_has_no_codes_in_memory_is_refused_before_a_fit(tmp_path, X, kind):
+    path, autoencoder = tmp_path / "X.npy", quick()
+    np.save(path, X)
+    with pytest.raises(TypeError, match=r"fit_transform takes rows in memory.*transform_to"):
+        autoencoder.fit_transform(kind(X, path))
+    assert not hasattr(autoencoder, "model_")
+
+
+def test_codes_of_a_map_are_returned(tmp_path, X, streamed):
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    assert quick().fit_transform(mapped).shape == (len(X), 2)
+
+
 def test_a_bad_block_leaves_the_fit_before(tmp_path, X, streamed):
     autoencoder = quick(max_epochs=2).fit(written(tmp_path, X, "npy"))
     before = autoencoder.transform(X[:50])
