@@ -33,6 +33,12 @@ REFUSED: list[tuple[Callable[[Config], bool], str]] = [
 ]
 REFUSED += [
     (
+        lambda config: config.code.n_components == "auto" and not config.code.nested,
+        "n_components='auto' compares what each component adds to those before it, which only "
+        "those of AutoencoderTransformer(nested=True) have. Set that, or pass a number or a "
+        "share of the variance.",
+    ),
+    (
         lambda config: config.network.pretrain is not None and config.network.linear_shortcut,
         "pretrain={pretrain!r} finds first weights for a stack that starts from random ones, but "
         "linear_shortcut=True starts at PCA. Set linear_shortcut=False, or pretrain=None.",

@@ -56,6 +56,7 @@ class CodeConfig:
     n_components: Any = _parameter(
         Interval(Integral, 1, None, closed="left"),
         Interval(RealNotInt, 0, 1, closed="neither"),
+        StrOptions({"auto"}),
         None,
         fixed=True,
     )
@@ -69,8 +70,8 @@ class CodeConfig:
         return self.kl_weight is not None
 
     @property
-    def asks_for_share(self) -> bool:
-        """Whether `n_components` is a share of the variance."""
+    def is_chosen(self) -> bool:
+        """Whether the variance decides how many components there are."""
         return not isinstance(self.n_components, Integral | None)
 
     def n_components_of(self, n_rows: int, n_features: int) -> int | None:
@@ -78,7 +79,7 @@ class CodeConfig:
 
         All that X allows are as many as PCA has, of all rows, whether or not some are set aside.
         """
-        if self.asks_for_share:
+        if self.is_chosen:
             return None
         return int(min(n_rows, n_features) if self.n_components is None else self.n_components)
 

@@ -26,10 +26,11 @@ class AutoencoderTransformer(BaseAutoencoder):
 
     Parameters
     ----------
-    n_components : int, float or None, default=2
+    n_components : int, float, "auto" or None, default=2
         Width of the code, at most ``min(n_samples, n_features)``, which None takes; more with
         `corruption` or `sparsity_penalty`. A float in (0, 1) takes the fewest components that
-        explain that share of the variance.
+        explain that share of the variance; "auto", with `nested`, the fewest beyond which none
+        explains more of rows not trained on than chance would [21]_. It looks at 32 at most.
 
     nested : bool, default=False
         Whether to order the components: ``Z[:, :j]`` is then a code of j components, which
@@ -298,6 +299,8 @@ class AutoencoderTransformer(BaseAutoencoder):
     .. [18] Yang et al. (2022). Tensor programs V. arXiv:2203.03466.
     .. [19] Seetharaman et al. (2020). AutoClip. IEEE MLSP.
     .. [20] Wortsman et al. (2022). Robust fine-tuning of zero-shot models. CVPR.
+    .. [21] Zhu and Ghodsi (2006). Automatic dimensionality selection from the scree plot via the
+       use of profile likelihood. Computational Statistics & Data Analysis 51(2).
 
     Examples
     --------

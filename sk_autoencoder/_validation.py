@@ -263,7 +263,8 @@ def check_n_components(config: Config, data: Data) -> None:
     n_components, (n_samples, n_features) = config.code.n_components, data.X.shape
     if isinstance(n_components, bool):
         raise TypeError(f"n_components={n_components} is a bool. Pass a whole number from 1 on.")
-    if n_components is None or n_components <= min(n_samples, n_features):
+    is_free = n_components is None or config.code.is_chosen
+    if is_free or n_components <= min(n_samples, n_features):
         return
     if not config.gives_wide_codes_meaning:
         raise ValueError(

@@ -122,8 +122,8 @@ def _add_fit(add: Callable) -> None:
         "--n-components",
         type=width,
         metavar="K",
-        help="size of the code, or the share of the variance that it has to explain (default: "
-        "that of the estimator)",
+        help="size of the code, the share of the variance that it has to explain, or auto, with "
+        "--set nested=true (default: that of the estimator)",
     )
     add(
         "--set",

@@ -40,9 +40,11 @@ def test_size(text: str) -> float | int:
     return _size(text, "neither a share between 0 and 1 nor a number of rows")
 
 
-def width(text: str) -> float | int:
-    """Read a number of components, or a share of the variance."""
-    return _size(text, "neither a whole number from 1 on nor a share between 0 and 1")
+def width(text: str) -> float | int | str:
+    """Read a number of components, a share of the variance, or "auto"."""
+    if text == "auto":
+        return text
+    return _size(text, "neither a whole number from 1 on, a share between 0 and 1, nor 'auto'")
 
 
 def _size(text: str, else_told: str) -> float | int:

@@ -20,6 +20,7 @@ from sk_autoencoder._displays.reconstructions import (
     name_of,
     variance,
 )
+from sk_autoencoder._model.dimension import number_beyond_chance
 from sk_autoencoder._pca.principal_axes import explained_variance
 from sk_autoencoder._sklearn_compat import StrOptions, validate_params
 
@@ -40,6 +41,10 @@ class ReconstructionCurveDisplay:
     curves : pandas.DataFrame of shape (n_points, 4)
         A row for each point: "label", "n_components", "error" and "explained_variance".
 
+    elbows : dict of str to int, default=None
+        By label the number of components beyond which none explains more than chance would, which
+        is marked on its curve. None marks nothing.
+
     Attributes
     ----------
     ax_ : matplotlib Axes
@@ -50,6 +55,9 @@ class ReconstructionCurveDisplay:
 
     lines_ : list of matplotlib Line2D
         The curves, one a label.
+
+    marks_ : dict of str to matplotlib Line2D
+        By label what marks its elbow.
 
     See Also
     --------
@@ -67,8 +75,9 @@ class ReconstructionCurveDisplay:
     >>> display = ReconstructionCurveDisplay.from_estimators(fitted, X)
     """
 
-    def __init__(self, curves):
+    def __init__(self, curves, *, elbows=None):
         self.curves = curves
+        self.elbows = elbows
 
     @classmethod
     @validate_params(
@@ -89,6 +98,10 @@ class ReconstructionCurveDisplay:
         first of them are the code of a smaller size. One fit of these gives a whole curve, at
         all sizes up to its own, or at about 64 of them, spread geometrically, where there are
         more. Any other estimator gives one point.
+
+        On each whole curve a ring marks how many components explain more than chance would, as
+        `n_components="auto"` finds them, which of a fit with it are all. PCA's elbow is the same
+        for its shares.
 
         Parameters
         ----------
@@ -143,7 +156,14 @@ class ReconstructionCurveDisplay:
             columns=["label", "n_components", "error", "explained_variance"],
         )
         _check_distinct(curves)
-        return cls(curves).plot(measure, ax=ax)
+        chosen = {
+            label: last_step(estimator).n_components_
+            for label, estimator in zip(labels, estimators, strict=True)
+            if is_nested(estimator)
+            and getattr(last_step(estimator), "n_components", None) == "auto"
+        }
+        elbows = _elbows(curves, rows.shape[1]) | chosen
+        return cls(curves, elbows=elbows).plot(measure, ax=ax)
 
     @validate_params(
         {
@@ -168,11 +188,11 @@ class ReconstructionCurveDisplay:
         Returns
         -------
         display : ReconstructionCurveDisplay
-            The display, with `ax_`, `figure_` and `lines_`.
+            The display, with `ax_`, `figure_`, `lines_` and `marks_`.
         """
         self.ax_ = ax = new_axes(ax, f"{type(self).__name__}.plot")
         self.figure_ = ax.figure
-        self.lines_ = []
+        self.lines_, self.marks_ = [], {}
         groups = self.curves.groupby("label", sort=False)
         for (label, part), marker in zip(groups, cycle(MARKERS), strict=False):
             self.lines_ += ax.plot(
@@ -185,6 +205,8 @@ class ReconstructionCurveDisplay:
                 label=label,
                 color=COLORS.get(label),
             )
+            if label in (self.elbows or {}):
+                self.marks_[label] = _mark(ax, part, self.elbows[label], measure, self.lines_[-1])
         label_sizes(ax, self.curves["n_components"], measure)
         tidy(ax)
         return self
@@ -216,6 +238,28 @@ def _sizes(n_components: int) -> list[int]:
         return list(range(1, n_components + 1))
     spread = np.geomspace(1, n_components, MAX_SIZES).round().astype(int)
     return np.unique(spread).tolist()
+
+
+def _elbows(curves: pd.DataFrame, n_features: int) -> dict[str, int]:
+    """Return by label how many components count, of the curves that have a point at each size."""
+    found = {}
+    for label, part in curves.groupby("label", sort=False):
+        part = part.sort_values("n_components")
+        sizes = part["n_components"].to_numpy()
+        if len(part) > 1 and np.array_equal(sizes, np.arange(1, len(part) + 1)):
+            shares = np.diff(part["explained_variance"], prepend=0.0)
+            found[str(label)] = number_beyond_chance(shares, n_features)
+    return found
+
+
+def _mark(ax, part: pd.DataFrame, elbow: int, measure: str, line):
+    """Draw a ring around the point of a curve at a size, and write the size beside it."""
+    y = part.loc[part["n_components"] == elbow, measure].iloc[0]
+    (ring,) = ax.plot(elbow, y, "o", markersize=13, markerfacecolor="none", color=line.get_color())
+    ax.annotate(
+        str(elbow), (elbow, y), xytext=(7, -16), textcoords="offset points", color=line.get_color()
+    )
+    return ring
 
 
 def _check_distinct(curves: pd.DataFrame) -> None:

@@ -153,9 +153,3 @@ def of_pca(axes: PrincipalAxes, width: int, impute) -> Reconstructions:
     """
     sizes = range(1, width + 1)
     return lambda block: islice(pca_reconstructions(axes, impute(as_dense(block)), sizes), 1, None)
-
-
-def fewest(share: np.ndarray, wanted: float) -> int:
-    """Return the fewest components that explain a share of the variance, or all of them."""
-    enough = np.flatnonzero(np.cumsum(share) >= wanted)
-    return int(enough[0]) + 1 if len(enough) else len(share)

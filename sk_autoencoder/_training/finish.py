@@ -13,10 +13,10 @@ from sk_autoencoder._model.components import (
     Moments,
     describe_codes,
     explained_by_each,
-    fewest,
     of_network,
     of_pca,
 )
+from sk_autoencoder._model.dimension import fewest, number_beyond_chance
 from sk_autoencoder._model.fitted import FittedAutoencoder
 from sk_autoencoder._model.sampling import CodeMixture, Prior, sample_for_mixture
 from sk_autoencoder._nn.whitening import Unwhitened, Whitening, rounding_variances
@@ -73,10 +73,12 @@ def measure_pca(setup: Setup, judges: Data, facts: Facts) -> Facts:
 
 
 def choose_size(setup: Setup, facts: Facts) -> Facts:
-    """Return the facts of as many components as reach the share of the variance asked for."""
+    """Return the facts of as many components as the variance asks for."""
     config = setup.config.code
-    if facts.shares is None or not config.asks_for_share:
+    if facts.shares is None or not config.is_chosen:
         return facts
+    if config.n_components == "auto":
+        return facts.leading(number_beyond_chance(facts.shares, setup.frame.n_features))
     return facts.leading(fewest(facts.shares, config.n_components))
 
 

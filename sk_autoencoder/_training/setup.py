@@ -57,6 +57,9 @@ BLOWN_UP = 1e6
 N_FOR_SLOPE = 5000
 
 MIN_AXES = 256
+# Of what chooses its size among all: the share of the variance in which PCA looks for it, and the
+# most components.
+NEARLY_ALL, MAX_CHOSEN = 0.99, 32
 AXES_PER_COMPONENT = 4
 
 
@@ -196,14 +199,20 @@ def _imputer(imputation: Imputation, axes: PrincipalAxes, frame: Frame, width: i
 
 
 def choose_n_components(axes: PrincipalAxes, data: Data, config: Config) -> int:
-    """Return the number of components asked for, or how many PCA needs for a share of variance."""
+    """Return the number of components asked for, or how many PCA needs for a share of variance.
+
+    What chooses among them all takes as many as leave PCA nearly nothing.
+    """
     n_components = config.code.n_components_of(*data.X.shape)
     if n_components is not None:
         return n_components
     if axes.constant:
         return 1
+    is_auto = config.code.n_components == "auto"
+    share = NEARLY_ALL if is_auto else config.code.n_components
     explained = np.cumsum(axes.explained_variance) / axes.total_variance
-    return min(int(np.searchsorted(explained, config.code.n_components)) + 1, len(explained))
+    n_enough = min(int(np.searchsorted(explained, share)) + 1, len(explained))
+    return min(n_enough, MAX_CHOSEN) if is_auto else n_enough
 
 
 def _wanted_axes(n_components: int) -> int:
