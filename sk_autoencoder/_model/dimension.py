@@ -52,8 +52,8 @@ def number_beyond_chance(shares: np.ndarray, n_features: int) -> int:
         return 1
     best = min(scatters, key=scatters.__getitem__)
     # Twice the gain of the likelihood, whose variance is that of the groups.
-    least = max(scatters[best], np.finfo(float).tiny)
-    gain = len(values) * np.log(_scatter(values) / least)
+    two, one = np.log(np.maximum([scatters[best], _scatter(values)], np.finfo(float).tiny))
+    gain = len(values) * (one - two)
     return best if gain > SIGNIFICANT * np.log(len(values)) else 1
 
 
