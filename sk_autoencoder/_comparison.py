@@ -59,8 +59,9 @@ class Comparison:
 
     results: tuple[Result, ...]
     models: tuple[Any, ...]  # fitted, in the order of the results
-    X_test: Any  # as the models were given it, scaled where there is a scaler
-    n_train: int
+    X_train: Any  # as the models were given it, scaled where there is a scaler
+    X_test: Any
+    test_names: Any  # of the rows of X_test: their index in a DataFrame, or their places
     scaler: StandardScaler | None
 
     def table(self) -> pd.DataFrame:
@@ -98,10 +99,19 @@ class Comparison:
             Interval(Integral, 1, None, closed="left"),
         ],
         "random_state": ["random_state"],
+        "standardize": ["boolean"],
     },
     prefer_skip_nested_validation=True,
 )
-def compare_with_pca(X, n_components="auto", *, estimator=None, test_size=0.25, random_state=None):
+def compare_with_pca(
+    X,
+    n_components="auto",
+    *,
+    estimator=None,
+    test_size=0.25,
+    random_state=None,
+    standardize=False,
+):
     """Compare an autoencoder with PCA on held-out rows, at several sizes of the code.
 
     Both are fitted on the same training part of the rows of X and judged by how well they
@@ -132,6 +142,10 @@ def compare_with_pca(X, n_components="auto", *, estimator=None, test_size=0.25, 
         Determines the split, and the fits of PCA and of an `estimator` whose own
         `random_state` is None. Pass an int for the same results each time on one machine.
         None draws from the operating system.
+
+    standardize : bool, default=False
+        Whether to scale all columns to unit variance on the training rows first. Errors are
+        those of scaled cells then.
 
     Returns
     -------
@@ -164,7 +178,12 @@ def compare_with_pca(X, n_components="auto", *, estimator=None, test_size=0.25, 
     True
     """
     comparison = run_comparison(
-        X, n_components, estimator=estimator, test_size=test_size, random_state=random_state
+        X,
+        n_components,
+        estimator=estimator,
+        test_size=test_size,
+        random_state=random_state,
+        standardize=standardize,
     )
     return comparison.table()
 
@@ -188,31 +207,31 @@ def run_comparison(
     if not hasattr(X, "columns"):
         X = rows  # a DataFrame is kept, so that the models know its names
     source = check_random_source(None) if random_state is None else random_state
-    X_train, X_test = _split(X, rows, test_size, source)
+    train, test = _split(rows, test_size, source)
+    X_train, X_test = safe_indexing(X, train), safe_indexing(X, test)
+    names = np.asarray(X.index)[test] if hasattr(X, "iloc") else test
     if isinstance(n_components, str):  # "auto"
         n_components = _fitting_sizes(auto_sizes, *X_train.shape)
     sizes = _check_sizes(n_components, *X_train.shape)
-    scaler = None
-    if standardize:
-        container = "pandas" if hasattr(X, "iloc") else "default"
-        scaler = StandardScaler().set_output(transform=container)
-        X_train, X_test = scaler.fit_transform(X_train), scaler.transform(X_test)
+    scaler = _scaler_of(X_train) if standardize else None
+    if scaler is not None:
+        X_train, X_test = scaler.transform(X_train), scaler.transform(X_test)
     _load_optimizers()
     judge = _Judge(X_train, X_test, incomplete)
     pairs = [
         judge(method, model)
         for k in sizes
         for method, model in (
-            (PCA_NAMES[incomplete], _pca(k, source, incomplete)),
+            (PCA_NAMES[incomplete], pca_of(k, source, incomplete)),
             ("autoencoder", _autoencoder(estimator, k, source)),
         )
     ]
     results, models = zip(*pairs, strict=True)
-    return Comparison(results, models, X_test, len(X_train), scaler)
+    return Comparison(results, models, X_train, X_test, names, scaler)
 
 
-def _split(X, rows: np.ndarray, test_size: float | int, source) -> tuple[Any, Any]:
-    """Return training and held-out rows; copies of a row are all among the one or the other."""
+def _split(rows: np.ndarray, test_size: float | int, source) -> tuple[np.ndarray, np.ndarray]:
+    """Return which rows train and which are held out; copies of one are all here or all there."""
     copies = find_copies(rows)
     if copies is None:
         copies = np.arange(len(rows))
@@ -220,11 +239,19 @@ def _split(X, rows: np.ndarray, test_size: float | int, source) -> tuple[Any, An
     distinct = small_units(copies)
     n_test = math.ceil(share * len(distinct))
     if len(distinct) == len(rows) or not 0 < n_test < len(distinct):
-        train, test = train_test_split(X, test_size=test_size, random_state=source)
+        train, test = train_test_split(
+            np.arange(len(rows)), test_size=test_size, random_state=source
+        )
         return train, test
     _, held_out = train_test_split(distinct, test_size=n_test, random_state=source)
     is_test = np.isin(copies, held_out)
-    return tuple(safe_indexing(X, np.flatnonzero(part)) for part in (~is_test, is_test))
+    return np.flatnonzero(~is_test), np.flatnonzero(is_test)
+
+
+def _scaler_of(X_train) -> StandardScaler:
+    """Return what scales rows as those of the training, in their container."""
+    container = "pandas" if hasattr(X_train, "iloc") else "default"
+    return StandardScaler().set_output(transform=container).fit(X_train)
 
 
 class _Judge:
@@ -293,7 +320,7 @@ def _known_mean(rows: np.ndarray, incomplete: bool) -> np.ndarray:
     return total / np.maximum(known.sum(axis=0), 1)
 
 
-def _pca(n_components: int, random_state, incomplete: bool):
+def pca_of(n_components: int, random_state, incomplete: bool):
     """Return an unfitted PCA, behind an imputer where cells are missing."""
     pca = PCA(n_components, random_state=random_state)
     # A column without a known cell is for the autoencoder to refuse, which tells what to do.

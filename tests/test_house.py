@@ -50,6 +50,7 @@ FACES = {
     "_methods",
     "_outlier",
     "_reading",
+    "_report",
     "_skl2onnx",
     "_transformer",
     "_transforming",

@@ -1,90 +1,210 @@
-"""The picture of a comparison, as the command line writes it."""
+"""The page that `sk-autoencoder compare --report` writes."""
 
+import re
+import sys
+from html import unescape
+
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from drawing import drawn_apart, plt, texts
+from conftest import curved
 
-from sk_autoencoder._cli.report import draw_report
-from sk_autoencoder._comparison import reconstruct, run_comparison
+from sk_autoencoder.__main__ import main
+from sk_autoencoder._comparison import run_comparison
+from sk_autoencoder._report.measures import Measures
+from sk_autoencoder._report.page import Words, page
+from sk_autoencoder._report.verdict import verdict
+from sk_autoencoder._transformer import AutoencoderTransformer
 
-
-@pytest.fixture
-def X():
-    return np.random.RandomState(0).uniform(1, 2, size=(40, 6))
-
-
-@pytest.fixture
-def estimator(quick):
-    return quick(max_epochs=1, random_state=None)
+WORDS = Words("a < b", "rows", ("a note",), "import this", "a machine")
 
 
-def test_report_of_images(X, estimator):
-    comparison = run_comparison(
-        X, (1, 3), estimator=estimator, test_size=20, random_state=0, standardize=True
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def frame():
+    X = np.hstack([curved(120), curved(120, seed=1)[:, :2]])
+    names = [f"bottle {i}" for i in range(len(X))]
+    return pd.DataFrame(X, columns=["a", "<b>b</b>", "c", "d", "e", "f", "g", "h"], index=names)
+
+
+def compared(X, n_components=(1, 2), **params):
+    return Measures(
+        run_comparison(
+            X,
+            n_components,
+            estimator=AutoencoderTransformer(max_epochs=20),
+            test_size=0.25,
+            random_state=0,
+            **params,
+        )
     )
 
-    figure = draw_report(comparison, "a title", (2, 3))
 
-    error, explained, images = figure.get_axes()
-    assert error.get_ylabel() == "mean squared error"
-    assert explained.get_ylabel() == "explained variance"
-    assert texts(images.get_yticklabels()) == [
-        "original",
-        *(f"{r.method}, k={r.n_components}\nMSE {r.error:.3g}" for r in comparison.results),
-    ]
-    # 12 images of 3 pixels and a gap, in the units of X although the models are not.
-    shown = images.get_images()[0].get_array()
-    assert shown.shape == (5 * 3, 12 * 4)
-    assert 1 <= shown[:2].min() <= shown[:2].max() <= 2
-    assert figure.get_suptitle() == "a title"
-    assert drawn_apart(images)
-    assert not plt.get_fignums()
+@pytest.fixture(scope="module")
+def measures(frame):
+    return compared(frame)
+
+
+def written(*args):
+    assert main(["compare", *args, "--report", "report.html", "--max-epochs", "2"]) == 0
+    with open("report.html", encoding="utf-8") as file:
+        return file.read()
+
+
+def code_of(html):
+    return unescape(re.search(r"<pre><code>(.*?)</code></pre>", html, re.S)[1])
+
+
+def test_the_page_needs_no_network(measures):
+    html = page(measures, WORDS)
+    told = re.sub(r"<script.*?</script>", "", html, flags=re.S)
+    assert "a &lt; b" in told
+    assert "a note" in told
+    assert "a machine" in told
+    assert not re.search(r'(src|href)="', told)
+    assert "<script" in html
+    assert 'src="http' not in html
+    assert "<b>b</b>" not in told  # is no tag
+    for name in ("curve", "features", "planes"):
+        assert f'id="{name}"' in html
+
+
+def test_curves_are_those_of_the_models(measures):
+    pca = measures.pca_curve.set_index("n_components")["explained_variance"]
+    for size in measures.sizes:
+        assert pca[size] == pytest.approx(measures.explained("PCA", size), abs=1e-6)
+    assert pca.is_monotonic_increasing
+    assert pca.iloc[-1] == pytest.approx(1)
+    for share in (0.3, 0.6, 0.9):
+        needed = measures.pca_needs(share)
+        assert measures.pca_explained(needed) >= share > measures.pca_explained(needed - 1)
+
+
+def test_shares_of_features_add_up_to_that_of_all(measures):
+    variance = np.square(measures.deviation).mean(axis=0)
+    for method in ("PCA", "autoencoder"):
+        found = (measures.feature_shares[method] * variance).sum() / variance.sum()
+        assert found == pytest.approx(measures.explained(method, 2))
+    saved = measures.explained("autoencoder", 2) - measures.explained("PCA", 2)
+    assert measures.feature_shares["gain"].mean() == pytest.approx(saved)
+
+
+def test_odd_rows_are_named_with_the_cells_to_blame(frame):
+    spoiled = frame.copy()
+    measures = compared(spoiled)
+    place = int(np.flatnonzero(spoiled.index == measures.comparison.test_names[0])[0])
+    spoiled.iloc[place, 4] += 20
+    measures = compared(spoiled)
+    worst = measures.odd_rows[0]
+    assert worst.name == spoiled.index[place]
+    assert worst.reasons[0].feature == "e"
+    assert worst.reasons[0].value == pytest.approx(spoiled.iloc[place, 4])
+    assert worst.error > 3
+
+
+def test_cells_are_told_in_the_units_of_the_data(frame):
+    measures = compared(frame * 1000 + 5, standardize=True)
+    for row in measures.odd_rows[:3]:
+        for reason in row.reasons:
+            assert reason.value == pytest.approx((frame * 1000 + 5).loc[row.name, reason.feature])
+
+
+class Told:
+    """Measures of which only shares matter."""
+
+    name, pca_name = "autoencoder", "PCA"
+
+    def __init__(self, ours, pca, needed=5):
+        self.ours, self.pca, self.needed, self.sizes = ours, pca, needed, list(ours)
+
+    def explained(self, method, size):
+        return (self.ours if method == self.name else self.pca)[size]
+
+    def pca_needs(self, share):
+        return self.needed
 
 
 @pytest.mark.parametrize(
-    ("n_features", "title"),
+    ("told", "expected"),
     [
-        (3, "Error of each feature, 2 components"),
-        (20, "Error of the 15 features where PCA's is greatest, 2 components"),
+        (
+            Told({2: 0.5, 8: 0.84}, {2: 0.45, 8: 0.66}, 19),
+            "At 8 components the autoencoder explains .84 of the variance of rows that no fit has "
+            "seen, PCA .66. PCA needs 19 for as much.",
+        ),
+        (Told({1: 0.9996}, {1: 0.5}), "At 1 component the autoencoder explains .9996 of"),
+        (Told({2: 0.9}, {2: 0.5}, None), "PCA does not reach that with all of its components."),
+        (Told({2: 0.5}, {2: 0.5}), "PCA will do."),
+        (Told({2: 0.4}, {2: 0.5}), "PCA is ahead at each size: keep it."),
+        (Told({2: -0.1}, {2: -0.3}), "explains -.10 of"),
     ],
 )
-def test_report_of_features(estimator, n_features, title):
-    scales = np.arange(1, n_features + 1)
-    X = np.random.RandomState(0).standard_normal((60, n_features)) * scales
-    frame = pd.DataFrame(X, columns=[f"$cost{i}_$ " + "long" * 20 for i in range(n_features)])
-    comparison = run_comparison(frame, (2, 1), estimator=estimator, test_size=20, random_state=0)
-
-    figure = draw_report(comparison, "$a_$.csv", None)
-
-    *_, features = figure.get_axes()
-    pca = comparison.models[0]
-    shown = pca.inverse_transform(pca.transform(comparison.X_test))
-    error = np.mean((shown - comparison.X_test.to_numpy()) ** 2, axis=0)
-    worst = np.argsort(-error)[:15]
-    np.testing.assert_allclose(features.get_lines()[0].get_xdata(), error[worst])
-    assert features.get_title() == title
-    names = texts(features.get_yticklabels())
-    assert names == [(f"$cost{i}_$ " + "long" * 20)[:23] + "…" for i in worst]
-    assert drawn_apart(features)
+def test_the_verdict(told, expected):
+    assert expected in " ".join(verdict(told))
 
 
-def test_features_without_names_are_numbered(X, estimator):
-    comparison = run_comparison(X, (2,), estimator=estimator, test_size=20, random_state=0)
-    names = texts(draw_report(comparison, "title", None).get_axes()[-1].get_yticklabels())
-    assert sorted(names) == [f"x{i}" for i in range(6)]
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.where(curved(80) > 1.6, np.nan, curved(80)),
+        np.hstack([curved(80), np.ones((80, 1))]),
+        np.ones((20, 3)),
+        curved(80)[:, :1],
+    ],
+    ids=["missing", "a constant feature", "constant", "one feature"],
+)
+def test_odd_tables_make_a_page(X):
+    sizes = (1,) if X.shape[1] == 1 else (1, 2)
+    html = page(compared(X, sizes), WORDS)
+    assert "NaN" not in re.sub(r"<script.*?</script>", "", html, flags=re.S)
 
 
-def test_missing_cells_count_in_no_error(X, estimator):
-    X[::3, 2] = np.nan
-    comparison = run_comparison(X, (2,), estimator=estimator, test_size=20, random_state=0)
+@pytest.mark.parametrize("standardize", [[], ["--standardize"]])
+def test_the_lines_of_python_repeat_the_table(frame, standardize):
+    frame.to_csv("data.csv", sep=";", decimal=",", index_label="name")
+    html = written("data.csv", "--n-components", "1", "2", "--table", "t.csv", *standardize)
+    names = {}
+    exec(code_of(html), names)  # what the page tells to run
+    plt.close("all")
+    told = pd.read_csv("t.csv")
+    columns = ["n_components", "method", "error", "explained_variance"]
+    pd.testing.assert_frame_equal(names["table"][columns], told[columns], check_exact=False)
+    assert names["codes"].shape == (120, 2)
 
-    features = draw_report(comparison, "title", None).get_axes()[-1]
 
-    names = texts(features.get_yticklabels())
-    for line, model, method in zip(
-        features.get_lines(), comparison.models, ("imputed PCA", "autoencoder"), strict=True
-    ):
-        error = np.nanmean((reconstruct(model, comparison.X_test) - comparison.X_test) ** 2, axis=0)
-        np.testing.assert_allclose(line.get_xdata(), [error[int(name[1:])] for name in names])
-        assert line.get_label() == method
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("d.npy", lambda frame, path: np.save(path, frame.to_numpy())),
+        ("d.parquet", lambda frame, path: frame.reset_index(drop=True).to_parquet(path)),
+        ("d.tsv", lambda frame, path: frame.to_csv(path, sep="\t", index=False)),
+        ("d.csv", lambda frame, path: frame.to_csv(path)),
+        ("d.xlsx", lambda frame, path: frame.to_excel(path, index=False)),
+    ],
+)
+def test_the_lines_of_python_read_each_kind_of_file(frame, name, write):
+    write(frame, name)
+    code = code_of(written(name, "--n-components", "1"))
+    names = {}
+    exec(code.split("table = ")[0], names)
+    np.testing.assert_allclose(np.asarray(names["X"]), frame.to_numpy())
+
+
+def test_images_are_drawn():
+    html = written("digits", "--n-components", "2")
+    assert 'id="odd"' in html
+    assert "What each pixel" in html
+
+
+def test_a_page_is_looked_at_before_the_fit(frame, capsys, monkeypatch):
+    frame.to_csv("data.csv")
+    assert main(["compare", "data.csv", "--report", "report.pdf"]) == 2
+    assert "does not end in .html" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "plotly", None)
+    assert main(["compare", "data.csv", "--report", "report.html"]) == 2
+    assert "--report needs plotly, which is not installed" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from sk_autoencoder import __version__
 from sk_autoencoder._cli.reading import EMBEDDED, SUFFIXES
 from sk_autoencoder._cli.values import positive, seed, separator, setting, test_size, width
-from sk_autoencoder._cli.writing import FITTED, MODELS, PICTURES, RESULTS, TABLES
+from sk_autoencoder._cli.writing import FITTED, MODELS, PAGES, PICTURES, RESULTS, TABLES
 
 WRONG_USE = 2
 ESTIMATORS = ("transformer", "variational", "detector")
@@ -79,6 +79,11 @@ def _add_compare(add: Callable) -> None:
     _add_columns(add)
     add("--output", metavar="FILE", help=f"picture to write ({', '.join(PICTURES)})")
     add("--table", metavar="FILE", help=f"table to write ({', '.join(TABLES)})")
+    add(
+        "--report",
+        metavar="FILE",
+        help=f"page to write ({', '.join(PAGES)}): the verdict, curves, features, codes, odd rows",
+    )
     add(
         "--save",
         metavar="FILE",

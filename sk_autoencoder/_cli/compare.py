@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sk_autoencoder._cli.progress import progress_bar
-from sk_autoencoder._cli.reading import Data, Options, find_data, read_data
+from sk_autoencoder._cli.reading import Data, Options, check_installed, find_data, read_data
 from sk_autoencoder._cli.writing import (
     MODELS,
+    PAGES,
     PICTURES,
     TABLES,
     check_not_data,
@@ -33,6 +34,7 @@ class Outputs:
 
     picture: Path | None
     table: Path | None
+    report: Path | None
     model: Path | None
 
 
@@ -43,7 +45,7 @@ def compare(args: argparse.Namespace) -> list[str]:
     outputs = _find_outputs(args, source)
     data = read_data(source, options)
     comparison = _run(args, data)
-    written = _write(outputs, comparison, data)
+    written = _write(outputs, comparison, data, args)
     return [
         _heading(data, comparison, args.standardize),
         *_notes(data, args.standardize),
@@ -75,6 +77,8 @@ def _run(args: argparse.Namespace, data: Data) -> Comparison:
 
 def _find_outputs(args: argparse.Namespace, source: str | Path) -> Outputs:
     """Check before the long fit that all files can be written after it."""
+    if args.report is not None:
+        check_installed("plotly", "--report")
     if args.output is not None:
         from sk_autoencoder._displays.axes import check_matplotlib
 
@@ -82,13 +86,16 @@ def _find_outputs(args: argparse.Namespace, source: str | Path) -> Outputs:
     outputs = Outputs(
         find_output(args.output, PICTURES, "--output"),
         find_output(args.table, TABLES, "--table"),
+        find_output(args.report, PAGES, "--report"),
         find_model(args.save, MODELS, standardized=args.standardize, what="an autoencoder"),
     )
     check_not_data(outputs.table, source, f"--table {args.table}")
     return outputs
 
 
-def _write(outputs: Outputs, comparison: Comparison, data: Data) -> list[Path]:
+def _write(
+    outputs: Outputs, comparison: Comparison, data: Data, args: argparse.Namespace
+) -> list[Path]:
     """Write the files asked for, and give their paths."""
     if outputs.table is not None:
         text = (
@@ -108,15 +115,36 @@ def _write(outputs: Outputs, comparison: Comparison, data: Data) -> list[Path]:
         figure = draw_report(comparison, f"PCA and autoencoder on {data.name}", data.image_shape)
         suffix = outputs.picture.suffix[1:].lower()
         write(outputs.picture, lambda file: figure.savefig(file, format=suffix))
-    written = (outputs.picture, outputs.table, outputs.model)
+    if outputs.report is not None:
+        text = _report(comparison, data, args)
+        write(outputs.report, lambda file: file.write(text.encode()))
+    written = (outputs.picture, outputs.table, outputs.model, outputs.report)
     return [path for path in written if path is not None]
+
+
+def _report(comparison: Comparison, data: Data, args: argparse.Namespace) -> str:
+    """Return the page of a comparison."""
+    from sk_autoencoder._cli.python_lines import lines_of_compare
+    from sk_autoencoder._report.measures import Measures
+    from sk_autoencoder._report.page import Words, page
+    from sk_autoencoder._utils.machine import described
+
+    measures = Measures(comparison)
+    words = Words(
+        f"PCA and autoencoder on {data.name}",
+        _heading(data, comparison, args.standardize),
+        tuple(_notes(data, args.standardize)),
+        lines_of_compare(args, data, measures.sizes),
+        described(),
+    )
+    return page(measures, words, data.image_shape)
 
 
 def _heading(data: Data, comparison: Comparison, standardized: bool) -> str:
     n_test, n_features = comparison.X_test.shape
     return (
         f"{data.name}: {n_features} features{', standardized' if standardized else ''}; "
-        f"fitted on {comparison.n_train} rows, errors of {n_test} held-out rows"
+        f"fitted on {len(comparison.X_train)} rows, errors of {n_test} held-out rows"
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
@@ -32,6 +32,16 @@ SAMPLE_CHARACTERS = 2**18
 SAMPLE_LINES = 200
 SAMPLE_FIELDS = 1000
 MAX_COLUMNS = 100_000
+# Of `pandas.read_csv`, and of what makes no difference where a table can be read without.
+DEFAULTS = {
+    "sep": ",",
+    "decimal": ".",
+    "encoding": "utf-8",
+    "header": 0,
+    "index_col": False,
+    "skiprows": 0,
+    "comment": None,
+}
 
 
 class Line(NamedTuple):
@@ -64,6 +74,28 @@ class Format:
         if options.header is None and not self.has_header:
             found.append("--no-header")
         return [f"read with {' '.join(found)}"] if found else []
+
+    def given(self) -> dict[str, Any]:
+        """Return what pandas is told of the file to read it."""
+        return {
+            "sep": self.sep,
+            "decimal": self.decimal,
+            "encoding": self.encoding,
+            "header": 0 if self.has_header else None,
+            "index_col": False,  # else surplus fields would become an index
+            "skiprows": self.n_skipped,
+            "comment": "#" if self.commented else None,
+            "na_values": ["?"],
+            "skipinitialspace": True,
+        }
+
+    def code(self, path: Path) -> str:
+        """Return the Python that reads the file, without what pandas takes by default."""
+        given = {n: v for n, v in self.given().items() if n not in DEFAULTS or v != DEFAULTS[n]}
+        if self.has_index:
+            given |= {"index_col": 0}
+        told = "".join(f", {name}={value!r}" for name, value in given.items())
+        return f"pd.read_csv({str(path)!r}{told})"
 
 
 def read_delimited(path: Path, options: Options) -> tuple[pd.DataFrame, Format]:
@@ -336,19 +368,7 @@ def _parse(path: Path, found: Format) -> pd.DataFrame:
         # Fields without a column would be lost.
         warnings.simplefilter("error", pd.errors.ParserWarning)
         try:
-            table = pd.read_csv(
-                path,
-                sep=found.sep,
-                decimal=found.decimal,
-                encoding=found.encoding,
-                header=0 if found.has_header else None,
-                index_col=False,  # else surplus fields would become an index
-                skiprows=found.n_skipped,
-                comment="#" if found.commented else None,
-                na_values=["?"],
-                skipinitialspace=True,
-                low_memory=False,
-            )
+            table = pd.read_csv(path, **found.given(), low_memory=False)
         except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
             raise ValueError(_fault(str(error), found.has_header)) from error
     if not found.has_index:

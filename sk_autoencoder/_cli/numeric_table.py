@@ -41,6 +41,7 @@ def numeric_table(
     if odd and _names_rows(X, odd[0], decimal):
         notes.append(f"column {name_of(X, 0)} is taken for the names of the rows, no feature")
         left_out.append(odd.pop(0).place)
+        X = X.set_axis(pd.Index(X.iloc[:, 0]), axis=0)
     if odd and not drop_non_numeric:
         raise ValueError(refusal(X, odd))
     if odd:

@@ -11,6 +11,13 @@ if TYPE_CHECKING:
 
 EMBEDDED = ("digits", "fashion-mnist")
 TEXTS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+MAX_NAMED = 12
+READERS = {
+    ".npy": "import numpy as np\n\nX = np.load({name!r})",
+    ".parquet": "import pandas as pd\n\nX = pd.read_parquet({name!r})",
+    ".feather": "import pandas as pd\n\nX = pd.read_feather({name!r})",
+    ".xlsx": "import pandas as pd\n\nX = pd.read_excel({name!r})",
+}
 SUFFIXES = (*TEXTS, ".parquet", ".feather", ".xlsx", ".npy")
 
 
@@ -32,6 +39,7 @@ class Data:
     X: Any  # ndarray, or DataFrame with the names of a file's columns; NaN where cells are missing
     image_shape: tuple[int, int] | None = None
     notes: tuple[str, ...] = ()  # on how a file was read
+    code: str = ""  # of Python that makes X
 
 
 def find_data(name: str, options: Options = Options()) -> str | Path:
@@ -72,14 +80,20 @@ def _read(source: str | Path, options: Options, columns: Columns | None) -> Data
     if source == "digits":
         from sklearn.datasets import load_digits
 
-        return Data("digits", load_digits(return_X_y=True)[0], (8, 8))
+        code = "from sklearn.datasets import load_digits\n\nX, _ = load_digits(return_X_y=True)"
+        return Data("digits", load_digits(return_X_y=True)[0], (8, 8), code=code)
     if source == "fashion-mnist":
         import numpy as np
 
         from sk_autoencoder.datasets import load_fashion_mnist
 
         parts = [load_fashion_mnist(subset)[0] for subset in ("train", "test")]
-        return Data("Fashion-MNIST", np.concatenate(parts), (28, 28))
+        code = (
+            "import numpy as np\nfrom sk_autoencoder.datasets import load_fashion_mnist\n\n"
+            "parts = [load_fashion_mnist(subset)[0] for subset in ('train', 'test')]\n"
+            "X = np.concatenate(parts)"
+        )
+        return Data("Fashion-MNIST", np.concatenate(parts), (28, 28), code=code)
     return _read_file(Path(source), options, columns)
 
 
@@ -105,6 +119,7 @@ def _read_file(path: Path, options: Options, columns: Columns | None) -> Data:
     """Read a file by its ending."""
     suffix = _suffix(path)
     decimal, notes = ".", []
+    code = READERS.get(suffix or "", "").format(name=str(path))
     try:
         if suffix == ".npy":
             X = _read_npy(path)
@@ -114,6 +129,7 @@ def _read_file(path: Path, options: Options, columns: Columns | None) -> Data:
             X, found = read_delimited(path, options)
             decimal = found.decimal
             notes = found.notes(options)
+            code = f"import pandas as pd\n\nX = {found.code(path)}"
         else:
             X = _read_frame(path, suffix, options.header)
     except MemoryError as error:
@@ -129,11 +145,21 @@ def _read_file(path: Path, options: Options, columns: Columns | None) -> Data:
         else:
             from sk_autoencoder._cli.numeric_table import numeric_table
 
+            n_columns = X.shape[1]
             X, more = numeric_table(X, decimal=decimal, drop_non_numeric=options.drop_non_numeric)
             notes = notes + more
+            code += _chosen(X, n_columns)
     except ValueError as error:
         raise ValueError(f"{path} {error}") from error
-    return Data(path.name, X, notes=tuple(notes))
+    return Data(path.name, X, notes=tuple(notes), code=code)
+
+
+def _chosen(X: Any, n_before: int) -> str:
+    """Return the Python that leaves the columns of a table, out of so many."""
+    if X.shape[1] == n_before:
+        return ""
+    columns = list(X.columns)
+    return f"\nX = X[{columns!r}]" if X.shape[1] <= MAX_NAMED else "\nX = X.select_dtypes('number')"
 
 
 def _read_frame(path: Path, suffix: str | None, header: bool | None):

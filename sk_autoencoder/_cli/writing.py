@@ -13,6 +13,7 @@ from sk_autoencoder._utils.files import temporary_beside, write_whole
 
 PICTURES = (".png", ".pdf", ".svg", ".jpg")
 TABLES = (".csv", ".json")
+PAGES = (".html",)
 RESULTS = (".csv", ".json", ".parquet", ".feather", ".npy")
 FITTED = (".safetensors", ".skops")
 MODELS = (*FITTED, ".joblib")
