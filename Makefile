@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo quick test coverage test-slow test-portable test-gpu test-oldest test-newest test-mlflow test-scale lint wheel audit notebook quality bench clean
+.PHONY: demo quick test coverage test-slow test-portable test-gpu test-oldest test-newest test-mlflow test-scale lint wheel docs release audit notebook quality bench clean
 
 demo: $(READY)
 	$(BIN)/python -m sk_autoencoder compare --output report.png
@@ -86,18 +86,38 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --strict --follow-imports=silent tests/typed_user.py
 	$(BIN)/python -m pytest --quiet tests/test_house.py
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 wheel: $(READY)
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation .
 	PYTHON=$(PYTHON) sh tests/check_wheel.sh
 
+# Write the version, date the changelog, build, look at what was built, commit and tag. To push the tag is
+# left to you, after a look: a workflow then builds and publishes.
+release: $(READY)
+	$(if $(VERSION),,$(error Say which: make release VERSION=0.2.0))
+	git diff --quiet HEAD || { echo "commit first what is changed"; exit 1; }
+	$(BIN)/python tools/release.py $(VERSION)
+	$(MAKE) wheel
+	$(BIN)/twine check --strict dist/*
+	git commit --quiet --all --message "Release $(VERSION)"
+	git tag --annotate v$(VERSION) --message "Release $(VERSION)"
+
 # What the database of known weaknesses tells of the pinned packages. It fails where one has some, or
 # where no database can be asked; a package that is in none is told, and is no failure.
 audit: $(READY)
 	$(BIN)/python -m pip install --quiet pip-audit
 	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
+
+# The site, in docs/_build/html: each figure and example is executed, and a warning is an error. Links
+# to other sites are looked at with DOCS_ONLINE=1.
+docs: $(READY)
+	OMP_NUM_THREADS=2 $(BIN)/sphinx-build --fail-on-warning --keep-going -b html docs docs/_build/html
+	$(BIN)/sphinx-build --quiet -b linkcheck -D plot_gallery=0 docs docs/_build/links
+	OMP_NUM_THREADS=2 $(BIN)/sphinx-build --quiet -b doctest -D plot_gallery=0 docs docs/_build/doctest
 
 notebook: $(READY)
 	$(BIN)/python tests/test_examples.py
@@ -114,7 +134,7 @@ bench: $(READY)
 	$(BIN)/python -m pytest benchmarks && exit $$missed
 
 clean:
-	rm -rf $(VENV) .venv-oldest .venv-newest .venv-mlflow .venv-scale \
+	rm -rf docs/_build docs/api docs/auto_examples $(VENV) .venv-oldest .venv-newest .venv-mlflow .venv-scale \
 		.benchmarks build dist htmlcov .coverage report.png speed.png speed.json
 
 $(READY): pyproject.toml constraints.txt

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
         ReconstructionDisplay,
         TrainingCurveDisplay,
     )
+    from sk_autoencoder._loading import load
     from sk_autoencoder._outlier import AutoencoderOutlierDetector
-    from sk_autoencoder._saving.mixin import load
     from sk_autoencoder._saving.trusted import TRUSTED_TYPES
     from sk_autoencoder._sources.source import Source
     from sk_autoencoder._transformer import AutoencoderTransformer
@@ -52,7 +52,7 @@ _ROOMS = {
     "VariationalAutoencoderTransformer": "_variational",
     "TRUSTED_TYPES": "_saving.trusted",
     "compare_with_pca": "_comparison",
-    "load": "_saving.mixin",
+    "load": "_loading",
 }
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 import warnings
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -86,20 +87,26 @@ class BaseAutoencoder(
 ):
     """An autoencoder that stands where PCA stands: how it is fitted."""
 
+    if TYPE_CHECKING:  # of scikit-learn's, which has no types
+
+        def set_output(self, *, transform: str | None = None) -> Self: ...
+        def set_params(self, **params: Any) -> Self: ...
+        def get_feature_names_out(self, input_features: Any = None) -> np.ndarray: ...
+
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
-        X,
-        y=None,
-        sample_weight=None,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
         *,
-        groups=None,
-        X_val=None,
-        y_val=None,
-        sample_weight_val=None,
-        groups_val=None,
-        resume_from=None,
-    ):
+        groups: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+        groups_val: Any = None,
+        resume_from: str | os.PathLike[str] | None = None,
+    ) -> Self:
         """Train the autoencoder on the rows of X.
 
         The rows that are set aside tell how well new rows are reconstructed only if they are
@@ -175,7 +182,7 @@ class BaseAutoencoder(
         return self._publish(training, checked.features, X)
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, sample_weight=None):
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Train for one more epoch, on these rows alone.
 
         The first call finds the mean, the scale and the principal axes from its rows, so
@@ -235,7 +242,7 @@ class BaseAutoencoder(
         refuse_estimators(self)
         super()._validate_params()
 
-    net_: Any = Absent(
+    net_ = Absent[Any](
         "is left out of what `save` writes, since only training needs it. Use model_, the fitted "
         "autoencoder by itself, or fit a clone."
     )

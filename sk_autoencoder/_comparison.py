@@ -111,7 +111,7 @@ def compare_with_pca(
     test_size=0.25,
     random_state=None,
     standardize=False,
-):
+) -> pd.DataFrame:
     """Compare an autoencoder with PCA on held-out rows, at several sizes of the code.
 
     Both are fitted on the same training part of the rows of X and judged by how well they

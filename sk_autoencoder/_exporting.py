@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,11 +18,14 @@ from sk_autoencoder._outliers.exported import TorchScores
 from sk_autoencoder._utils.files import write_whole
 from sk_autoencoder._validation import check_fitted
 
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
 
 class ExportingMixin:
     """How a fitted transformer leaves this package."""
 
-    def to_torch(self, *, dtype=None, allow_nan="auto") -> TorchAutoencoder:
+    def to_torch(self, *, dtype: Any = None, allow_nan: bool | str = "auto") -> TorchAutoencoder:
         """Return the fitted autoencoder as a module of torch, in the units of X.
 
         It has the methods `encode`, `decode` and `forward`, which is both in turn: they do what
@@ -53,7 +56,14 @@ class ExportingMixin:
         check_fitted(self)
         return torch_autoencoder(self.model_, dtype, allow_nan)  # type: ignore[attr-defined]
 
-    def to_onnx(self, path=None, *, method="transform", dtype=None, allow_nan="auto") -> Any:
+    def to_onnx(
+        self,
+        path: str | PathLike[str] | None = None,
+        *,
+        method: str = "transform",
+        dtype: Any = None,
+        allow_nan: bool | str = "auto",
+    ) -> ModelProto:
         """Return a method of the fitted autoencoder as a graph of ONNX, in the units of X.
 
         The graph takes any number of rows. A `Pipeline` with this transformer inside becomes one
@@ -110,7 +120,7 @@ class ExportingMixin:
 class ExportingDetectorMixin:
     """How a fitted detector leaves this package."""
 
-    def to_onnx(self, path=None, *, dtype=None) -> Any:
+    def to_onnx(self, path: str | PathLike[str] | None = None, *, dtype: Any = None) -> ModelProto:
         """Return labels and scores of the fitted detector as a graph of ONNX, in the units of X.
 
         A `Pipeline` that ends in this detector becomes one graph by

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 from sk_autoencoder._model.components import explained
@@ -28,9 +29,20 @@ class FittedMethods(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """Methods that answer from the fitted model alone: parameters set later change no result."""
 
     model_: FittedAutoencoder
-    mean_: Any
+    n_components_: int
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+    mean_: np.ndarray
+    explained_variance_: np.ndarray
+    history_: pd.DataFrame
+    n_iter_: int
+    best_epoch_: int
+    is_pca_: bool
+    shrinkage_: float
+    validation_score_: float | None
+    pca_validation_score_: float | None
 
-    def transform(self, X):
+    def transform(self, X: Any) -> np.ndarray:
         """Encode the rows of X.
 
         Parameters
@@ -40,23 +52,23 @@ class FittedMethods(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
         Returns
         -------
-        X_new : ndarray of shape (n_samples, n_components_)
+        X_new : ndarray of shape (n_samples, `n_components_`)
             Their codes, in the units and in the floating dtype of X.
         """
         rows, has_missing = self._check_rows(X, "transform")
         return like_input(self, self.model_.encode(rows, has_missing=has_missing), X)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: Any) -> np.ndarray:
         """Decode codes to rows in the space of the training data.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_components_)
+        X : array-like of shape (n_samples, `n_components_`)
             Codes, as `transform` gives them; with `nested` their first columns alone will do.
 
         Returns
         -------
-        X_original : ndarray of shape (n_samples, n_features_in_)
+        X_original : ndarray of shape (n_samples, `n_features_in_`)
             The reconstruction, in the floating dtype of the codes. Where `set_output` asks
             for a DataFrame it is one, with the feature names of the training data and, in
             pandas, the index of the codes.
@@ -65,7 +77,7 @@ class FittedMethods(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         check_same_library(self, X, "inverse_transform")
         return like_output(self, self.model_.decode(check_codes(self, X)), X)
 
-    def reconstruct(self, X):
+    def reconstruct(self, X: Any) -> np.ndarray:
         """Encode the rows of X and decode them again.
 
         Parameters
@@ -82,7 +94,7 @@ class FittedMethods(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         rows, has_missing = self._check_rows(X, "reconstruct")
         return like_output(self, self.model_.reconstruct(rows, has_missing=has_missing), X)
 
-    def reconstruction_error(self, X, *, per_feature=False):
+    def reconstruction_error(self, X: Any, *, per_feature: bool = False) -> np.ndarray:
         """Squared error of the reconstruction of X.
 
         Parameters
@@ -101,7 +113,7 @@ class FittedMethods(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         errors = self.model_.squared_error if per_feature else self.model_.mean_squared_error
         return like(errors(rows, has_missing=has_missing), X)
 
-    def score_samples(self, X):
+    def score_samples(self, X: Any) -> np.ndarray:
         """Return how normal each row of X is: minus its mean squared reconstruction error.
 
         `VariationalAutoencoderTransformer` gives the evidence lower bound of the log-likelihood of
@@ -122,7 +134,9 @@ class FittedMethods(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         rows, has_missing = self._check_rows(X, "score_samples")
         return like(self.model_.score_samples(rows, has_missing=has_missing), X)
 
-    def sample(self, n_samples=1, random_state=None):
+    def sample(
+        self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None
+    ) -> np.ndarray:
         """Generate new rows, like those of the training data.
 
         Codes are drawn and decoded. `VariationalAutoencoderTransformer` draws them from its prior.
@@ -140,7 +154,7 @@ class FittedMethods(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
         Returns
         -------
-        X_new : ndarray of shape (n_samples, n_features_in_)
+        X_new : ndarray of shape (n_samples, `n_features_in_`)
             The rows, in the units and the floating dtype of the training data and in the
             container that `inverse_transform` gives. They are means, without the noise of
             cells, and are not clipped to the range of the training data; with
@@ -155,7 +169,7 @@ class FittedMethods(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         rows = self.model_.sample(check_n_samples(n_samples), random_state)
         return like_output(self, rows, self.mean_)
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Share of the variance of X that its reconstruction explains.
 
         Parameters
@@ -180,8 +194,8 @@ class FittedMethods(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return explained(self.model_, data)
 
     @property
-    def components_(self):
-        """Local linear map of the decoder, an ndarray of shape (n_components_, n_features_in_).
+    def components_(self) -> np.ndarray:
+        """Local linear map of the decoder, an ndarray of shape (`n_components_`, `n_features_in_`).
 
         Row i is the derivative of the reconstruction by component i of the code, before
         whitening, at the code of `mean_`: what a small change of the component does to each
@@ -193,24 +207,24 @@ class FittedMethods(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return like_attribute(components, self.mean_)
 
     # What users of PCA look for, and where to find it.
-    explained_variance_ratio_ = Absent(
+    explained_variance_ratio_ = Absent[np.ndarray](
         "is only set with nested=True: without it, components have no order. Set nested=True, or "
         "use score(X), the share of the variance that all components explain together."
     )
-    noise_variance_ = Absent(
+    noise_variance_ = Absent[float](
         "is only set by VariationalAutoencoderTransformer with loss='squared_error'. Use that, or "
         "reconstruction_error(X).mean(), the mean squared error of a cell."
     )
-    singular_values_ = Absent(
+    singular_values_ = Absent[np.ndarray](
         "is not set. Use (explained_variance_ * (n_samples - 1)) ** 0.5, which is PCA's."
     )
-    n_samples_ = Absent("is not set. Use len(X).")
-    get_covariance = Absent(
+    n_samples_ = Absent[int]("is not set. Use len(X).")
+    get_covariance = Absent[Any](
         "is not given, since the distribution of the rows is not normal. Use "
         "np.cov(sample(10_000), rowvar=False) for the covariance of generated rows, or "
         "score_samples(X) to tell how normal rows are."
     )
-    get_precision = Absent(
+    get_precision = Absent[Any](
         "is not given, since the distribution of the rows is not normal. Use score_samples(X) to "
         "tell how normal rows are."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin, clone
@@ -157,6 +157,19 @@ class AutoencoderOutlierDetector(OutlierMixin, ExportingDetectorMixin, SavingMix
     2
     """
 
+    autoencoder_: Any
+    references_: np.ndarray
+    location_: np.ndarray
+    n_neighbors_: int
+    offset_: float
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+
+    if TYPE_CHECKING:  # of scikit-learn's, which has no types
+
+        def fit_predict(self, X: Any, y: Any = None, **params: Any) -> np.ndarray: ...
+        def set_params(self, **params: Any) -> Self: ...
+
     _parameter_constraints: ClassVar[dict] = {
         "autoencoder": [HasMethods(["fit", "transform", "inverse_transform"]), None],
         "n_neighbors": [
@@ -172,14 +185,14 @@ class AutoencoderOutlierDetector(OutlierMixin, ExportingDetectorMixin, SavingMix
 
     def __init__(
         self,
-        autoencoder=None,
+        autoencoder: Any = None,
         *,
-        n_neighbors="auto",
-        max_samples=4096,
-        novelty=False,
-        contamination="auto",
-        random_state=None,
-    ):
+        n_neighbors: str | float = "auto",
+        max_samples: int = 4096,
+        novelty: bool = False,
+        contamination: str | float = "auto",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.autoencoder = autoencoder
         self.n_neighbors = n_neighbors
         self.max_samples = max_samples
@@ -189,7 +202,7 @@ class AutoencoderOutlierDetector(OutlierMixin, ExportingDetectorMixin, SavingMix
 
     # The autoencoder checks its own parameters.
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Train the autoencoder, keep reconstructions, and set the threshold.
 
         Parameters
@@ -232,7 +245,7 @@ class AutoencoderOutlierDetector(OutlierMixin, ExportingDetectorMixin, SavingMix
             attributes["feature_names_in_"] = names
         return self._publish(attributes)
 
-    def score_samples(self, X):
+    def score_samples(self, X: Any) -> np.ndarray:
         """Say how normal each row of X is: minus its squared distance from the references.
 
         Parameters
@@ -249,7 +262,7 @@ class AutoencoderOutlierDetector(OutlierMixin, ExportingDetectorMixin, SavingMix
         references = self._references()
         return references.scores(_validated(self, X, reset=False))
 
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> np.ndarray:
         """Say how far each row of X is from the threshold.
 
         Parameters
@@ -264,7 +277,7 @@ class AutoencoderOutlierDetector(OutlierMixin, ExportingDetectorMixin, SavingMix
         """
         return self.score_samples(X) - self.offset_
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """Tell the outliers among the rows of X.
 
         Parameters
@@ -279,7 +292,7 @@ class AutoencoderOutlierDetector(OutlierMixin, ExportingDetectorMixin, SavingMix
         """
         return np.where(self.decision_function(X) < 0, -1, 1)
 
-    def explain(self, X):
+    def explain(self, X: Any) -> np.ndarray:
         """Return what each feature adds to the scores of the rows of X.
 
         Parameters

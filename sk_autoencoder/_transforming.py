@@ -30,7 +30,7 @@ class TransformToMixin:
     model_: FittedAutoencoder
     n_features_in_: int
 
-    def fit_transform(self, X, y=None, **fit_params):
+    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> np.ndarray:
         """Fit to the rows of a matrix in memory, and return their codes.
 
         Parameters
@@ -44,7 +44,7 @@ class TransformToMixin:
 
         Returns
         -------
-        Z : ndarray of shape (n_samples, n_components_)
+        Z : ndarray of shape (n_samples, `n_components_`)
             What `fit(X).transform(X)` returns.
         """
         if find_source(X) is not None and not hasattr(X, "__array__"):
@@ -52,9 +52,11 @@ class TransformToMixin:
                 f"fit_transform takes rows in memory, but X is {type(X).__name__}, which is read a "
                 "block at a time. Call fit(X), then transform_to(X, path), which writes the codes."
             )
-        return super().fit_transform(X, y, **fit_params)
+        return super().fit_transform(X, y, **fit_params)  # type: ignore[misc]
 
-    def transform_to(self, X, path: str | os.PathLike, *, method: str = "transform") -> Path:
+    def transform_to(
+        self, X: Any, path: str | os.PathLike[str], *, method: str = "transform"
+    ) -> Path:
         """Encode the rows of a table, and write their codes, a block at a time.
 
         What was stopped goes on where it was, when it is called again: the rows that are written
@@ -75,8 +77,8 @@ class TransformToMixin:
         Returns
         -------
         path : pathlib.Path
-            What was written, of shape (n_samples, n_components_), (n_samples, n_features_in_) or
-            (n_samples, 1).
+            What was written, of shape (n_samples, `n_components_`), (n_samples,
+            `n_features_in_`) or (n_samples, 1).
 
         Raises
         ------

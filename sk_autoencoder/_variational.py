@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
 
 from sk_autoencoder._base import BaseAutoencoder
 from sk_autoencoder._config import constraints_of
@@ -295,52 +300,52 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
 
     def __init__(
         self,
-        n_components=2,
+        n_components: int | float | str | None = 2,
         *,
-        whiten=False,
-        hidden_layer_sizes="auto",
-        activation="silu",
-        linear_shortcut=True,
-        dropout=0.0,
-        normalization=None,
-        tied_weights=False,
-        pretrain=None,
-        module=None,
-        loss="squared_error",
-        kl_weight=1.0,
-        supervised_weight=0.0,
-        corruption=None,
-        corruption_level=0.3,
-        sparsity_penalty=0.0,
-        sparsity="l1",
-        sparsity_target=0.05,
-        contractive_penalty=0.0,
-        orthogonality_penalty=0.0,
-        weight_decay="auto",
-        optimizer="adamw",
-        lr="auto",
-        lr_schedule="one_cycle",
-        average=True,
-        batch_size="auto",
-        max_epochs="auto",
-        warm_start=False,
-        early_stopping=True,
-        validation_fraction="auto",
-        refit="auto",
-        n_iter_no_change=100,
-        tol=1e-4,
-        random_state=None,
-        device="auto",
-        precision="float32",
-        compile=False,
-        distributed="auto",
-        callbacks=None,
-        net_params=None,
-        checkpoint=None,
-        checkpoint_every=10,
-        on_interrupt="raise",
-        verbose=0,
-    ):
+        whiten: bool = False,
+        hidden_layer_sizes: str | Sequence[int] = "auto",
+        activation: str = "silu",
+        linear_shortcut: bool = True,
+        dropout: float = 0.0,
+        normalization: str | None = None,
+        tied_weights: bool = False,
+        pretrain: str | None = None,
+        module: Any = None,
+        loss: str | Callable[..., Any] = "squared_error",
+        kl_weight: float = 1.0,
+        supervised_weight: float = 0.0,
+        corruption: str | Callable[..., Any] | None = None,
+        corruption_level: float = 0.3,
+        sparsity_penalty: float = 0.0,
+        sparsity: str = "l1",
+        sparsity_target: float = 0.05,
+        contractive_penalty: float = 0.0,
+        orthogonality_penalty: float = 0.0,
+        weight_decay: str | float = "auto",
+        optimizer: Any = "adamw",
+        lr: str | float = "auto",
+        lr_schedule: Any = "one_cycle",
+        average: bool = True,
+        batch_size: str | int = "auto",
+        max_epochs: str | int = "auto",
+        warm_start: bool = False,
+        early_stopping: bool = True,
+        validation_fraction: str | float = "auto",
+        refit: str | bool = "auto",
+        n_iter_no_change: int = 100,
+        tol: float = 1e-4,
+        random_state: int | np.random.RandomState | None = None,
+        device: str | torch.device = "auto",
+        precision: str = "float32",
+        compile: bool = False,
+        distributed: str | bool = "auto",
+        callbacks: Any = None,
+        net_params: dict[str, Any] | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: int = 10,
+        on_interrupt: str = "raise",
+        verbose: int | bool = 0,
+    ) -> None:
         self.n_components = n_components
         self.whiten = whiten
         self.hidden_layer_sizes = hidden_layer_sizes

@@ -8,7 +8,7 @@ of tasks of dask. Install what is needed by ``pip install "sk-autoencoder[dask]"
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import dask.array as da
 import numpy as np
@@ -44,7 +44,9 @@ class DaskAutoencoderTransformer(AutoencoderTransformer):
     ((8000, 2), (8000, 2))
     """
 
-    def fit(self, X, y=None, *, client=None):
+    def fit(  # type: ignore[override]
+        self, X: Any, y: Any = None, *, client: Any = None
+    ) -> Self:
         """Train the autoencoder on the workers that hold the rows of X.
 
         Parameters
@@ -95,7 +97,7 @@ class DaskAutoencoderTransformer(AutoencoderTransformer):
         replace_fitted(local, fitted_attributes(self))
         return local
 
-    def transform(self, X):
+    def transform(self, X: Any) -> Any:
         """Encode the rows of X, lazily where it is lazy.
 
         Parameters
@@ -105,31 +107,31 @@ class DaskAutoencoderTransformer(AutoencoderTransformer):
 
         Returns
         -------
-        X_new : dask array or DataFrame, or ndarray, of shape (n_samples, n_components_)
+        X_new : dask array or DataFrame, or ndarray, of shape (n_samples, `n_components_`)
             Codes, a DataFrame for a DataFrame.
         """
         if not _is_lazy(X):
             return super().transform(X)
         return self._lazily("transform", X, list(self.get_feature_names_out()))
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: Any) -> Any:
         """Decode codes, lazily where they are lazy.
 
         Parameters
         ----------
-        X : dask array or DataFrame, or array-like, of shape (n_samples, n_components_)
+        X : dask array or DataFrame, or array-like, of shape (n_samples, `n_components_`)
             Codes.
 
         Returns
         -------
-        X_original : dask array or DataFrame, or ndarray, of shape (n_samples, n_features_in_)
+        X_original : dask array or DataFrame, or ndarray, of shape (n_samples, `n_features_in_`)
             The rows that they stand for.
         """
         if not _is_lazy(X):
             return super().inverse_transform(X)
         return self._lazily("inverse_transform", X, self._names_of("reconstruct"))
 
-    def reconstruct(self, X):
+    def reconstruct(self, X: Any) -> Any:
         """Encode the rows of X and decode them again, lazily where it is lazy.
 
         Parameters
@@ -146,7 +148,7 @@ class DaskAutoencoderTransformer(AutoencoderTransformer):
             return super().reconstruct(X)
         return self._lazily("reconstruct", X, self._names_of("reconstruct"))
 
-    def score_samples(self, X):
+    def score_samples(self, X: Any) -> Any:
         """Return how normal the rows of X are, lazily where it is lazy.
 
         Parameters

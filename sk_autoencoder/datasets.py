@@ -18,7 +18,7 @@ LOCAL_FASHION_MNIST = Path(
 N_TRAIN = 60_000
 
 
-def load_fashion_mnist(subset="train"):
+def load_fashion_mnist(subset: str = "train") -> tuple[np.ndarray, np.ndarray]:
     """Load Fashion-MNIST, from Debian's package where it is installed, else from OpenML.
 
     Files in another folder are read where the environment variable

@@ -47,6 +47,7 @@ FACES = {
     "_dask",
     "_displays",
     "_exporting",
+    "_loading",
     "_methods",
     "_outlier",
     "_reading",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
@@ -10,6 +11,11 @@ from sklearn.utils.validation import assert_all_finite, check_is_fitted
 
 from sk_autoencoder._displays.axes import check_matplotlib, new_axes
 from sk_autoencoder._sklearn_compat import validate_params
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
 
 # Petroff (2021). Accessible color sequences for data visualization. arXiv:2107.02270.
 CLASS_COLORS = [
@@ -77,7 +83,10 @@ class CodesDisplay:
     >>> display = CodesDisplay.from_estimator(autoencoder.fit(X), X, y)
     """
 
-    def __init__(self, codes, y=None, *, components=(0, 1)):
+    ax_: Axes
+    figure_: Figure
+
+    def __init__(self, codes, y=None, *, components=(0, 1)) -> None:
         self.codes = codes
         self.y = y
         self.components = components
@@ -98,7 +107,7 @@ class CodesDisplay:
     )
     def from_estimator(
         cls, estimator, X, y=None, *, components=(0, 1), cmap=None, scatter_kwargs=None, ax=None
-    ):
+    ) -> Self:
         """Encode X with a fitted estimator, and plot two components of the codes.
 
         Parameters
@@ -144,7 +153,7 @@ class CodesDisplay:
         display = cls(codes, y, components=components)
         return display.plot(cmap=cmap, scatter_kwargs=scatter_kwargs, ax=ax)
 
-    def plot(self, *, cmap=None, scatter_kwargs=None, ax=None):
+    def plot(self, *, cmap=None, scatter_kwargs=None, ax=None) -> Self:
         """Plot two components of the codes against each other.
 
         Parameters
@@ -174,7 +183,8 @@ class CodesDisplay:
         y = None if self.y is None else _check_y(self.y, self.codes)
         self.ax_ = ax = new_axes(ax, f"{type(self).__name__}.plot")
         self.figure_ = ax.figure
-        self.legend_ = self.colorbar_ = None
+        self.legend_: Legend | None = None
+        self.colorbar_ = None
         points = self.codes[:, first], self.codes[:, second]
         options = {"s": 16, "alpha": 0.8, "linewidths": 0, **(scatter_kwargs or {})}
         if y is None:
@@ -194,7 +204,8 @@ class CodesDisplay:
         """Draw the points in the order of the rows, so that no class hides another."""
         classes, numbers = np.unique(y, return_inverse=True)
         self.scatter_ = self.ax_.scatter(
-            *points,
+            points[0],
+            points[1],
             c=numbers,
             cmap=_class_colors(cmap, len(classes)),
             vmin=-0.5,

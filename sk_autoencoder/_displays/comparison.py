@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Self
+
 from sk_autoencoder._displays.axes import (
     COLORS,
     MEASURES,
@@ -11,6 +13,10 @@ from sk_autoencoder._displays.axes import (
     tidy,
 )
 from sk_autoencoder._sklearn_compat import StrOptions, validate_params
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 class ComparisonDisplay:
@@ -40,7 +46,10 @@ class ComparisonDisplay:
     ReconstructionDisplay : Originals over their reconstructions.
     """
 
-    def __init__(self, comparison):
+    ax_: Axes
+    figure_: Figure
+
+    def __init__(self, comparison) -> None:
         self.comparison = comparison
 
     @classmethod
@@ -54,7 +63,7 @@ class ComparisonDisplay:
         random_state=None,
         measure="error",
         ax=None,
-    ):
+    ) -> Self:
         """Compare an autoencoder with PCA, and plot the curves.
 
         Parameters
@@ -102,7 +111,7 @@ class ComparisonDisplay:
         {"self": "no_validation", "measure": [StrOptions(set(MEASURES))], "ax": "no_validation"},
         prefer_skip_nested_validation=True,
     )
-    def plot(self, measure="error", *, ax=None):
+    def plot(self, measure="error", *, ax=None) -> Self:
         """Plot one measure against the number of components, a curve a method.
 
         Parameters

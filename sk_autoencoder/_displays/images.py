@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -15,6 +16,10 @@ from sk_autoencoder._displays.reconstructions import (
     name_of,
 )
 from sk_autoencoder._sklearn_compat import Interval, validate_params
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 class ReconstructionDisplay:
@@ -52,7 +57,10 @@ class ReconstructionDisplay:
     ComparisonDisplay : Curves of the error against the number of components.
     """
 
-    def __init__(self, originals, reconstructions, labels, *, image_shape):
+    ax_: Axes
+    figure_: Figure
+
+    def __init__(self, originals, reconstructions, labels, *, image_shape) -> None:
         self.originals = originals
         self.reconstructions = reconstructions
         self.labels = labels
@@ -71,7 +79,9 @@ class ReconstructionDisplay:
         },
         prefer_skip_nested_validation=True,
     )
-    def from_estimators(cls, estimators, X, *, image_shape, n_images=12, labels=None, ax=None):
+    def from_estimators(
+        cls, estimators, X, *, image_shape, n_images=12, labels=None, ax=None
+    ) -> Self:
         """Reconstruct images with fitted estimators, and plot them.
 
         Parameters
@@ -126,7 +136,7 @@ class ReconstructionDisplay:
         labels = own_labels if labels is None else list(labels)
         return cls(rows[:n_images], shown, labels, image_shape=image_shape).plot(ax=ax)
 
-    def plot(self, *, ax=None, cmap="gray_r"):
+    def plot(self, *, ax=None, cmap="gray_r") -> Self:
         """Plot a row of originals over rows of their reconstructions.
 
         Parameters

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from numbers import Integral
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 
 from sk_autoencoder._displays.axes import check_matplotlib, new_axes
 from sk_autoencoder._sklearn_compat import Interval, get_feature_names, validate_params
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 DARKEST_UNDER_BLACK = 0.5
 
@@ -58,7 +63,10 @@ class OutlierExplanationDisplay:
     >>> display = OutlierExplanationDisplay.from_estimator(detector, X, n_rows=5)
     """
 
-    def __init__(self, contributions, *, row_names=None, feature_names=None):
+    ax_: Axes
+    figure_: Figure
+
+    def __init__(self, contributions, *, row_names=None, feature_names=None) -> None:
         self.contributions = contributions
         self.row_names = row_names
         self.feature_names = feature_names
@@ -79,7 +87,7 @@ class OutlierExplanationDisplay:
     )
     def from_estimator(
         cls, estimator, X, *, n_rows=10, max_features=10, feature_names=None, cmap=None, ax=None
-    ):
+    ) -> Self:
         """Explain the oddest rows of X with a fitted detector, and plot what it gives.
 
         Parameters
@@ -140,7 +148,7 @@ class OutlierExplanationDisplay:
         )
         return display.plot(max_features=max_features, cmap=cmap, ax=ax)
 
-    def plot(self, *, max_features=10, cmap=None, ax=None):
+    def plot(self, *, max_features=10, cmap=None, ax=None) -> Self:
         """Plot the shares, a row of the table for each row.
 
         Parameters
@@ -210,8 +218,9 @@ class OutlierExplanationDisplay:
         for place, share in np.ndenumerate(shares):
             luminance = self.image_.to_rgba(share)[:3] @ np.array([0.299, 0.587, 0.114])
             color = "black" if is_sum[place] or luminance > DARKEST_UNDER_BLACK else "white"
+            row, column = place
             self.text_[place] = self.ax_.text(
-                *place[::-1], f"{100 * share:.0f}", ha="center", va="center", color=color
+                column, row, f"{100 * share:.0f}", ha="center", va="center", color=color
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import cycle
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,10 @@ from sk_autoencoder._displays.reconstructions import (
 from sk_autoencoder._model.dimension import number_beyond_chance
 from sk_autoencoder._pca.principal_axes import explained_variance
 from sk_autoencoder._sklearn_compat import StrOptions, validate_params
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MEASURES_OF_ERROR = {"error", "explained_variance"}
 MAX_SIZES = 64
@@ -75,7 +80,10 @@ class ReconstructionCurveDisplay:
     >>> display = ReconstructionCurveDisplay.from_estimators(fitted, X)
     """
 
-    def __init__(self, curves, *, elbows=None):
+    ax_: Axes
+    figure_: Figure
+
+    def __init__(self, curves, *, elbows=None) -> None:
         self.curves = curves
         self.elbows = elbows
 
@@ -91,7 +99,7 @@ class ReconstructionCurveDisplay:
         },
         prefer_skip_nested_validation=True,
     )
-    def from_estimators(cls, estimators, X, *, labels=None, measure="error", ax=None):
+    def from_estimators(cls, estimators, X, *, labels=None, measure="error", ax=None) -> Self:
         """Reconstruct X with fitted estimators, and plot how well they do.
 
         The components of `PCA`, and of an autoencoder with `nested=True`, are ordered: the
@@ -173,7 +181,7 @@ class ReconstructionCurveDisplay:
         },
         prefer_skip_nested_validation=True,
     )
-    def plot(self, measure="error", *, ax=None):
+    def plot(self, measure="error", *, ax=None) -> Self:
         """Plot one measure against the number of components, a curve a label.
 
         Parameters

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, Self
+
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -13,6 +15,10 @@ from sk_autoencoder._displays.axes import (
     tidy,
 )
 from sk_autoencoder._sklearn_compat import StrOptions, validate_params
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 LOSSES = {
     "train": ("train_loss", "training rows", "tab:blue"),
@@ -75,6 +81,9 @@ class TrainingCurveDisplay:
     >>> display = TrainingCurveDisplay.from_estimator(autoencoder.fit(X))
     """
 
+    ax_: Axes
+    figure_: Figure
+
     def __init__(
         self,
         history,
@@ -83,7 +92,7 @@ class TrainingCurveDisplay:
         row_0="PCA",
         starts_at_row_0=True,
         loss_name="mean squared error",
-    ):
+    ) -> None:
         self.history = history
         self.best_epoch = best_epoch
         self.row_0 = row_0
@@ -91,7 +100,7 @@ class TrainingCurveDisplay:
         self.loss_name = loss_name
 
     @classmethod
-    def from_estimator(cls, estimator, *, loss_type="both", yscale="linear", ax=None):
+    def from_estimator(cls, estimator, *, loss_type="both", yscale="linear", ax=None) -> Self:
         """Plot the training of a fitted estimator.
 
         The curves are held against PCA, or, with `variational`, against the network before
@@ -137,7 +146,8 @@ class TrainingCurveDisplay:
             )
         check_is_fitted(estimator)
         history = estimator.history_
-        display = cls(history, best_epoch=estimator.best_epoch_, **history.attrs)
+        told: dict[str, Any] = {str(name): value for name, value in history.attrs.items()}
+        display = cls(history, best_epoch=estimator.best_epoch_, **told)
         return display.plot(loss_type, yscale=yscale, ax=ax)
 
     @validate_params(
@@ -149,7 +159,7 @@ class TrainingCurveDisplay:
         },
         prefer_skip_nested_validation=True,
     )
-    def plot(self, loss_type="both", *, yscale="linear", ax=None):
+    def plot(self, loss_type="both", *, yscale="linear", ax=None) -> Self:
         """Plot the losses against the epoch.
 
         Parameters

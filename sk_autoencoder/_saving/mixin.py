@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from sk_autoencoder._saving.estimators import CLASSES, Reader, find_class, plain_estimator
 from sk_autoencoder._saving.file import FileError, Written, dump, read_file
@@ -17,7 +17,7 @@ from sk_autoencoder._utils.files import write_whole
 class SavingMixin(PicklingMixin):
     """Methods that write an estimator to a file, and read it again."""
 
-    def save(self, path: str | PathLike) -> None:
+    def save(self, path: str | PathLike[str]) -> None:
         """Write the estimator to a file that is loaded without running code.
 
         It is one of `safetensors`: the tensors of `model_`, and as JSON metadata the class, the
@@ -47,7 +47,7 @@ class SavingMixin(PicklingMixin):
         write_whole(Path(path).resolve(), lambda file: file.write(content))
 
     @classmethod
-    def load(cls, path: str | PathLike, **params: Any):
+    def load(cls, path: str | PathLike[str], **params: Any) -> Self:
         """Load an estimator of this class that `save` has written.
 
         Nothing in the file is run, and all of it is checked: files of others may be loaded, as far
@@ -79,53 +79,7 @@ class SavingMixin(PicklingMixin):
             if a parameter that is code is missing or does not suit the weights, or if the device of
             the fit is not there.
         """
-        return _loaded(Path(path), params, cls)
-
-
-def load(path: str | PathLike, **params: Any):
-    """Load an estimator that its method `save` has written.
-
-    Nothing in the file is run, and all of it is checked: files of others may be loaded, as far as
-    one trusts the numbers.
-
-    Parameters
-    ----------
-    path : str or path-like
-        File to read.
-    **params : dict
-        Parameters that are code, which the file only names, and `device`, which takes the place of
-        that in the file. Those of the autoencoder of a detector begin with ``autoencoder__``.
-
-    Returns
-    -------
-    estimator : object
-        An estimator of this package, as the one that was saved. `fit` fits it anew; `partial_fit`,
-        and `fit` with `warm_start`, cannot go on from it.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-    TypeError
-        If `params` has a parameter that is no code in the file.
-    ValueError
-        If the file is none of an estimator, is damaged, or of a later version, if a parameter that
-        is code is missing or does not suit the weights, or if the device of the fit is not there.
-
-    Examples
-    --------
-    >>> import os, tempfile
-    >>> from sklearn.datasets import load_digits
-    >>> import sk_autoencoder
-    >>> X, _ = load_digits(return_X_y=True)
-    >>> autoencoder = sk_autoencoder.AutoencoderTransformer(8, max_epochs=1, random_state=0).fit(X)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     autoencoder.save(os.path.join(folder, "digits.safetensors"))
-    ...     loaded = sk_autoencoder.load(os.path.join(folder, "digits.safetensors"))
-    >>> bool((loaded.transform(X) == autoencoder.transform(X)).all())
-    True
-    """
-    return _loaded(Path(path), params, None)
+        return loaded(Path(path), params, cls)
 
 
 def content_of(estimator: Any) -> bytes:
@@ -133,7 +87,7 @@ def content_of(estimator: Any) -> bytes:
     return dump(Written(plain_estimator(estimator), versions()))
 
 
-def _loaded(path: Path, params: dict[str, Any], cls: type | None) -> Any:
+def loaded(path: Path, params: dict[str, Any], cls: type | None) -> Any:
     """Return the estimator in a file, of a class or of whatever class that was."""
     return estimator_of(path, read_file(path), params, cls)
 
