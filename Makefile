@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo quick test coverage test-slow test-portable test-gpu test-oldest test-newest test-mlflow test-scale lint wheel docs release audit notebook quality bench clean
+.PHONY: demo quick test coverage test-slow test-portable test-gpu test-oldest test-newest test-mlflow test-scale lint wheel docs docs-look release audit notebook quality bench clean
 
 demo: $(READY)
 	$(BIN)/python -m sk_autoencoder compare --output report.png
@@ -118,6 +118,10 @@ docs: $(READY)
 	OMP_NUM_THREADS=2 $(BIN)/sphinx-build --fail-on-warning --keep-going -b html docs docs/_build/html
 	$(BIN)/sphinx-build --quiet -b linkcheck -D plot_gallery=0 docs docs/_build/links
 	OMP_NUM_THREADS=2 $(BIN)/sphinx-build --quiet -b doctest -D plot_gallery=0 docs docs/_build/doctest
+
+# The site in a browser, such as Debian's chromium.
+docs-look: $(READY)
+	$(BIN)/python -m pytest --quiet --numprocesses 2 tests/check_site.py
 
 notebook: $(READY)
 	$(BIN)/python tests/test_examples.py

@@ -24,7 +24,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "auto_examples/*.md5", "sg_execution_times.rst"]
+exclude_patterns = ["_build"]
 templates_path = ["_templates"]
 default_role = "py:obj"
 suppress_warnings = ["config.cache"]  # of functions in the options of the gallery
@@ -55,6 +55,7 @@ plot_html_show_formats = False
 plot_html_show_source_link = False
 plot_include_source = True
 plot_rcparams = {"figure.figsize": (7.0, 3.6), "figure.constrained_layout.use": True}
+plot_rcparams["savefig.bbox"] = "tight"
 plot_apply_rcparams = True
 
 sphinx_gallery_conf = {
@@ -66,6 +67,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "only_warn_on_example_error": False,
     "show_memory": False,
+    "write_computation_times": False,
     "reference_url": {"sk_autoencoder": None},
     "doc_module": ("sk_autoencoder",),
     "backreferences_dir": "api/backreferences",
@@ -78,6 +80,8 @@ html_title = "sk-autoencoder"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
+# Of pages without pages below them.
+html_sidebars = {page: [] for page in ("index", "from_pca", "when_not")}
 html_theme_options = {
     "navbar_align": "left",
     "show_prev_next": False,

@@ -35,7 +35,8 @@ class AutoencoderTransformer(BaseAutoencoder):
         Width of the code, at most ``min(n_samples, n_features)``, which None takes; more with
         `corruption` or `sparsity_penalty`. A float in (0, 1) takes the fewest components that
         explain that share of the variance; "auto", with `nested`, the fewest beyond which none
-        explains more of rows not trained on than chance would [21]_. It looks at 32 at most.
+        explains more of rows not trained on than chance would [21]_. It looks at 32 at most,
+        then trains anew at fewer.
 
     nested : bool, default=False
         Whether to order the components: ``Z[:, :j]`` is then a code of j components, which

@@ -38,6 +38,13 @@ def load_fashion_mnist(subset: str = "train") -> tuple[np.ndarray, np.ndarray]:
         Pixels from 0 to 1, float32.
     y : ndarray of shape (n_samples,)
         Classes from 0 to 9, int64.
+
+    Examples
+    --------
+    >>> from sk_autoencoder.datasets import load_fashion_mnist
+    >>> X, y = load_fashion_mnist("test")  # doctest: +SKIP
+    >>> X.shape  # doctest: +SKIP
+    (10000, 784)
     """
     if subset not in ("train", "test"):
         raise ValueError(f"subset={subset!r} is unknown. Use 'train' or 'test'.")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from conftest import curved
+from skorch.callbacks import Callback
 
 from sk_autoencoder import (
     AutoencoderOutlierDetector,
@@ -17,6 +18,13 @@ def rows_of(dimension, n_features=20, n_rows=400, noise=0.1):
     rng = np.random.default_rng(dimension)
     X = rng.normal(size=(n_rows, dimension)) @ rng.normal(size=(dimension, n_features))
     return X + noise * rng.normal(size=X.shape)
+
+
+def curved_plane():
+    """Give rows of a plane that is bent, with noise, of which PCA takes many axes for signal."""
+    z = np.random.default_rng(0).uniform(-1, 1, (600, 2))
+    X = np.sin(z @ np.random.default_rng(1).normal(size=(2, 25)) + np.arange(25))
+    return X + 0.1 * np.random.default_rng(2).normal(size=X.shape)
 
 
 def auto(**params):
@@ -82,6 +90,45 @@ def test_missing_cells():
 def test_wide_rows_are_looked_at_up_to_a_limit():
     fitted = auto().fit(rows_of(60, n_features=80))
     assert fitted.model_.width == 32
+
+
+def test_the_last_training_has_few_components_beside_those_that_count():
+    X = curved_plane()
+    fitted = AutoencoderTransformer("auto", nested=True, random_state=0).fit(X)
+    assert abs(fitted.n_components_ - 2) <= 1
+    assert fitted.model_.width <= 3 * (fitted.n_components_ + 1)
+    again = AutoencoderTransformer("auto", nested=True, random_state=0).fit(X)
+    np.testing.assert_array_equal(again.transform(X), fitted.transform(X))
+
+
+def test_a_killed_fit_goes_on(tmp_path):
+    X, path = curved_plane(), tmp_path / "fit.checkpoint"
+
+    class StoppedError(Exception):
+        pass
+
+    class Stop(Callback):
+        n_epochs = 0
+
+        def on_epoch_end(self, net, **kwargs):
+            Stop.n_epochs += 1
+            if Stop.n_epochs == 25:
+                raise StoppedError
+
+    params = {"checkpoint": path, "checkpoint_every": 3}
+    with pytest.raises(StoppedError):
+        auto(callbacks=[Stop()], **params).fit(X)
+    fitted = auto(callbacks=[Stop()], **params).fit(X, resume_from=path)
+    assert Stop.n_epochs > 26
+    expected = auto(callbacks=[Stop()]).fit(X)
+    np.testing.assert_array_equal(fitted.transform(X), expected.transform(X))
+
+
+def test_progress_is_told(capsys):
+    from sklearn.callback import ProgressBar
+
+    fitted = auto().set_callbacks(ProgressBar()).fit(rows_of(3))
+    assert fitted.n_components_ == 3
 
 
 def test_training_goes_on_with_those_chosen():

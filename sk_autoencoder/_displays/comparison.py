@@ -44,6 +44,14 @@ class ComparisonDisplay:
     --------
     compare_with_pca : Gives the table.
     ReconstructionDisplay : Originals over their reconstructions.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sk_autoencoder import ComparisonDisplay, compare_with_pca
+    >>> X, _ = load_iris(return_X_y=True)
+    >>> table = compare_with_pca(X, n_components=(1, 2), random_state=0)
+    >>> display = ComparisonDisplay(table).plot("explained_variance")
     """
 
     ax_: Axes

@@ -55,6 +55,15 @@ class ReconstructionDisplay:
     See Also
     --------
     ComparisonDisplay : Curves of the error against the number of components.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from sk_autoencoder import ReconstructionDisplay
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> pca = PCA(8).fit(X)
+    >>> display = ReconstructionDisplay.from_estimators([pca], X, image_shape=(8, 8))
     """
 
     ax_: Axes

@@ -31,6 +31,8 @@ class Source(Protocol):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from sk_autoencoder import Source
     >>> class Sines:
     ...     n_rows, n_features = 1_000_000, 3
     ...     def read(self, rows):

@@ -32,6 +32,9 @@ from sk_autoencoder._training.setup import Setup, go_on, set_up
 from sk_autoencoder._training.split import WARNED_CALLER, Split, split_rows
 from sk_autoencoder._utils.processes import Alone
 
+# Times one more than the components that are chosen.
+WIDE = 3
+
 
 @dataclass(frozen=True)
 class Resumable:
@@ -84,13 +87,40 @@ def fit_autoencoder(
     previous : Training, default=None
         A fit to go on from, which stays as it is.
     """
+    training = _fit(data, given, tools, previous)
+    while previous is None and (width := _narrower(training)) is not None:
+        training = _fit(data, given, tools, None, width)
+    return training
+
+
+def _narrower(training: Training) -> int | None:
+    """Return the width with which to choose the number of components again, or None.
+
+    A wide code has much to learn beside the few components that count: these explain more where
+    they have fewer beside them, and what is left for others is told from chance more sharply.
+    """
+    width, n_components = training.model.width, training.model.n_components
+    is_auto = training.config.code.n_components == "auto" and n_components > 1
+    if not is_auto or width <= WIDE * (n_components + 1):
+        return None
+    return 2 * (n_components + 1)
+
+
+def _fit(
+    data: Data,
+    given: Data | None,
+    tools: Tools,
+    previous: Training | None,
+    width: int | None = None,
+) -> Training:
+    """Return a training on some rows, of a code of a width or of that which is asked for."""
     config = tools.config
     setup = None if previous is None else _take_up(previous, data, given, tools)
     split = split_rows(data, given, config, tools.rng)
     if tools.processes.size > 1 and is_worth_sharing(split.data):
         split = split.share(tools.processes)
         data = split.data
-    setup = setup or set_up(split.train, config, tools.rng)
+    setup = setup or set_up(split.train, config, tools.rng, width)
     baseline = None if split.held_out is None else setup.baseline(split.held_out)
     history = _first_row(setup, split, baseline) if previous is None else previous.history
     in_turn = split.judges_in_turn(config)
