@@ -145,11 +145,14 @@ def _fit(
     if not config.runtime.warm_start:
         result.setup.net.forget_optimizer()
     history = _with_shrinkages(_appended(history, trained), result.choice)
-    training = _complete(result, data, history, trained, None)
-    if training.is_pca:
-        training = replace(training, why_pca=_why_pca(training))
+    training = _explained(_complete(result, data, history, trained, None))
     task.end(training)
     return training
+
+
+def _explained(training: Training) -> Training:
+    """Return a training that tells why it is PCA, where it is."""
+    return replace(training, why_pca=_why_pca(training)) if training.is_pca else training
 
 
 def fit_one_epoch(data: Data, tools: Tools, previous: Training | None = None) -> Training:
