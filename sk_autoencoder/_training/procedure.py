@@ -87,7 +87,7 @@ def fit_autoencoder(
     previous : Training, default=None
         A fit to go on from, which stays as it is.
     """
-    training = _fit(data, given, tools, previous)
+    training = _fit(data, given, tools, previous, None)
     while previous is None and (width := _narrower(training)) is not None:
         training = _fit(data, given, tools, None, width)
     return training
@@ -107,11 +107,7 @@ def _narrower(training: Training) -> int | None:
 
 
 def _fit(
-    data: Data,
-    given: Data | None,
-    tools: Tools,
-    previous: Training | None,
-    width: int | None = None,
+    data: Data, given: Data | None, tools: Tools, previous: Training | None, width: int | None
 ) -> Training:
     """Return a training on some rows, of a code of a width or of that which is asked for."""
     config = tools.config
