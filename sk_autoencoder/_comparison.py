@@ -104,13 +104,13 @@ class Comparison:
     prefer_skip_nested_validation=True,
 )
 def compare_with_pca(
-    X,
-    n_components="auto",
+    X: Any,
+    n_components: str | int | Sequence[int] = "auto",
     *,
-    estimator=None,
-    test_size=0.25,
-    random_state=None,
-    standardize=False,
+    estimator: AutoencoderTransformer | None = None,
+    test_size: float = 0.25,
+    random_state: int | np.random.RandomState | None = None,
+    standardize: bool = False,
 ) -> pd.DataFrame:
     """Compare an autoencoder with PCA on held-out rows, at several sizes of the code.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Self
 
@@ -86,7 +87,7 @@ class CodesDisplay:
     ax_: Axes
     figure_: Figure
 
-    def __init__(self, codes, y=None, *, components=(0, 1)) -> None:
+    def __init__(self, codes, y=None, *, components: Sequence[int] = (0, 1)) -> None:
         self.codes = codes
         self.y = y
         self.components = components
@@ -106,7 +107,15 @@ class CodesDisplay:
         prefer_skip_nested_validation=True,
     )
     def from_estimator(
-        cls, estimator, X, y=None, *, components=(0, 1), cmap=None, scatter_kwargs=None, ax=None
+        cls,
+        estimator,
+        X,
+        y=None,
+        *,
+        components: Sequence[int] = (0, 1),
+        cmap=None,
+        scatter_kwargs=None,
+        ax=None,
     ) -> Self:
         """Encode X with a fitted estimator, and plot two components of the codes.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 from sk_autoencoder._displays.axes import (
     COLORS,
@@ -15,8 +16,11 @@ from sk_autoencoder._displays.axes import (
 from sk_autoencoder._sklearn_compat import StrOptions, validate_params
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from sk_autoencoder._transformer import AutoencoderTransformer
 
 
 class ComparisonDisplay:
@@ -63,14 +67,14 @@ class ComparisonDisplay:
     @classmethod
     def from_data(
         cls,
-        X,
-        n_components="auto",
+        X: Any,
+        n_components: str | int | Sequence[int] = "auto",
         *,
-        estimator=None,
-        test_size=0.25,
-        random_state=None,
-        measure="error",
-        ax=None,
+        estimator: AutoencoderTransformer | None = None,
+        test_size: float = 0.25,
+        random_state: int | np.random.RandomState | None = None,
+        measure: str = "error",
+        ax: Axes | None = None,
     ) -> Self:
         """Compare an autoencoder with PCA, and plot the curves.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -145,7 +145,7 @@ class ReconstructionDisplay:
         labels = own_labels if labels is None else list(labels)
         return cls(rows[:n_images], shown, labels, image_shape=image_shape).plot(ax=ax)
 
-    def plot(self, *, ax=None, cmap="gray_r") -> Self:
+    def plot(self, *, ax=None, cmap: Any = "gray_r") -> Self:
         """Plot a row of originals over rows of their reconstructions.
 
         Parameters
