@@ -100,9 +100,8 @@ wheel: $(READY)
 release: $(READY)
 	$(if $(VERSION),,$(error Say which: make release VERSION=0.2.0))
 	git diff --quiet HEAD || { echo "commit first what is changed"; exit 1; }
-	$(BIN)/python tools/release.py $(VERSION)
-	$(MAKE) wheel
-	$(BIN)/twine check --strict dist/*
+	{ $(BIN)/python tools/release.py $(VERSION) && $(MAKE) wheel && \
+		$(BIN)/twine check --strict dist/*; } || { git checkout --quiet .; exit 1; }
 	git commit --quiet --all --message "Release $(VERSION)"
 	git tag --annotate v$(VERSION) --message "Release $(VERSION)"
 

@@ -34,9 +34,9 @@ class AutoencoderTransformer(BaseAutoencoder):
     n_components : int, float, "auto" or None, default=2
         Width of the code, at most ``min(n_samples, n_features)``, which None takes; more with
         `corruption` or `sparsity_penalty`. A float in (0, 1) takes the fewest components that
-        explain that share of the variance; "auto", with `nested`, the fewest beyond which none
-        explains more of rows not trained on than chance would [21]_. It looks at 32 at most,
-        then trains anew at fewer.
+        explain that share of the variance; "auto", with `nested`, as many as stand before the elbow
+        of what components add on rows not trained on, by a profile likelihood [21]_: at most 32.
+        Where few do, it trains anew with fewer beside them.
 
     nested : bool, default=False
         Whether to order the components: ``Z[:, :j]`` is then a code of j components, which

@@ -62,6 +62,7 @@ def test_a_search_takes_devices_and_all_components(X):
     assert search.best_score_ == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_a_device_without_numbers_of_64_bits_trains():
     """In a process of its own, since torch plays one device in each, for good."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0"]

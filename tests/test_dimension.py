@@ -145,6 +145,13 @@ def test_unordered_components_are_refused():
         AutoencoderTransformer("all", nested=True).fit(X)
 
 
+@pytest.mark.parametrize("params", [{"max_epochs": 0}, {"max_epochs": 3}])
+def test_a_share_of_a_table_is_taken_as_pca_does(params):
+    X = rows_of(3)
+    fitted = AutoencoderTransformer("auto", nested=True, random_state=0, **params).fit(X)
+    assert fitted.n_components_ == 3
+
+
 def test_a_detector_takes_it():
     detector = AutoencoderOutlierDetector(auto()).fit(rows_of(3))
     assert detector.autoencoder_.n_components_ == 3

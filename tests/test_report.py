@@ -142,6 +142,8 @@ class Told:
         (Told({2: 0.5}, {2: 0.5}), "PCA will do."),
         (Told({2: 0.4}, {2: 0.5}), "PCA is ahead at each size: keep it."),
         (Told({2: -0.1}, {2: -0.3}), "explains -.10 of"),
+        (Told({2: -10.23}, {2: -20.5}), "explains -10.23 of"),
+        (Told({2: 0.9, 4: 0.8}, {2: 0.5, 4: 0.85}), "PCA needs 5 for as much. PCA is ahead at 4."),
     ],
 )
 def test_the_verdict(told, expected):
@@ -165,6 +167,25 @@ def test_odd_tables_make_a_page(X):
 
 
 @pytest.mark.parametrize("standardize", [[], ["--standardize"]])
+@pytest.mark.parametrize("test_size", ["1", "2"])
+def test_one_row_held_out_makes_a_page(frame, test_size, standardize):
+    frame.to_csv("data.csv", index=False)
+    assert "The oddest rows" in written("data.csv", "--test-size", test_size, *standardize)
+
+
+def test_rows_keep_their_names_where_one_is_empty(frame):
+    frame = frame.copy()
+    frame.iloc[3] = np.nan
+    frame.to_csv("data.csv", index_label="name")
+    html = written("data.csv", "--n-components", "1")
+    names = re.findall(r"<tr><td>(bottle \d+)</td>.*?is ([-.\d]+), expected", html)
+    assert len(names) > 3
+    for name, value in names:
+        told = f"{float(value):.4g}"
+        assert told in [f"{cell:.4g}" for cell in frame.loc[name]]
+
+
+@pytest.mark.parametrize("standardize", [[], ["--standardize"]])
 def test_the_lines_of_python_repeat_the_table(frame, standardize):
     frame.to_csv("data.csv", sep=";", decimal=",", index_label="name")
     html = written("data.csv", "--n-components", "1", "2", "--table", "t.csv", *standardize)
@@ -185,6 +206,8 @@ def test_the_lines_of_python_repeat_the_table(frame, standardize):
         ("d.tsv", lambda frame, path: frame.to_csv(path, sep="\t", index=False)),
         ("d.csv", lambda frame, path: frame.to_csv(path)),
         ("d.xlsx", lambda frame, path: frame.to_excel(path, index=False)),
+        ("e.xlsx", lambda frame, path: frame.to_excel(path, index=False, header=False)),
+        ("f.xlsx", lambda frame, path: frame.to_excel(path)),
     ],
 )
 def test_the_lines_of_python_read_each_kind_of_file(frame, name, write):
@@ -193,6 +216,24 @@ def test_the_lines_of_python_read_each_kind_of_file(frame, name, write):
     names = {}
     exec(code.split("table = ")[0], names)
     np.testing.assert_allclose(np.asarray(names["X"]), frame.to_numpy())
+
+
+def test_the_lines_of_python_leave_out_what_is_left_out(frame):
+    wide = pd.concat([frame, frame.add_suffix("2")], axis=1).reset_index(drop=True)
+    wide["flag"], wide["text"] = wide["a"] > 0, "x"
+    wide.to_parquet("d.parquet")
+    names = {}
+    exec(code_of(written("d.parquet", "--drop-non-numeric")).split("table = ")[0], names)
+    assert names["X"].shape == (len(wide), 17)
+
+
+def test_the_lines_of_python_leave_out_empty_rows(frame):
+    frame = frame.reset_index(drop=True)
+    frame.iloc[[5, 9]] = np.nan
+    frame.to_csv("d.csv", index=False)
+    names = {}
+    exec(code_of(written("d.csv")).split("table = ")[0], names)
+    assert names["X"].shape == (len(frame) - 2, 8)
 
 
 def test_images_are_drawn():

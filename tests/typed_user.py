@@ -1,7 +1,7 @@
 """What a user writes, for a type checker: no error, and nothing is Any."""
 
 from pathlib import Path
-from typing import assert_type
+from typing import Any, assert_type
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,8 @@ assert_type(autoencoder.fit(X), AutoencoderTransformer)
 assert_type(autoencoder.partial_fit(X), AutoencoderTransformer)
 assert_type(autoencoder.set_output(transform="pandas"), AutoencoderTransformer)
 assert_type(autoencoder.set_params(n_components=3), AutoencoderTransformer)
+assert_type(autoencoder.set_callbacks(), AutoencoderTransformer)
+assert_type(autoencoder.get_params(), dict[str, Any])
 codes = autoencoder.transform(X)
 assert_type(codes, np.ndarray)
 assert_type(autoencoder.fit_transform(X), np.ndarray)

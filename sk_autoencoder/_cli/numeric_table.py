@@ -194,7 +194,7 @@ def _without_empty(X: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     if not rows.all():
         n_empty = int((~rows).sum())
         notes.append(f"left out as empty: {n_empty} {'rows' if n_empty > 1 else 'row'}")
-        X = X.iloc[np.flatnonzero(rows)].reset_index(drop=True)
+        X = X.iloc[np.flatnonzero(rows)]
     return X, notes
 
 

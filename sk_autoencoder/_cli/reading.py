@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 EMBEDDED = ("digits", "fashion-mnist")
 TEXTS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
-MAX_NAMED = 12
 READERS = {
     ".npy": "import numpy as np\n\nX = np.load({name!r})",
     ".parquet": "import pandas as pd\n\nX = pd.read_parquet({name!r})",
@@ -132,6 +131,8 @@ def _read_file(path: Path, options: Options, columns: Columns | None) -> Data:
             code = f"import pandas as pd\n\nX = {found.code(path)}"
         else:
             X = _read_frame(path, suffix, options.header)
+            if suffix == ".xlsx" and list(X.columns) == list(range(X.shape[1])):
+                code = code[:-1] + ", header=None)"
     except MemoryError as error:
         raise ValueError(f"{path} cannot be read: it does not fit into memory") from error
     except Exception as error:  # what a damaged file raises is up to the library that reads it
@@ -145,21 +146,23 @@ def _read_file(path: Path, options: Options, columns: Columns | None) -> Data:
         else:
             from sk_autoencoder._cli.numeric_table import numeric_table
 
-            n_columns = X.shape[1]
+            before = None if suffix == ".xlsx" else X.shape
             X, more = numeric_table(X, decimal=decimal, drop_non_numeric=options.drop_non_numeric)
             notes = notes + more
-            code += _chosen(X, n_columns)
+            code += _chosen(X, before)
     except ValueError as error:
         raise ValueError(f"{path} {error}") from error
     return Data(path.name, X, notes=tuple(notes), code=code)
 
 
-def _chosen(X: Any, n_before: int) -> str:
-    """Return the Python that leaves the columns of a table, out of so many."""
-    if X.shape[1] == n_before:
-        return ""
-    columns = list(X.columns)
-    return f"\nX = X[{columns!r}]" if X.shape[1] <= MAX_NAMED else "\nX = X.select_dtypes('number')"
+def _chosen(X: Any, shape: tuple[int, int] | None) -> str:
+    """Return the Python that leaves the columns and rows of a table, out of so many or any."""
+    code = ""
+    if shape is None or X.shape[1] < shape[1]:
+        code += f"\nX = X[{list(X.columns)!r}]"
+    if shape is None or X.shape[0] < shape[0]:
+        code += "\nX = X.dropna(how='all')"
+    return code
 
 
 def _read_frame(path: Path, suffix: str | None, header: bool | None):

@@ -47,8 +47,8 @@ class ReconstructionCurveDisplay:
         A row for each point: "label", "n_components", "error" and "explained_variance".
 
     elbows : dict of str to int, default=None
-        By label the number of components beyond which none explains more than chance would, which
-        is marked on its curve. None marks nothing.
+        By label the number of components before the elbow, which is marked on its curve. None
+        marks nothing.
 
     Attributes
     ----------
@@ -107,9 +107,8 @@ class ReconstructionCurveDisplay:
         all sizes up to its own, or at about 64 of them, spread geometrically, where there are
         more. Any other estimator gives one point.
 
-        On each whole curve a ring marks how many components explain more than chance would, as
-        `n_components="auto"` finds them, which of a fit with it are all. PCA's elbow is the same
-        for its shares.
+        On each curve with a point at every size from 1 on, a ring marks the elbow, as
+        `n_components="auto"` finds it; a fit with that has it at its last point.
 
         Parameters
         ----------

@@ -142,7 +142,7 @@ def odd_images(measures: Measures, shape: tuple[int, int]) -> go.Figure:
 def planes(measures: Measures) -> go.Figure:
     """Return codes in the plane of either method, coloured by a column that can be chosen."""
     columns = _columns_to_choose(measures)
-    rows = measures.rows[measures.drawn]
+    rows = measures.rows_and_reconstructions[0][measures.drawn]
     drawn = [measures.row_name(i) for i in measures.drawn]
     methods = (measures.pca_name, measures.name)
     figure = make_subplots(1, 2, subplot_titles=methods, horizontal_spacing=0.08)

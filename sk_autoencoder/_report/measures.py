@@ -150,10 +150,9 @@ class Measures:
         model = models[at_two.index[0]] if len(at_two) else self.comparison.largest(method)
         codes = np.asarray(model.transform(self.comparison.X_test), dtype=float)[self.drawn]
         codes = codes - codes.mean(axis=0)
-        if codes.shape[1] == 1:
-            return np.hstack([codes, np.zeros_like(codes)])
         _, _, axes = np.linalg.svd(codes, full_matrices=False)
-        return codes @ axes[:2].T
+        plane = codes @ axes[:2].T
+        return np.pad(plane, ((0, 0), (0, 2 - plane.shape[1])))
 
     @cached_property
     def drawn(self) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sk_autoencoder._report.measures import Measures
 
 SAME = 0.005  # of the variance
@@ -24,9 +26,15 @@ def verdict(measures: Measures) -> list[str]:
     if gains[size] < 0:
         return [*told, "PCA is ahead at each size: keep it."]
     needed = measures.pca_needs(ours)
-    if needed is None:
-        return [*told, f"{measures.pca_name} does not reach that with all of its components."]
-    return [*told, f"{measures.pca_name} needs {needed} for as much."]
+    told.append(
+        "PCA does not reach that with all of its components."
+        if needed is None
+        else f"PCA needs {needed} for as much."
+    )
+    ahead = [str(each) for each, gain in gains.items() if gain < -SAME]
+    if ahead:
+        told.append(f"PCA is ahead at {' and '.join(ahead)}.")
+    return told
 
 
 def _components(size: int) -> str:
@@ -39,4 +47,4 @@ def _share(value: float) -> str:
         text = f"{value:.{digits}f}"
         if not text.startswith("1") or value >= 1:
             break
-    return text.replace("0.", ".", 1)
+    return re.sub(r"^(-?)0\.", r"\1.", text)

@@ -21,7 +21,7 @@ VALIDATION_FRACTION = 0.1
 MAX_VALIDATION_FRACTION = 1 / 3
 
 # Frames between a warning and the line that calls `fit`.
-WARNED_CALLER = 6
+WARNED_CALLER = 7
 
 # Of the rows: a group, or the copies of a row, that has more of them is not set aside.
 MAX_SHARE_OF_GROUP = 0.5

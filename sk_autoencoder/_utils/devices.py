@@ -27,6 +27,8 @@ def resolve_device(device: str | torch.device) -> torch.device:
 @cache
 def has_float64(device: torch.device) -> bool:
     """Whether a device computes in numbers of 64 bits, which GPUs of Apple and some others lack."""
+    if takes_written_out_steps(device):
+        return True
     try:
         torch.zeros(1, dtype=torch.float64, device=device)
     except (RuntimeError, TypeError):

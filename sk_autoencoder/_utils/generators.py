@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,11 @@ class _Generator:
     def set(self, state: torch.Tensor) -> None:
         self.module.set_rng_state(state, *self.arguments)
 
+    def here(self, device: torch.device) -> AbstractContextManager[Any]:
+        """Return a context in which the device is the present one, where there can be others."""
+        choose = getattr(self.module, "device", None)
+        return nullcontext() if choose is None else choose(device)
+
 
 def _other_generator(device: torch.device) -> _Generator | None:
     """Return the generator of such a device; None of others."""
@@ -70,7 +75,8 @@ def _seeded_there(seed: int, device: torch.device) -> Iterator[None]:
         yield
         return
     before = other.get()
-    other.module.manual_seed(seed)
+    with other.here(device):
+        other.module.manual_seed(seed)
     try:
         yield
     finally:
