@@ -9,7 +9,14 @@ from torch import nn
 from sk_autoencoder import AutoencoderTransformer, VariationalAutoencoderTransformer
 
 # For an environment of its own, unless it is asked for by name.
-collect_ignore = ["check_mlflow.py"]
+# What is run by hand, or in a process of its own: doctests are looked for in all other files.
+collect_ignore = [
+    "check_float32_device.py",
+    "check_mlflow.py",
+    "check_site.py",
+    "played_device.py",
+    "typed_user.py",
+]
 
 
 def make_autoencoder(n_components=2, variational=False, **params):

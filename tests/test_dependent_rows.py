@@ -223,7 +223,7 @@ def test_a_comparison_holds_out_all_copies_of_a_row_or_none(X):
             random_state=0,
         )
         held_out = comparison.X_test.to_numpy()
-        assert len(held_out) == n_test == len(repeated) - comparison.n_train
+        assert len(held_out) == n_test == len(repeated) - len(comparison.X_train)
         assert len(np.unique(held_out, axis=0)) == n_test / 4
 
 

@@ -58,6 +58,7 @@ def test_the_dimension_of_flat_rows_is_found(dimension, dtype):
     assert fitted.explained_variance_ratio_.shape == (dimension,)
 
 
+@pytest.mark.slow
 def test_the_dimension_of_a_curve_is_found():
     z = np.random.default_rng(0).uniform(-1, 1, (500, 1))
     X = np.hstack([np.sin(3 * z), np.cos(3 * z), z, z**2, z**3, np.abs(z)]) @ rows_of(6, 25, 6)
@@ -92,6 +93,7 @@ def test_wide_rows_are_looked_at_up_to_a_limit():
     assert fitted.model_.width == 32
 
 
+@pytest.mark.slow
 def test_the_last_training_has_few_components_beside_those_that_count():
     X = curved_plane()
     fitted = AutoencoderTransformer("auto", nested=True, random_state=0).fit(X)
@@ -101,6 +103,7 @@ def test_the_last_training_has_few_components_beside_those_that_count():
     np.testing.assert_array_equal(again.transform(X), fitted.transform(X))
 
 
+@pytest.mark.slow
 def test_a_killed_fit_goes_on(tmp_path):
     X, path = curved_plane(), tmp_path / "fit.checkpoint"
 

@@ -95,7 +95,7 @@ def run_in_forked_child(calls, *, set_by_torch, seconds=120):
 def test_a_forked_child_does_what_its_parent_does(set_by_torch):
     calls = OF_SOME_ROWS | OTHERS
     done = run_in_forked_child(calls, set_by_torch=set_by_torch)
-    assert done.stdout.splitlines() == list(calls)
+    assert done.stdout.splitlines() == list(calls), done.stderr
     assert done.returncode == 0, done.stderr
 
 

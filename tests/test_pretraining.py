@@ -101,7 +101,7 @@ def test_weights_count_in_pretraining(quick, X, monkeypatch):
     errors = []
     for weight in (np.where(chosen, 100.0, 0.01), None):
         module = copy.deepcopy(fitted.net_.module_).float()
-        rows = Rows(data_of(X, weight=weight), coordinates, fitted.net_.error)
+        rows = Rows(data_of(X, weight=weight), coordinates, fitted.net_.error, torch.device("cpu"))
         _pretraining.pretrain_layerwise(module, rows, 8, seed=0)
         down, up = blocks(module.encoder)[0], blocks(module.decoder)[-1]
         with torch.no_grad():
