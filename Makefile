@@ -114,6 +114,7 @@ audit: $(READY)
 # The site, in docs/_build/html: each figure and example is executed, and a warning is an error. Links
 # to other sites are looked at with DOCS_ONLINE=1.
 docs: $(READY)
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --group docs
 	OMP_NUM_THREADS=2 $(BIN)/sphinx-build --fail-on-warning --keep-going -b html docs docs/_build/html
 	$(BIN)/sphinx-build --quiet -b linkcheck -D plot_gallery=0 docs docs/_build/links
 	OMP_NUM_THREADS=2 $(BIN)/sphinx-build --quiet -b doctest -D plot_gallery=0 docs docs/_build/doctest

@@ -22,6 +22,15 @@ PARAMS = {"n_components": 2, "max_epochs": 6, "random_state": 0}
 NAMES = [f"c{i}" for i in range(7)]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _environment():
+    """Take back what dask sets for its workers, and leaves to other tests: numbers of threads."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
 @pytest.fixture(scope="module")
 def cluster():
     settings = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}

@@ -198,6 +198,7 @@ def test_the_lines_of_python_repeat_the_table(frame, standardize):
     assert names["codes"].shape == (120, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "write"),
     [
