@@ -260,14 +260,14 @@ class _Judge:
     def __init__(self, X_train, X_test, incomplete: bool):
         self.X_train = X_train
         self.X_test = X_test
-        self.rows = _as_array(X_test)
+        self.rows = as_array(X_test)
         self.known = ~np.isnan(self.rows) if incomplete else None
         if self.known is not None and not self.known.any():
             raise ValueError(
                 "The held-out rows have no known cell: all are missing (NaN). Pass rows with "
                 "known cells, or a larger test_size."
             )
-        mean = _known_mean(_as_array(X_train), incomplete)
+        mean = known_mean(as_array(X_train), incomplete)
         self.variance = self._mean_square(lambda block: self.rows[block] - mean)
 
     def __call__(self, method: str, model) -> tuple[Result, Any]:
@@ -306,12 +306,12 @@ def last_step(model):
     return model[-1] if isinstance(model, Pipeline) else model
 
 
-def _as_array(X) -> np.ndarray:
+def as_array(X) -> np.ndarray:
     """Return rows as a float array, in which NaN is a missing cell."""
     return check_array(X, dtype=DTYPES, ensure_all_finite="allow-nan")
 
 
-def _known_mean(rows: np.ndarray, incomplete: bool) -> np.ndarray:
+def known_mean(rows: np.ndarray, incomplete: bool) -> np.ndarray:
     """Return the mean of each column's known cells, 0 where it has none."""
     if not incomplete:
         return rows.mean(axis=0, dtype=np.float64)

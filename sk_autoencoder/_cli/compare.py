@@ -125,9 +125,9 @@ def _write(
 def _report(comparison: Comparison, data: Data, args: argparse.Namespace) -> str:
     """Return the page of a comparison."""
     from sk_autoencoder._cli.python_lines import lines_of_compare
+    from sk_autoencoder._report.machine import described
     from sk_autoencoder._report.measures import Measures
     from sk_autoencoder._report.page import Words, page
-    from sk_autoencoder._utils.machine import described
 
     measures = Measures(comparison)
     words = Words(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.utils.validation import check_array
 
 from sk_autoencoder._comparison import Comparison, reconstruct
 from sk_autoencoder._displays import ComparisonDisplay, ReconstructionDisplay
 from sk_autoencoder._displays.axes import COLORS
 from sk_autoencoder._displays.images import reconstruction_label
+from sk_autoencoder._report.measures import Measures, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,23 +61,17 @@ def _draw_images(comparison: Comparison, image_shape: tuple[int, int], ax: Axes)
 
 def _draw_features(comparison: Comparison, ax: Axes) -> None:
     """Draw the error of each feature, of the models with the most components."""
-    rows = check_array(
-        comparison.X_test, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan"
-    )
-    known = ~np.isnan(rows)
-    errors = {}
-    for method in comparison.methods:
-        difference = reconstruct(comparison.largest(method), comparison.X_test) - rows
-        squares = np.square(np.where(known, difference, 0), dtype=np.float64)
-        errors[method] = squares.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    measures = Measures(comparison)
+    errors = {method: measures.feature_errors(method) for method in comparison.methods}
     pca, autoencoder = comparison.methods
     worst = np.argsort(-errors[pca], kind="stable")[:N_FEATURES]
-    names = getattr(comparison.X_test, "columns", range(rows.shape[1]))
     places = np.arange(len(worst))
     ax.hlines(places, errors[pca][worst], errors[autoencoder][worst], color="lightgray")
     for method, error in errors.items():
         ax.plot(error[worst], places, "o", label=method, color=COLORS[method])
-    ax.set_yticks(places, [_short(names[i]) for i in worst], parse_math=False)
+    ax.set_yticks(
+        places, [shortened(measures.names[i], LONGEST_NAME) for i in worst], parse_math=False
+    )
     ax.set_ylim(len(worst) - 0.5, -0.5)
     ax.set_xlim(left=0)
     ax.set_xlabel("mean squared error")
@@ -86,7 +80,7 @@ def _draw_features(comparison: Comparison, ax: Axes) -> None:
     k = max(result.n_components for result in comparison.results)
     n_shown = len(worst)
     which = "each feature"
-    if n_shown < rows.shape[1]:
+    if n_shown < len(measures.names):
         which = f"the {n_shown} features where PCA's is greatest"
     ax.set_title(f"Error of {which}, {k} components")
 
@@ -96,9 +90,3 @@ def _height(comparison: Comparison, image_shape: tuple[int, int] | None) -> floa
     if image_shape:
         return 0.7 + 0.68 * (len(comparison.results) + 1)
     return 0.7 + 0.3 * min(comparison.X_test.shape[1], N_FEATURES)
-
-
-def _short(name) -> str:
-    """Cut a feature's name to what fits beside the axes; a number becomes scikit-learn's name."""
-    name = name if isinstance(name, str) else f"x{name}"
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"

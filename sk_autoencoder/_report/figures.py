@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from sk_autoencoder._report.measures import Measures
+from sk_autoencoder._report.measures import Measures, shortened
 
 BLUE, GRAY, RED = "#1f77b4", "#8a8a8a", "#d62728"
 COLORS = {"PCA": GRAY, "imputed PCA": GRAY, "autoencoder": BLUE}
@@ -195,4 +195,4 @@ def _plain(values: np.ndarray) -> list[Any]:
 
 def _short(name: str) -> str:
     """Return a name that fits beside axes, of which nothing is read as a tag."""
-    return escape(name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…")
+    return escape(shortened(name, LONGEST_NAME))

@@ -9,11 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_array
 
-from sk_autoencoder._comparison import Comparison, last_step, pca_of, reconstruct
+from sk_autoencoder._comparison import (
+    Comparison,
+    as_array,
+    known_mean,
+    last_step,
+    pca_of,
+    reconstruct,
+)
 from sk_autoencoder._pca.principal_axes import explained_variance
-from sk_autoencoder._validation import DTYPES
 
 MAX_POINTS = 24  # of PCA's curve
 N_ODD, N_REASONS = 12, 3
@@ -51,9 +56,10 @@ class Measures:
     def __init__(self, comparison: Comparison):
         self.comparison = comparison
         self.pca_name, self.name = comparison.methods
-        self.rows = _as_array(comparison.X_test)
+        self.rows = as_array(comparison.X_test)
         self.known = ~np.isnan(self.rows)
         self.names = names_of(comparison.X_test, self.rows.shape[1])
+        self.is_incomplete = isinstance(comparison.models[0], Pipeline)  # PCA is imputed then
         self._reconstructions: dict[str, np.ndarray] = {}
 
     @cached_property
@@ -74,16 +80,15 @@ class Measures:
     @cached_property
     def deviation(self) -> np.ndarray:
         """The held-out rows about the mean of the training rows; NaN where cells are missing."""
-        return self.rows - np.nanmean(_as_array(self.comparison.X_train), axis=0)
+        return self.rows - known_mean(as_array(self.comparison.X_train), self.is_incomplete)
 
     @cached_property
     def whole_pca(self) -> Any:
         """PCA of the training rows with all of its components."""
         X_train = self.comparison.X_train
         n_components = min(X_train.shape)
-        is_imputed = isinstance(self.comparison.models[0], Pipeline)
         with np.errstate(invalid="ignore"):  # it divides by the variance, which may be none
-            return pca_of(n_components, 0, is_imputed).fit(X_train)
+            return pca_of(n_components, 0, self.is_incomplete).fit(X_train)
 
     @cached_property
     def _pca_codes(self) -> np.ndarray:
@@ -126,15 +131,16 @@ class Measures:
         """
         variance = self._by_feature(self.deviation)
         frame = pd.DataFrame({"feature": self.names})
-        errors = {
-            method: self._by_feature(self.reconstruction(method) - self.rows)
-            for method in (self.pca_name, self.name)
-        }
+        errors = {method: self.feature_errors(method) for method in (self.pca_name, self.name)}
         for method, error in errors.items():
             with np.errstate(divide="ignore", invalid="ignore"):
                 frame[method] = np.where(variance > 0, 1 - error / variance, np.nan)
         saved = errors[self.pca_name] - errors[self.name]
         return frame.assign(gain=saved / max(variance.mean(), np.finfo(float).tiny))
+
+    def feature_errors(self, method: str) -> np.ndarray:
+        """Return a method's mean squared error of the known cells of each feature."""
+        return self._by_feature(self.reconstruction(method) - self.rows)
 
     def reconstruction(self, method: str) -> np.ndarray:
         """Return what a method makes of the held-out rows with the most components."""
@@ -172,7 +178,7 @@ class Measures:
     def _cell_errors(self) -> np.ndarray:
         """Squared errors of cells over those that are usual for the feature."""
         square = np.square(self.reconstruction(self.name) - self.rows, dtype=np.float64)
-        usual = np.nanmean(square, axis=0) if len(square) else np.ones(square.shape[1])
+        usual = self.feature_errors(self.name)
         return square / np.where(usual > 0, usual, 1.0)
 
     @cached_property
@@ -214,11 +220,12 @@ class Measures:
         return square.sum(axis=0) / np.maximum(self.known.sum(axis=0), 1)
 
 
+def shortened(name: str, longest: int) -> str:
+    """Return a name cut to so many characters."""
+    return name if len(name) <= longest else name[: longest - 1] + "…"
+
+
 def names_of(X: Any, n_features: int) -> list[str]:
     """Return the names of columns; scikit-learn's where they have none."""
     names = getattr(X, "columns", range(n_features))
     return [name if isinstance(name, str) else f"x{name}" for name in names]
-
-
-def _as_array(X: Any) -> np.ndarray:
-    return check_array(X, dtype=DTYPES, ensure_all_finite="allow-nan")
