@@ -12,17 +12,16 @@ import torch
 from conftest import OwnModule, curved
 from played_device import DEVICE, MODULE, NAME, There
 from skorch.callbacks import Callback
+from test_gpu import make as make_on
 
 import sk_autoencoder
 from sk_autoencoder import (
     AutoencoderOutlierDetector,
-    AutoencoderTransformer,
     VariationalAutoencoderTransformer,
 )
 from sk_autoencoder._training.net_state import MeanLoss
 from sk_autoencoder._utils.processes import ALONE
 
-SMOOTH = {"optimizer__eps": 0.01}
 TOLERANCE = {"rtol": 2e-3, "atol": 2e-3}
 X, X_NEW = curved(120), curved(40, seed=1)
 y = (X[:, 0] > 0).astype(int)
@@ -62,16 +61,8 @@ def there():
         yield
 
 
-def make(device=NAME, cls=AutoencoderTransformer, n_components=2, **params):
-    defaults = {
-        "hidden_layer_sizes": (32, 16),
-        "max_epochs": 4,
-        "lr": 0.01,
-        "random_state": 0,
-        "refit": False,
-        "net_params": SMOOTH,
-    }
-    return cls(n_components, device=device, **(defaults | params))
+def make(device=NAME, **params):
+    return make_on(device, **params)
 
 
 def device_of(fitted):

@@ -57,7 +57,7 @@ def device(faked):
     return "cuda" if IS_THERE else "cpu"
 
 
-def make(device, cls=AutoencoderTransformer, **params):
+def make(device, cls=AutoencoderTransformer, n_components=2, **params):
     defaults = {
         "hidden_layer_sizes": (32, 16),
         "max_epochs": 4,
@@ -66,7 +66,7 @@ def make(device, cls=AutoencoderTransformer, **params):
         "refit": False,
         "net_params": SMOOTH,
     }
-    return cls(2, device=device, **(defaults | params))
+    return cls(n_components, device=device, **(defaults | params))
 
 
 @pytest.mark.parametrize("name", CASES)
