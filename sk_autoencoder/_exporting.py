@@ -151,7 +151,7 @@ class ExportingDetectorMixin:
         width = self.n_features_in_  # type: ignore[attr-defined]
         example = torch.ones(2, width, dtype=torch_dtype(floating(dtype or np.float64)))
         graph = Graph(["X"], ["label", "scores"])
-        return _written(exported(scores_of(self), example, graph), path)
+        return _written(exported(self._torch_scores(), example, graph), path)
 
     def onnx_parser(self) -> Callable:
         """Return what tells skl2onnx of the outputs: labels and scores."""
@@ -171,10 +171,10 @@ class ExportingDetectorMixin:
 
         return convert_detector
 
-
-def scores_of(detector: Any) -> TorchScores:
-    """Return labels and scores of a fitted detector as a module of torch."""
-    return TorchScores(detector._references(), float(detector.offset_))
+    def _torch_scores(self) -> TorchScores:
+        """Return labels and scores of the fitted detector as a module of torch."""
+        references = self._references()  # type: ignore[attr-defined]
+        return TorchScores(references, float(self.offset_))  # type: ignore[attr-defined]
 
 
 def _written(model: Any, path: str | PathLike | None) -> Any:

@@ -16,7 +16,7 @@ from sk_autoencoder._sources.files import MappedArray
 from sk_autoencoder._sources.find import find_source
 from sk_autoencoder._sources.source import Source
 from sk_autoencoder._sources.table import Table
-from sk_autoencoder._training.plan import FEW
+from sk_autoencoder._training.few_rows import FEW
 from sk_autoencoder._training.split import VALIDATION_FRACTION
 from sk_autoencoder._utils.processes import Alone
 from sk_autoencoder._utils.sizes import check_cells, largest_cell

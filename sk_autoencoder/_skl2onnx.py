@@ -12,7 +12,6 @@ import torch
 from skl2onnx.common.data_types import DoubleTensorType, Int64TensorType
 from torch import Tensor, nn
 
-from sk_autoencoder._exporting import scores_of
 from sk_autoencoder._model.exported import torch_autoencoder
 from sk_autoencoder._model.onnx import OPSET, Graph, exported, onnx_model
 
@@ -53,7 +52,7 @@ def convert_detector(scope: Any, operator: Any, container: Any) -> None:
     dtype = torch.float64 if is_double else torch.float32
     example = torch.ones(2, operator.raw_operator.n_features_in_, dtype=dtype)
     graph = Graph(["X"], ["label", "scores"], min(container.target_opset, OPSET))
-    module = _InDtype(scores_of(operator.raw_operator), dtype)
+    module = _InDtype(operator.raw_operator._torch_scores(), dtype)
     _insert(exported(module, example, graph), scope, operator, container)
 
 

@@ -7,7 +7,7 @@ from sklearn.datasets import make_swiss_roll
 from test_scikit_learn_callbacks import Recorder, StopAfter
 
 from sk_autoencoder import AutoencoderTransformer
-from sk_autoencoder._training import plan, repeats
+from sk_autoencoder._training import budget, repeats
 from sk_autoencoder._training.selection import Gains
 
 N_EPOCHS = 12
@@ -16,7 +16,7 @@ N_EPOCHS = 12
 @pytest.fixture
 def free(monkeypatch):
     """Give a function that makes an autoencoder which finds its budget, of a dozen epochs first."""
-    monkeypatch.setattr(plan, "AUTO_EPOCHS", (N_EPOCHS, N_EPOCHS))
+    monkeypatch.setattr(budget, "AUTO_EPOCHS", (N_EPOCHS, N_EPOCHS))
 
     def make(**params):
         defaults = {"hidden_layer_sizes": (32, 16), "batch_size": 16, "random_state": 0}
@@ -114,8 +114,8 @@ def test_a_budget_that_is_given_or_judged_by_none_is_kept(free, roll, courses, p
 
 @pytest.mark.quick
 def test_rows_that_judge_one_training_judge_a_whole_one(free, roll, monkeypatch):
-    monkeypatch.setattr(plan, "AUTO_EPOCHS", (1, 10**6))
-    monkeypatch.setattr(plan, "STEPS", 400)
+    monkeypatch.setattr(budget, "AUTO_EPOCHS", (1, 10**6))
+    monkeypatch.setattr(budget, "STEPS", 400)
     judged, alone = free(refit=False).fit(roll), free(early_stopping=False).fit(roll)
     n_steps = [fit.n_iter_ * -(-n // 16) for fit, n in ((judged, 300), (alone, 400))]
     assert n_steps[0] > 1.5 * n_steps[1]

@@ -8,7 +8,8 @@ from torch import nn
 
 from sk_autoencoder import AutoencoderTransformer
 from sk_autoencoder._training._steps.clipping import GradientClip
-from sk_autoencoder._training.plan import LR, MAX_LR
+from sk_autoencoder._training.budget import MAX_LR
+from sk_autoencoder._training.plan import LR
 
 pytestmark = pytest.mark.quick
 

@@ -6,6 +6,7 @@
 import ast
 import inspect
 from dataclasses import fields
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,20 @@ def forbidden_imports(module, source):
         return []
     allowed = ROOMS[room] | {room}
     return [name for name in imports_of(source) if room_of(name) not in allowed]
+
+
+def circle_of(files):
+    """Give the files that need each other in a circle, if only for types or within a function."""
+    needs = {}
+    for module, source in files.items():
+        froms = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.ImportFrom)]
+        names = [(n.module, f"{n.module}.{a.name}") for n in froms for a in n.names]
+        needs[module] = {name for pair in names for name in pair if name in files}
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return []
 
 
 def functions_of(source):
@@ -203,6 +218,17 @@ ESTIMATORS = ("_base", "_methods", "_transformer", "_variational", "_outlier")
 @pytest.mark.parametrize("module", FILES)
 def test_arrows_run_down(module):
     assert forbidden_imports(module, FILES[module]) == []
+
+
+def test_no_files_need_each_other_in_a_circle():
+    assert circle_of(FILES) == []
+
+
+def test_a_circle_is_seen_where_it_is_for_types_alone():
+    there = "if TYPE_CHECKING:\n    from sk_autoencoder._nn import back"
+    back = "def f():\n    from sk_autoencoder._nn.there import x"
+    files = {"sk_autoencoder._nn.there": there, "sk_autoencoder._nn.back": back}
+    assert set(circle_of(files)) == set(files)
 
 
 def test_each_room_has_its_place():

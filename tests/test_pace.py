@@ -88,7 +88,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_info
 from sk_autoencoder import AutoencoderTransformer
-from sk_autoencoder._training._steps import pace
+from sk_autoencoder._training._steps import pace_trial
 from sk_autoencoder._training._steps.pace import Pace
 
 X = np.random.RandomState(0).standard_normal((2300, 400)).astype(np.float32) ** 2
@@ -104,7 +104,7 @@ def following(pattern):
                     yield
     return Following
 
-pace.N_STEPS = 5
+pace_trial.N_STEPS = 5
 
 def weights(**params):
     fit = AutoencoderTransformer(
@@ -129,7 +129,7 @@ def test_a_fit_has_the_same_bits_whatever_its_threads_are():
     run("""
 found = []
 for pattern in ([True], [False], [True, False]):
-    pace.Pace = following(pattern)
+    pace_trial.Pace = following(pattern)
     found.append(weights())
     assert pools() == before, pools()
 assert all((found[0] == other).all() for other in found[1:])
@@ -144,17 +144,17 @@ if seen:  # else bits would change on this processor, and all threads were taken
 @pytest.mark.slow
 def test_threads_stay_as_they_are_where_bits_would_change():
     run("""
-pace._same_bits = lambda *args: False
-pace.Pace = following([True])
+pace_trial._same_bits = lambda *args: False
+pace_trial.Pace = following([True])
 weights()
 assert seen == [], seen
-pace._same_bits = lambda *args: True
+pace_trial._same_bits = lambda *args: True
 weights(loss="huber")
 assert seen == [], seen
-pace.N_STEPS = 10**6
+pace_trial.N_STEPS = 10**6
 weights()
 assert seen == [], seen
-pace.N_STEPS = 5
+pace_trial.N_STEPS = 5
 weights()
 assert seen != []
 """)
@@ -171,8 +171,8 @@ class Broken(Exception):
 def fail(*args):
     raise Broken
 
-pace._same_bits = lambda *args: True
-pace.Pace = following([True])
+pace_trial._same_bits = lambda *args: True
+pace_trial.Pace = following([True])
 AutoencoderNet._next_lr = fail
 try:
     weights()

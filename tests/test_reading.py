@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 
 from sk_autoencoder._cli.numeric_table import dominant_column
-from sk_autoencoder._cli.reading import Options, find_data, read_data
+from sk_autoencoder._cli.options import Options
+from sk_autoencoder._cli.reading import find_data, read_data
 
 nan = np.nan
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sk_autoencoder._cli.reading import Data, Options, find_data, read_data
+from sk_autoencoder._cli.options import Options
+from sk_autoencoder._cli.reading import Data, find_data, read_data
 from sk_autoencoder._cli.writing import RESULTS, check_not_data, find_output, write
 
 if TYPE_CHECKING:

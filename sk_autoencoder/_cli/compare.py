@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sk_autoencoder._cli.options import Options
 from sk_autoencoder._cli.progress import progress_bar
-from sk_autoencoder._cli.reading import Data, Options, check_installed, find_data, read_data
+from sk_autoencoder._cli.reading import Data, check_installed, find_data, read_data
 from sk_autoencoder._cli.writing import (
     MODELS,
     PAGES,

@@ -13,14 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from sk_autoencoder._cli.cells import is_missing, is_number, number
-
-if TYPE_CHECKING:
-    from sk_autoencoder._cli.reading import Options
+from sk_autoencoder._cli.options import Options
 
 WHITE_SPACE = r"\s+"
 # Where two of them fit alike, the one that stands less often in the midst of a text.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from sk_autoencoder._cli.options import Options
 from sk_autoencoder._cli.progress import progress_bar
-from sk_autoencoder._cli.reading import Data, Options, find_data, read_data
+from sk_autoencoder._cli.reading import Data, find_data, read_data
 from sk_autoencoder._cli.writing import FITTED, find_model, write
 
 if TYPE_CHECKING:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sk_autoencoder._cli.options import ALL_FOUND_OUT, Options
+
 if TYPE_CHECKING:
     from sk_autoencoder._cli.columns import Columns
 
@@ -21,16 +23,6 @@ SUFFIXES = (*TEXTS, ".parquet", ".feather", ".xlsx", ".npy")
 
 
 @dataclass(frozen=True)
-class Options:
-    """What the user says of a file; None is to be found out."""
-
-    sep: str | None = None
-    decimal: str | None = None
-    header: bool | None = None
-    drop_non_numeric: bool = False
-
-
-@dataclass(frozen=True)
 class Data:
     """A table, its name, and the shape of the images that its rows are, where they are."""
 
@@ -41,7 +33,7 @@ class Data:
     code: str = ""  # of Python that makes X
 
 
-def find_data(name: str, options: Options = Options()) -> str | Path:
+def find_data(name: str, options: Options = ALL_FOUND_OUT) -> str | Path:
     """Return the name of an embedded data set, or the path of a file that can be read."""
     if name in EMBEDDED:
         _check_options(name, options, "")
@@ -60,7 +52,7 @@ def find_data(name: str, options: Options = Options()) -> str | Path:
 
 
 def read_data(
-    source: str | Path, options: Options = Options(), columns: Columns | None = None
+    source: str | Path, options: Options = ALL_FOUND_OUT, columns: Columns | None = None
 ) -> Data:
     """Read what `find_data` found, and check that it holds numbers only.
 

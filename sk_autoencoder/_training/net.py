@@ -183,7 +183,8 @@ class AutoencoderNet(StatefulNet):
         """Compute the gradients of a batch, as skorch's own method does."""
         self._set_training(True)
         if self.pieces_ is None:
-            self.pieces_ = shared(InPieces(self._gradients_told, self.parameters()), self)
+            pieces = InPieces(self._gradients_told, self.parameters())
+            self.pieces_ = shared(pieces, self.processes_, self.rows_a_batch_)
         loss, reconstruction = self.pieces_.told(*batch)
         if self.clip_ is not None:
             self.clip_()
@@ -265,13 +266,13 @@ class AutoencoderNet(StatefulNet):
 
     def make_steps(self) -> Steps:
         """Return what the steps of a training are made of, which no callback looks at."""
-        take_step = quick_step(self.optimizer_)
+        take_step, parts = quick_step(self.optimizer_), (self.processes_, self.rows_a_batch_)
         if not self._is_plain():
-            gradients = shared(InPieces(self._gradients, self.parameters()), self)
+            gradients = shared(InPieces(self._gradients, self.parameters()), *parts)
             return Steps(gradients, self.clip_, take_step)
         backprop = Backprop(self.module_, self.autocast_dtype)
         clip = None if self.clip_ is None else partial(self.clip_.cut, backprop.gradient)
-        gradients = shared(InPieces(backprop, self.parameters()), self, backprop.gradient)
+        gradients = shared(InPieces(backprop, self.parameters()), *parts, backprop.gradient)
         return Steps(gradients, clip, take_step)
 
     def _gradients(self, t, target) -> Tensor:

@@ -14,10 +14,12 @@ from sk_autoencoder._model.components import Moments
 from sk_autoencoder._model.fitted import FittedAutoencoder
 from sk_autoencoder._pca.principal_axes import explained_variance
 from sk_autoencoder._training.baseline import Baseline
+from sk_autoencoder._training.budget import make_plan
+from sk_autoencoder._training.few_rows import is_worth_sharing
 from sk_autoencoder._training.finish import Facts, choose_size, finish, measure
 from sk_autoencoder._training.legend import legend
 from sk_autoencoder._training.net import AutoencoderNet
-from sk_autoencoder._training.plan import is_worth_sharing, make_plan, plan_one_epoch
+from sk_autoencoder._training.plan import plan_one_epoch
 from sk_autoencoder._training.repeats import (
     MOST_REPEATS,
     Attempt,

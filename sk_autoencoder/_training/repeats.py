@@ -13,8 +13,9 @@ from sk_autoencoder._config import Config
 from sk_autoencoder._training import selection
 from sk_autoencoder._training.checkpoints import UNKEPT
 from sk_autoencoder._training.evidence import PCA, Evidence
+from sk_autoencoder._training.few_rows import trains_again
 from sk_autoencoder._training.finish import Facts, choose_size, measure_pca
-from sk_autoencoder._training.plan import Plan, trains_again
+from sk_autoencoder._training.plan import Plan
 from sk_autoencoder._training.run import Course, Kept, Run, run
 from sk_autoencoder._training.setup import Setup, set_up
 from sk_autoencoder._training.split import Split, rows_to_confirm

@@ -10,13 +10,13 @@ from skorch.utils import noop
 
 from sk_autoencoder._config import Config
 from sk_autoencoder._data import Data
-from sk_autoencoder._training._steps.pace import pace_of
+from sk_autoencoder._training._steps.pace_trial import pace_of
 from sk_autoencoder._training.best_epoch import BestEpoch
 from sk_autoencoder._training.checkpoints import UNKEPT, Progress
 from sk_autoencoder._training.evidence import PCA, JudgePoints, Line, Point, best_of, judged_epochs
 from sk_autoencoder._training.net import AutoencoderNet
 from sk_autoencoder._training.own_callbacks import check_callbacks
-from sk_autoencoder._training.plan import Plan, quick_products
+from sk_autoencoder._training.plan import Plan
 from sk_autoencoder._training.seconds_left import SecondsLeft
 from sk_autoencoder._training.selection import ENOUGH_ROWS
 from sk_autoencoder._training.setup import Setup
@@ -84,7 +84,7 @@ def run(setup: Setup, course: Course, task: Any, checkpoints: Any = UNKEPT) -> R
     n_before = len(net.history)
     rows, judge = _rows(setup, course), None
     net.processes_ = course.train.processes
-    with quick_products(setup, plan.batch_size):
+    with setup.quick_products(plan.batch_size):
         net.prepare_for_training()
         net.criterion_.learn_tail(rows[0])
         if config.runtime.compile:

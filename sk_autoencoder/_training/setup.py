@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +27,7 @@ from sk_autoencoder._pca.imputation import (
     number_of_distinct,
 )
 from sk_autoencoder._pca.principal_axes import PrincipalAxes
+from sk_autoencoder._training._steps.precision import quick_products
 from sk_autoencoder._training.baseline import Baseline, Cells, best_slope, of_corrupted
 from sk_autoencoder._training.batches import Batches
 from sk_autoencoder._training.masking import make_corruptor, mask_again
@@ -33,7 +35,7 @@ from sk_autoencoder._training.net import AutoencoderNet
 from sk_autoencoder._training.net_state import Frames
 from sk_autoencoder._training.own_parts import check_hidden_layer_sizes, parameters_of
 from sk_autoencoder._training.parts import Blueprint, Parts, make_parts
-from sk_autoencoder._training.plan import LR, batch_size, quick_products
+from sk_autoencoder._training.plan import LR, batch_size
 from sk_autoencoder._training.pretraining import pretrain_layerwise
 from sk_autoencoder._training.rows import Rows
 from sk_autoencoder._utils import cuda
@@ -120,6 +122,11 @@ class Setup:
             loss = self.config.objective.found
             pca = of_corrupted(self.axes, self.rows(data, fixed=True), loss, sizes)
         return Baseline(pca, mean)
+
+    def quick_products(self, size: int) -> AbstractContextManager[None]:
+        """Return a context of trainings, in which the products of batches of a size are quick."""
+        wanted, left = self.config.runtime.precision, self.axes.share_left()
+        return quick_products(self.net, wanted, left, size)
 
     def start_loss(self, data: Data, pca: float) -> float:
         """Return the mean loss of some rows before the first step: that of PCA, if it compares."""
@@ -343,7 +350,7 @@ def pretrain(setup: Setup, data: Data, rng) -> None:
     """Train the layers of a net that starts from random weights one by one."""
     rows = Rows(data, setup.frame, setup.net.error, setup.net.device)
     size, seed = batch_size(setup.config, len(data)), int(rng.randint(2**31))
-    with quick_products(setup, size):
+    with setup.quick_products(size):
         pretrain_layerwise(setup.net.module_, rows, size, seed)
 
 

@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 
 from sk_autoencoder._config import Config
 from sk_autoencoder._data import Data
-from sk_autoencoder._training.plan import judges_in_turn
+from sk_autoencoder._training.few_rows import judges_in_turn
 from sk_autoencoder._training.selection import ENOUGH_ROWS
 from sk_autoencoder._training.supervision import strata
 from sk_autoencoder._utils.copies import are_copies, count_distinct, find_copies

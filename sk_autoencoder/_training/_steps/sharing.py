@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from sk_autoencoder._nn.batch import Target
 from sk_autoencoder._training._steps.pieces import InPieces
-
-if TYPE_CHECKING:
-    from sk_autoencoder._training.net import AutoencoderNet
+from sk_autoencoder._utils.processes import Alone
 
 
 def shared(
-    gradients: InPieces, net: AutoencoderNet, flat: Tensor | None = None
+    gradients: InPieces, processes: Alone, n_rows: float, flat: Tensor | None = None
 ) -> InPieces | Shared:
     """Return what computes gradients of a batch, of which other processes may have a part."""
-    return gradients if net.processes_.size == 1 else Shared(gradients, net, flat)
+    return gradients if processes.size == 1 else Shared(gradients, processes, n_rows, flat)
 
 
 class Shared:
@@ -28,17 +24,19 @@ class Shared:
     ----------
     gradients : InPieces
         Computes those of the part.
-    net : AutoencoderNet
-        Has the processes, and the mean number of rows of a batch of all of them: each row counts
-        the same.
+    processes : Alone or Processes
+        Those that have the parts.
+    n_rows : float
+        Mean number of rows of a batch of all of them: each row counts the same.
     flat : Tensor, default=None
         What all gradients are views of; None where they are not.
     """
 
-    def __init__(self, gradients: InPieces, net: AutoencoderNet, flat: Tensor | None = None):
-        self.gradients = gradients
-        self.processes, self.n_rows = net.processes_, net.rows_a_batch_
-        self.flat = flat
+    def __init__(
+        self, gradients: InPieces, processes: Alone, n_rows: float, flat: Tensor | None = None
+    ):
+        self.gradients, self.processes = gradients, processes
+        self.n_rows, self.flat = n_rows, flat
 
     def __call__(self, t: Tensor, target: Target) -> Tensor:
         """Set the gradients of a batch, and return the mean loss of the part that is here."""

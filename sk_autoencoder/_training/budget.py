@@ -1,0 +1,67 @@
+"""How many steps suit a fit, and at which learning rate."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from sk_autoencoder._nn.stack import StackedAutoencoder
+from sk_autoencoder._training.few_rows import FEW
+from sk_autoencoder._training.plan import LR, Plan, batch_size
+from sk_autoencoder._training.setup import Setup
+
+AUTO_EPOCHS = (12, 400)
+
+# Of "auto": the highest learning rate, and the steps at `LR`. From PCA on the rate can be higher:
+# that of Adam goes with one over the width of a layer (Yang et al., 2022). Few rows overfit sooner.
+LR_TIMES_WIDTH, MAX_LR = 2.56, 0.02
+STEPS, SHARE_OF_FEW = 4000, 0.5
+SMOOTH_LOSSES = ("squared_error", "huber")
+
+
+def make_plan(setup: Setup, n_rows: int, *, learns: bool, few: bool) -> Plan:
+    """Return the plan of a fit on so many training rows, which has no epochs unless it learns.
+
+    Where these are `few`, and not judged by others from then on, it is a short one to begin with.
+    """
+    config = setup.config
+    schedule, size = config.schedule, batch_size(config, n_rows)
+    lr, is_quick = config.optimizer.lr, _learns_quickly(setup)
+    if lr == "auto":
+        lr = _largest_lr(setup.net.module_) if is_quick else LR
+    n_epochs = schedule.max_epochs
+    is_short = n_epochs == "auto" and is_quick and few and n_rows < FEW
+    if n_epochs == "auto":
+        least, most = AUTO_EPOCHS
+        n_steps = STEPS * math.sqrt(LR / lr) if is_quick else STEPS
+        if is_short:
+            n_steps *= SHARE_OF_FEW
+        n_epochs = min(max(math.ceil(n_steps / math.ceil(n_rows / size)), least), most)
+    n_epochs = n_epochs if learns else 0
+    # The statistics of batch normalization are not those of averaged weights.
+    averages = schedule.average and not config.network.has_own_module
+    averages = averages and config.network.normalization != "batch"
+    clips = lr > LR and is_quick
+    return Plan(n_epochs, size, schedule.lr_schedule, lr, averages, clips, grows=is_short)
+
+
+def _learns_quickly(setup: Setup) -> bool:
+    """Whether the rate is chosen here, and can be high: steps of Adam from PCA on, that get short.
+
+    Penalties and a bound ask for another network than the reconstruction, farther from PCA. Where
+    gradients are noisy beside the choice of rows, or jump, more and smaller steps were better.
+    """
+    config = setup.config
+    network, loss = config.network, config.objective.loss
+    is_free = config.optimizer.lr == "auto" and config.schedule.lr_schedule == "one_cycle"
+    is_adam = config.optimizer.made_by in (torch.optim.Adam, torch.optim.AdamW)
+    is_noisy = network.dropout > 0 or network.normalization == "batch"
+    is_noisy = is_noisy or setup.corruptor.changes_rows
+    is_smooth = not callable(loss) and loss in SMOOTH_LOSSES and not is_noisy
+    return is_free and is_adam and config.compares_with_pca and is_smooth
+
+
+def _largest_lr(module: StackedAutoencoder) -> float:
+    """Return the learning rate of a network that starts at PCA."""
+    return min(max(LR_TIMES_WIDTH / module.encoder[0].out_features, LR), MAX_LR)
