@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -40,6 +41,27 @@ class Steps(NamedTuple):
     gradients: Callable[..., Tensor]
     clip: Callable[[], None] | None
     take: Callable[[], Any]
+
+
+def _copied_tensors(optimizer: Any) -> dict[int, Tensor]:
+    """Return copies of what an optimizer has of its parameters, as `copy.deepcopy` notes them.
+
+    That takes ten times as long for each. What shares its memory with another tensor, or is a
+    tensor of another kind, is left to it.
+    """
+    states = [] if optimizer is None else optimizer.state.values()
+    tensors = [value for state in states for value in state.values() if type(value) is Tensor]
+    alone = [t for t in tensors if t.untyped_storage().nbytes() == t.nbytes]
+    return {id(t): t.detach().clone() for t in alone}
+
+
+def _without_hooks(parts: list[nn.Module]) -> dict[int, OrderedDict]:
+    """Return copies of the hooks of modules that have none, as `copy.deepcopy` notes them.
+
+    Each module has a dozen tables of hooks, and to copy these takes longer than its weights.
+    """
+    tables = [v for part in parts for module in part.modules() for v in vars(module).values()]
+    return {id(v): OrderedDict() for v in tables if type(v) is OrderedDict and not v}
 
 
 class MeanLoss:
@@ -142,6 +164,7 @@ class StatefulNet(NeuralNet):
         """
         # Frames are immutable, and large.
         memo: dict[int, Any] = {id(f): f for f in (self.frames.input, self.frames.output)}
+        memo |= _copied_tensors(self.optimizer_) | _without_hooks(self.parts())
         made = [f"{name}_" for name in [*self._modules, *self._criteria, *self._optimizers]]
         found = {name: vars(self)[name] for name in [*made, "iterator_train__rng"]}
         history = type(self.history)(list(self.history))
