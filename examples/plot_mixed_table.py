@@ -1,10 +1,11 @@
 """
-A table of numbers, categories and dates, with gaps
-===================================================
+A table of numbers, categories and dates, with missing cells
+============================================================
 
 A raw DataFrame becomes codes, and comes back from them with its columns, dtypes, categories and
-dates, as near as two numbers a row can tell, and with its gaps filled. What encodes the columns are
-scikit-learn's own transformers in a ``ColumnTransformer``; the autoencoder takes NaN as it is.
+dates, as near as two numbers a row can tell, and with its missing cells imputed. What encodes the
+columns are scikit-learn's own transformers in a ``ColumnTransformer``; the autoencoder
+takes NaN as it is.
 """
 
 # %%
@@ -27,7 +28,7 @@ BOARDS = ["none", "breakfast", "half board", "full board"]
 
 
 def make_bookings(n_bookings, rng):
-    """Give a table without gaps."""
+    """Give a table without missing cells."""
     day, comfort = rng.randint(200, size=n_bookings), rng.uniform(size=n_bookings)
     noise = rng.standard_normal((6, n_bookings))
     summer = np.sin(np.pi * day / 200)  # 1 in the middle of the season
@@ -47,8 +48,8 @@ def make_bookings(n_bookings, rng):
 
 rng = np.random.RandomState(0)
 bookings = make_bookings(2000, rng)
-gaps = rng.uniform(size=bookings.shape) < 0.2  # a fifth of the cells, in all columns
-table = bookings.mask(gaps)
+missing = rng.uniform(size=bookings.shape) < 0.2  # a fifth of the cells, in all columns
+table = bookings.mask(missing)
 train, test = table[:-500], table[-500:]
 print(test.head())
 print(test.dtypes)
@@ -57,7 +58,8 @@ print(test.dtypes)
 # %%
 # Each column becomes numbers, and what is unknown becomes NaN. A date becomes the days since the
 # opening. ``OneHotEncoder``, given the categories, makes a row of zeros of a missing one, or of one
-# that is not among them; ``zeros_to_gaps`` makes NaN of these rows, else they would count as known.
+# that is not among them; ``zeros_to_missing`` makes NaN of these rows, else they would count as
+# known.
 def dates_to_days(dates):
     return (dates - OPENING) / pd.Timedelta(days=1)
 
@@ -66,13 +68,13 @@ def days_to_dates(days):
     return OPENING.to_datetime64() + np.rint(days).astype("timedelta64[D]")
 
 
-def zeros_to_gaps(indicators):
+def zeros_to_missing(indicators):
     return np.where(indicators.any(axis=1, keepdims=True), indicators, np.nan)
 
 
 def one_hot(categories):
     encoder = OneHotEncoder(categories=[categories], handle_unknown="ignore", sparse_output=False)
-    return make_pipeline(encoder, FunctionTransformer(zeros_to_gaps))
+    return make_pipeline(encoder, FunctionTransformer(zeros_to_missing))
 
 
 to_days = FunctionTransformer(dates_to_days, days_to_dates, check_inverse=False)
@@ -110,8 +112,8 @@ print(filled.head())
 
 # %%
 # How far off are the cells that were taken out of the test rows, on which nothing was fitted? PCA
-# needs its gaps filled by means. Mean features, taken back to a table, are the means of numbers and
-# of dates, and the most frequent category.
+# needs its missing cells filled by means. Mean features, taken back to a table, are the means of
+# numbers and of dates, and the most frequent category.
 features_train, features = encoders.transform(train), encoders.transform(test)
 pca = make_pipeline(SimpleImputer(), PCA(2)).fit(features_train)
 means = np.tile(np.nanmean(features_train, axis=0), (len(test), 1))
@@ -144,8 +146,9 @@ errors = pd.DataFrame(
 print(errors.round(2))
 
 # %%
-# On the left the codes of the test rows, gaps and all: the day of the season and the comfort.
-# On the right the errors of the gaps, as shares of those of the means.
+# On the left the codes of the test rows, whose cells may be missing: the day of the season and the
+# comfort.
+# On the right the errors of the missing cells, as shares of those of the means.
 fig, (ax_codes, ax_errors) = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
 day = (truth["arrival"] - OPENING).dt.days
 points = ax_codes.scatter(*codes.T, s=5 + 25 * truth["board"].cat.codes, c=day, cmap="viridis")
@@ -155,6 +158,6 @@ ax_codes.set(xlabel="component 0", ylabel="component 1")
 relative = errors[["PCA", "autoencoder"]].div(errors["means"], axis=0)
 relative[::-1].plot.barh(ax=ax_errors, color=["slategrey", "darkorange"], width=0.7)
 ax_errors.axvline(1, color="black", linestyle=":", label="means")
-ax_errors.set(title="error of the gaps, as a share of that of means", xlim=(0, 1.4))
+ax_errors.set(title="error of the missing cells, as a share of that of means", xlim=(0, 1.4))
 ax_errors.legend(loc="lower right")
 plt.show()

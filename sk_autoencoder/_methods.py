@@ -95,7 +95,7 @@ class FittedMethods(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return like_output(self, self.model_.reconstruct(rows, has_missing=has_missing), X)
 
     def reconstruction_error(self, X: Any, *, per_feature: bool = False) -> np.ndarray:
-        """Squared error of the reconstruction of X.
+        """Return the squared error of the reconstruction of X.
 
         Parameters
         ----------

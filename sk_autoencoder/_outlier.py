@@ -394,5 +394,5 @@ def _fit_transformer(transformer: Any, X) -> None:
 
 
 def _reconstruct(autoencoder: Any, X) -> np.ndarray:
-    """Rows of X on their way through the code and back, float64."""
+    """Return the reconstructions of rows of X, float64."""
     return np.asarray(autoencoder.inverse_transform(autoencoder.transform(X)), dtype=np.float64)

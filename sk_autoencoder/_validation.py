@@ -305,14 +305,14 @@ def check_n_samples(n_samples) -> int:
 
 
 def like_input(estimator, codes: np.ndarray, X):
-    """Codes in the library of X, or as they are where `set_output` asks for a container."""
+    """Return codes in the library of X, or as they are where `set_output` asks for a container."""
     if type(X) is np.ndarray or get_output_config("transform", estimator)["dense"] != "default":
         return codes
     return like(codes, X)
 
 
 def like_output(estimator, X: np.ndarray, original):
-    """Rows of X in the container that `set_output` asks for, under the input's names.
+    """Return rows of X in the container that `set_output` asks for, under the input's names.
 
     Without one, in the library of the original.
     """

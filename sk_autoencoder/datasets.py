@@ -58,14 +58,14 @@ def load_fashion_mnist(subset: str = "train") -> tuple[np.ndarray, np.ndarray]:
 
 
 def _read_local(subset: str) -> tuple[np.ndarray, np.ndarray]:
-    """Images as rows of bytes and their classes, from the IDX files."""
+    """Return images as rows of bytes and their classes, from the IDX files."""
     stem = LOCAL_FASHION_MNIST / ("train" if subset == "train" else "t10k")
     y = _read_idx(Path(f"{stem}-labels-idx1-ubyte.gz"))
     return _read_idx(Path(f"{stem}-images-idx3-ubyte.gz")).reshape(len(y), -1), y
 
 
 def _read_idx(path: Path) -> np.ndarray:
-    """Array of bytes of an IDX file, whose fourth byte is the number of dimensions."""
+    """Return the array of bytes of an IDX file, whose fourth byte is the number of dimensions."""
     content = gzip.decompress(path.read_bytes())
     n_dimensions = content[3]
     shape = np.frombuffer(content, dtype=">i4", count=n_dimensions, offset=4)

@@ -109,11 +109,11 @@ def test_y_and_weights_may_be_tensors(quick, X, dispatch):
     )
 
 
-def test_rows_with_gaps_and_whole_numbers_are_read(quick, X, dispatch):
-    gappy = X.copy()
-    gappy[::4, 2] = np.nan
-    codes = quick().fit_transform(torch.from_numpy(gappy))
-    np.testing.assert_array_equal(codes.numpy(), quick().fit_transform(gappy))
+def test_rows_with_missing_and_whole_numbers_are_read(quick, X, dispatch):
+    incomplete = X.copy()
+    incomplete[::4, 2] = np.nan
+    codes = quick().fit_transform(torch.from_numpy(incomplete))
+    np.testing.assert_array_equal(codes.numpy(), quick().fit_transform(incomplete))
     whole = np.round(4 * X).astype(np.int32)
     codes = quick().fit_transform(torch.from_numpy(whole))
     np.testing.assert_array_equal(codes.numpy(), quick().fit_transform(whole), strict=True)

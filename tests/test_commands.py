@@ -306,8 +306,8 @@ def test_no_row_is_left_out(frame, model):
     frame.iloc[4] = np.nan
     frame.iloc[7, 2] = np.nan
     frame["e"] = np.nan  # which fit would leave out
-    frame.to_csv("gaps.csv", index=False)
-    rows = ask("reconstruct", "gaps.csv")
+    frame.to_csv("missing.csv", index=False)
+    rows = ask("reconstruct", "missing.csv")
     assert len(rows) == 60
     np.testing.assert_allclose(rows, model.reconstruct(frame), rtol=1e-6, atol=1e-9)
 

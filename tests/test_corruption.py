@@ -178,16 +178,16 @@ def test_the_yardstick_is_the_same_in_all_frames(quick, X):
     np.testing.assert_allclose(at_pca.history_["train_loss"], by_cells.history_["train_loss"])
 
 
-@pytest.mark.parametrize("kind", ["plain", "float32", "gaps", "sparse"])
+@pytest.mark.parametrize("kind", ["plain", "float32", "missing", "sparse"])
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "binary_crossentropy"])
 @pytest.mark.parametrize("linear_shortcut", [True, False])
 def test_the_yardstick_of_rows_that_are_left_clean_is_that_of_pca(
     quick, X, kind, loss, linear_shortcut, monkeypatch
 ):
-    # Else cells are hidden where nothing corrupts rows with gaps.
+    # Else cells are hidden where nothing corrupts rows with missing cells.
     monkeypatch.setattr(_hidden_cells, "make_masks", lambda *_: Clean())
     X = (X - X.min()) / np.ptp(X)
-    if kind == "gaps":
+    if kind == "missing":
         X = np.where(np.random.RandomState(0).uniform(size=X.shape) < 0.1, np.nan, X)
     rows = {"float32": X.astype(np.float32), "sparse": sparse.csr_array(X)}.get(kind, X)
     weight = np.random.RandomState(0).randint(1, 4, len(X))
@@ -221,7 +221,7 @@ def test_sparse_rows_are_corrupted_as_dense_ones(smooth, X, name):
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_rows_with_gaps_are_filled_before_they_are_corrupted(quick, X, name):
+def test_rows_with_missing_are_filled_before_they_are_corrupted(quick, X, name):
     X = np.where(np.random.RandomState(0).uniform(size=X.shape) < 0.1, np.nan, X)
     autoencoder = quick(corruption=name).fit(X)
     assert np.isfinite(autoencoder.transform(X)).all()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from gaps import with_gaps
+from removing import with_missing
 from scipy import sparse
 from seams import setup_of
 
@@ -62,7 +62,7 @@ def test_constant_rows_with_weights_are_fitted(quick, shape, kind, seed):
 @pytest.mark.parametrize("seed", range(5))
 def test_no_variance_of_constant_rows_with_missing_values_is_negative(quick, share, seed):
     X, weight = constant((40, 4), seed)
-    X = with_gaps(X, share)
+    X = with_missing(X, share)
     X[0, 0] = np.nan
     autoencoder = quick().fit(X, sample_weight=weight)
     expected, _ = constant((40, 4), seed)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import sklearn
 from conftest import make_autoencoder
-from gaps import with_gaps
+from removing import with_missing
 from scipy import sparse
 from seams import data_of, rows_to_confirm, split_rows
 from sklearn.decomposition import PCA
@@ -111,7 +111,7 @@ REPEATED = {
     "repeated": lambda X, rng: np.repeat(X, 10, axis=0),
     "bootstrap": lambda X, rng: X[rng.randint(len(X), size=900)],
     "oversampled": lambda X, rng: np.vstack([X, np.repeat(X[:60], 9, axis=0)]),
-    "missing cells": lambda X, rng: np.repeat(with_gaps(X, 0.1), 10, axis=0),
+    "missing cells": lambda X, rng: np.repeat(with_missing(X, 0.1), 10, axis=0),
     "sparse": lambda X, rng: sparse.csr_array(np.repeat(np.where(X > 1, X, 0), 10, axis=0)),
     "float32": lambda X, rng: np.repeat(X, 10, axis=0).astype(np.float32),
 }
@@ -483,7 +483,7 @@ VALIDATION_ROWS = {
     "float32": lambda X: X.astype(np.float32),
     "list": lambda X: X.tolist(),
     "sparse": lambda X: sparse.csr_array(X),
-    "missing cells": lambda X: with_gaps(X, 0.1),
+    "missing cells": lambda X: with_missing(X, 0.1),
     "copies": lambda X: np.repeat(X, 3, axis=0),
     "one row": lambda X: X[:1],
     "as many as X": lambda X: np.repeat(X, 3, axis=0),
@@ -595,7 +595,7 @@ def test_an_error_leaves_what_was_fitted(quick, X):
 OWN_COPIES = {
     "array": lambda X: X,
     "csr": lambda X: sparse.csr_array(X),
-    "missing cells": lambda X: with_gaps(X, 0.05),
+    "missing cells": lambda X: with_missing(X, 0.05),
     "float32": lambda X: X.astype(np.float32),
 }
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from gaps import with_gaps
+from removing import with_missing
 from scipy import sparse
 
 from sk_autoencoder._pca.imputation import effective_number
@@ -24,8 +24,8 @@ def low_rank(shape):
 def test_whole_weights_are_repeated_rows_where_cells_are_missing(
     quick, shape, share, weights, dtype
 ):
-    X = with_gaps(low_rank(shape), share).astype(dtype)
-    new = with_gaps(low_rank(shape), 0.4, seed=1)
+    X = with_missing(low_rank(shape), share).astype(dtype)
+    new = with_missing(low_rank(shape), 0.4, seed=1)
     rng = np.random.RandomState(0)
     weight = np.full(shape[0], 2) if weights == "two" else rng.randint(0, 4, shape[0])
     repeated = np.repeat(X, weight, axis=0)
@@ -40,7 +40,7 @@ def test_whole_weights_are_repeated_rows_where_cells_are_missing(
 
 @pytest.mark.quick
 def test_the_size_of_all_weights_does_not_matter_where_cells_are_missing(quick):
-    X = with_gaps(low_rank((120, 6)))
+    X = with_missing(low_rank((120, 6)))
     weight = np.random.RandomState(0).uniform(0.1, 2, 120)
     small, large = (
         quick(max_epochs=0).fit(X, sample_weight=weight * factor) for factor in (2**-20, 2**20)
@@ -51,7 +51,7 @@ def test_the_size_of_all_weights_does_not_matter_where_cells_are_missing(quick):
 @pytest.mark.parametrize("size", [1e-300, 1e-160, 1e160, 1e300])
 @pytest.mark.parametrize("share", [0.0, 0.1], ids=["complete", "missing"])
 def test_weights_whose_squares_are_no_numbers_fill_as_others_do(quick, share, size):
-    X, new = with_gaps(low_rank((120, 6)), share), with_gaps(low_rank((120, 6)), 0.2, seed=1)
+    X, new = with_missing(low_rank((120, 6)), share), with_missing(low_rank((120, 6)), 0.2, seed=1)
     weight = np.random.RandomState(0).uniform(0.1, 2, 120)
     expected = quick(max_epochs=0).fit(X, sample_weight=weight)
     fitted = quick(max_epochs=0).fit(X, sample_weight=weight * size)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from gaps import with_gaps
+from removing import with_missing
 from skorch.callbacks import Callback
 
 
@@ -292,7 +292,7 @@ def test_training_after_an_error_draws_what_it_would_have_drawn_without(quick, X
         def on_epoch_end(self, net, **kwargs):
             raise ZeroDivisionError
 
-    X = with_gaps(X) if name == "hidden cells" else X
+    X = with_missing(X) if name == "hidden cells" else X
     y = np.arange(len(X)) % 2
     ours, theirs = (quick(**DRAWS[name]).partial_fit(X, y) for _ in range(2))
     with pytest.raises(ZeroDivisionError):

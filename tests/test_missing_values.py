@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from gaps import with_gaps
+from removing import with_missing
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
@@ -19,7 +19,7 @@ from sk_autoencoder import AutoencoderTransformer
 @pytest.fixture(scope="module")
 def digits():
     train, X = train_test_split(load_digits().data[:900, 18:46], random_state=0)
-    return with_gaps(train), with_gaps(X, seed=1), X
+    return with_missing(train), with_missing(X, seed=1), X
 
 
 @pytest.fixture(scope="module")
@@ -27,18 +27,22 @@ def fitted(digits):
     return AutoencoderTransformer(5, max_epochs=40, random_state=0).fit(digits[0])
 
 
-def filled_in_error(model, gappy, X):
-    filled = model.inverse_transform(model.transform(gappy))
-    return np.square(filled - X)[np.isnan(gappy)].mean()
+def filled_in_error(model, incomplete, X):
+    filled = model.inverse_transform(model.transform(incomplete))
+    return np.square(filled - X)[np.isnan(incomplete)].mean()
 
 
-def test_gaps_are_filled_better_than_by_pca_of_imputed_means(digits, fitted):
-    train, gappy, X = digits
+def error_of_means(model, incomplete, X):
+    return np.square(X - model.mean_)[np.isnan(incomplete)].mean()
+
+
+def test_missing_cells_are_filled_better_than_by_pca_of_imputed_means(digits, fitted):
+    train, incomplete, X = digits
     baseline = make_pipeline(SimpleImputer(), PCA(5)).fit(train)
-    codes = baseline.transform(gappy)
-    of_pca = np.square(baseline[-1].inverse_transform(codes) - X)[np.isnan(gappy)].mean()
+    codes = baseline.transform(incomplete)
+    of_pca = np.square(baseline[-1].inverse_transform(codes) - X)[np.isnan(incomplete)].mean()
     start = AutoencoderTransformer(5, max_epochs=0).fit(train)
-    assert filled_in_error(fitted, gappy, X) < filled_in_error(start, gappy, X) < of_pca
+    assert filled_in_error(fitted, incomplete, X) < filled_in_error(start, incomplete, X) < of_pca
 
 
 def test_the_loss_is_that_of_the_known_cells_half_of_it_of_those_hidden(digits):
@@ -73,24 +77,24 @@ def test_a_gap_in_the_target_moves_nothing(digits):
 
 
 def test_errors_are_those_of_the_known_cells(digits, fitted):
-    _, gappy, _ = digits
-    cells = fitted.reconstruction_error(gappy, per_feature=True)
-    np.testing.assert_array_equal(np.isnan(cells), np.isnan(gappy))
-    np.testing.assert_allclose(fitted.reconstruction_error(gappy), np.nanmean(cells, axis=1))
-    variance = np.nansum(np.square(gappy - fitted.mean_))
-    assert fitted.score(gappy) == pytest.approx(1 - np.nansum(cells) / variance)
+    _, incomplete, _ = digits
+    cells = fitted.reconstruction_error(incomplete, per_feature=True)
+    np.testing.assert_array_equal(np.isnan(cells), np.isnan(incomplete))
+    np.testing.assert_allclose(fitted.reconstruction_error(incomplete), np.nanmean(cells, axis=1))
+    variance = np.nansum(np.square(incomplete - fitted.mean_))
+    assert fitted.score(incomplete) == pytest.approx(1 - np.nansum(cells) / variance)
 
 
 def test_known_cells_count_whatever_the_others_are(digits, fitted):
-    _, gappy, X = digits
-    assert not np.allclose(fitted.transform(gappy), fitted.transform(X))
+    _, incomplete, X = digits
+    assert not np.allclose(fitted.transform(incomplete), fitted.transform(X))
     # Seven rows are multiplied otherwise than 225: some units in the last place of cells up to 16.
-    codes = fitted.transform(gappy)[:7]
-    np.testing.assert_allclose(fitted.transform(gappy[:7]), codes, rtol=1e-9, atol=1e-11)
+    codes = fitted.transform(incomplete)[:7]
+    np.testing.assert_allclose(fitted.transform(incomplete[:7]), codes, rtol=1e-9, atol=1e-11)
 
 
 @pytest.mark.quick
-def test_a_row_of_gaps_is_filled_with_the_mean_where_the_net_is_pca(digits):
+def test_a_row_of_missing_cells_is_filled_with_the_mean_where_the_net_is_pca(digits):
     train, _, _ = digits
     model = AutoencoderTransformer(5, max_epochs=0).fit(train)
     empty = np.full((2, train.shape[1]), np.nan)
@@ -109,24 +113,24 @@ def test_the_dtype_and_the_callers_array_stay(digits, dtype):
 
 
 @pytest.mark.quick
-def test_without_gaps_nothing_changes(digits):
-    _, gappy, X = digits
+def test_without_missing_cells_nothing_changes(digits):
+    _, incomplete, X = digits
     plain = AutoencoderTransformer(5, max_epochs=3, random_state=0).fit(X)
     codes = plain.transform(X)
-    plain.transform(gappy)
+    plain.transform(incomplete)
     np.testing.assert_array_equal(plain.transform(X), codes)
     assert plain.net_.error.target_is_input  # the quick loss, in coordinates
 
 
-def test_gaps_may_come_after_a_fit_without(digits):
-    _, gappy, X = digits
+def test_missing_cells_may_come_after_a_fit_without(digits):
+    _, incomplete, X = digits
     model = AutoencoderTransformer(5, max_epochs=20, random_state=0).fit(X)
-    assert filled_in_error(model, gappy, X) < np.square(X - model.mean_)[np.isnan(gappy)].mean()
-    before = model.score(gappy)
+    assert filled_in_error(model, incomplete, X) < error_of_means(model, incomplete, X)
+    before = model.score(incomplete)
     for _ in range(10):
-        model.partial_fit(gappy)
+        model.partial_fit(incomplete)
     assert np.isfinite(model.history_["train_loss"]).all()
-    assert model.score(gappy) > before - 0.05
+    assert model.score(incomplete) > before - 0.05
 
 
 @pytest.mark.quick
@@ -146,19 +150,19 @@ def test_infinity_is_still_refused(digits):
 
 
 @pytest.mark.parametrize("loss", ["absolute_error", "huber", "poisson"])
-def test_other_losses_leave_gaps_out_too(digits, loss):
-    train, gappy, X = digits
+def test_other_losses_leave_missing_cells_out_too(digits, loss):
+    train, incomplete, X = digits
     model = AutoencoderTransformer(5, loss=loss, max_epochs=30, random_state=0).fit(train)
-    assert filled_in_error(model, gappy, X) < np.square(X - model.mean_)[np.isnan(gappy)].mean()
+    assert filled_in_error(model, incomplete, X) < error_of_means(model, incomplete, X)
 
 
 @pytest.mark.parametrize(
     "params", [{"nested": True}, {"linear_shortcut": False}, {"whiten": True}], ids=str
 )
-def test_gaps_go_with_other_options(digits, params):
-    train, gappy, X = digits
+def test_missing_cells_go_with_other_options(digits, params):
+    train, incomplete, X = digits
     model = AutoencoderTransformer(5, max_epochs=30, random_state=0, **params).fit(train)
-    assert filled_in_error(model, gappy, X) < np.square(X - model.mean_)[np.isnan(gappy)].mean()
+    assert filled_in_error(model, incomplete, X) < error_of_means(model, incomplete, X)
 
 
 @pytest.mark.quick
@@ -189,12 +193,12 @@ def test_a_feature_with_a_single_known_cell_is_taken_wherever_it_is(digits, seed
     np.testing.assert_allclose(model.reconstruct(train)[:, 3], 5, atol=0.5)
 
 
-def test_a_loss_without_a_slope_at_zero_goes_with_gaps():
+def test_a_loss_without_a_slope_at_zero_goes_with_missing():
     def distance(reconstruction, x):
         return (reconstruction - x).square().sqrt()
 
-    gappy = with_gaps(np.random.RandomState(0).standard_normal((200, 6)))
-    model = AutoencoderTransformer(3, loss=distance, max_epochs=5, random_state=0).fit(gappy)
+    incomplete = with_missing(np.random.RandomState(0).standard_normal((200, 6)))
+    model = AutoencoderTransformer(3, loss=distance, max_epochs=5, random_state=0).fit(incomplete)
     assert np.isfinite(model.history_["train_loss"]).all()
 
 

@@ -1,4 +1,4 @@
-"""Numbers, categories and dates with gaps: through scikit-learn's encoders to codes, and back."""
+"""Numbers, categories and dates with missing cells: through encoders to codes, and back."""
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ PLACES = ["north", "south"]
 
 
 def mixed_table(n_samples, seed=0):
-    """Rows that follow from two factors, in columns of five dtypes, without gaps."""
+    """Rows that follow from two factors, in columns of five dtypes, without missing cells."""
     rng = np.random.RandomState(seed)
     u, v = rng.uniform(size=(2, n_samples))
     columns = {
@@ -27,7 +27,7 @@ def mixed_table(n_samples, seed=0):
     return pd.DataFrame(columns, index=pd.RangeIndex(n_samples) + 1000)
 
 
-def with_gaps(table, seed=0):
+def with_missing(table, seed=0):
     return table.mask(np.random.RandomState(seed).uniform(size=table.shape) < 0.2)
 
 
@@ -39,7 +39,7 @@ def days_to_dates(days):
     return ORIGIN.to_datetime64() + np.rint(days).astype("timedelta64[D]")
 
 
-def zeros_to_gaps(indicators):
+def zeros_to_missing(indicators):
     return np.where(indicators.any(axis=1, keepdims=True), indicators, np.nan)
 
 
@@ -55,7 +55,7 @@ def make_encoders():
             ("dates", make_pipeline(days, StandardScaler()), ["date"]),
         ]
         + [
-            (name, make_pipeline(encoder, FunctionTransformer(zeros_to_gaps)), [name])
+            (name, make_pipeline(encoder, FunctionTransformer(zeros_to_missing)), [name])
             for name, encoder in one_hot.items()
         ]
     )
@@ -73,7 +73,7 @@ def to_table(encoders, features, like):
 @pytest.fixture
 def pipeline(quick):
     autoencoder = quick(2, batch_size=16, max_epochs=20)
-    return make_pipeline(make_encoders(), autoencoder).fit(with_gaps(mixed_table(300)))
+    return make_pipeline(make_encoders(), autoencoder).fit(with_missing(mixed_table(300)))
 
 
 def there_and_back(pipeline, table):
@@ -83,12 +83,12 @@ def there_and_back(pipeline, table):
 
 def test_a_mixed_table_comes_back_whole(pipeline):
     table = mixed_table(400, seed=1)
-    gappy = with_gaps(table, seed=1)
-    back = there_and_back(pipeline, gappy)
+    incomplete = with_missing(table, seed=1)
+    back = there_and_back(pipeline, incomplete)
     assert back.dtypes.equals(table.dtypes)
     assert back.index.equals(table.index)
     assert list(back) == list(table)
-    assert gappy.isna().any().all()
+    assert incomplete.isna().any().all()
     assert not back.isna().any(axis=None)
     # Each column has what the known cells hold, and not what the rows have on average.
     for name in ("date", "warmth", "price", "guests"):
@@ -97,14 +97,14 @@ def test_a_mixed_table_comes_back_whole(pipeline):
     assert (back["place"] == table["place"]).mean() > 0.8
 
 
-def test_gaps_of_a_mixed_table_are_filled_better_than_by_means(pipeline):
+def test_missing_cells_of_a_mixed_table_are_filled_better_than_by_means(pipeline):
     table = mixed_table(300, seed=1)
-    gappy = with_gaps(table, seed=1)
-    filled = gappy.fillna(there_and_back(pipeline, gappy))
-    means = np.nanmean(pipeline[0].transform(gappy), axis=0)
-    of_means = to_table(pipeline[0], np.tile(means, (len(gappy), 1)), gappy)
+    incomplete = with_missing(table, seed=1)
+    filled = incomplete.fillna(there_and_back(pipeline, incomplete))
+    means = np.nanmean(pipeline[0].transform(incomplete), axis=0)
+    of_means = to_table(pipeline[0], np.tile(means, (len(incomplete), 1)), incomplete)
     for name in table:
-        unknown = gappy[name].isna()
+        unknown = incomplete[name].isna()
         truth, guess, mean = (t.loc[unknown, name] for t in (table, filled, of_means))
         if name in ("kind", "place"):
             assert (guess != truth).mean() < 0.7 * (mean != truth).mean()

@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from gaps import with_gaps
+from removing import with_missing
 from scipy.special import expit
 from sklearn.base import clone
 from sklearn.decomposition import PCA
@@ -467,7 +467,7 @@ def test_a_batch_counts_its_rows_by_their_weights():
 def test_what_is_learned_does_not_hang_on_the_size_of_the_cells(
     quick, X, loss, linear_shortcut, optimizer, exponent
 ):
-    X = with_gaps(X, 0.1)
+    X = with_missing(X, 0.1)
     params = {"loss": loss, "linear_shortcut": linear_shortcut, "optimizer": optimizer}
     scores = []
     for size in (1.0, 2.0**exponent):
@@ -482,7 +482,7 @@ def test_penalties_weigh_as_much_where_cells_are_first_missing_later(quick, X):
     params = {"sparsity_penalty": 0.5, "early_stopping": False}
     shares = []
     for size in (1.0, 2.0**10):
-        autoencoder = quick(**params).partial_fit(size * X).partial_fit(with_gaps(size * X, 0.1))
+        autoencoder = quick(**params).partial_fit(size * X).partial_fit(with_missing(size * X, 0.1))
         losses = autoencoder.history_["train_loss"].to_numpy()
         shares.append(losses[2] / losses[1])
     np.testing.assert_allclose(shares[1], shares[0], rtol=1e-3)

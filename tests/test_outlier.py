@@ -664,7 +664,7 @@ def test_parameters_of_the_autoencoder_are_checked_too(quick, X):
 
 
 @pytest.mark.quick
-def test_gaps_are_refused(make, X):
+def test_missing_cells_are_refused(make, X):
     X[0, 0] = np.nan
     with pytest.raises(ValueError, match="Input X contains NaN"):
         make().fit(X)

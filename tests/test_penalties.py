@@ -279,9 +279,9 @@ def test_a_weight_means_the_same_in_all_units(smooth, X):
 
 @pytest.mark.parametrize("name", PENALTIES)
 def test_penalties_work_with_all_that_x_may_be(quick, X, name):
-    gappy = np.where(np.random.RandomState(0).uniform(size=X.shape) < 0.1, np.nan, X)
+    incomplete = np.where(np.random.RandomState(0).uniform(size=X.shape) < 0.1, np.nan, X)
     weight = np.random.RandomState(0).randint(0, 3, len(X))
-    for rows in (gappy, X.astype(np.float32)):
+    for rows in (incomplete, X.astype(np.float32)):
         autoencoder = quick(**{name: 0.1}, nested=True, loss="huber").fit(
             rows, sample_weight=weight
         )

@@ -84,10 +84,10 @@ def test_pretraining_repeats_and_leaves_global_generators_alone(quick, X):
     assert torch.get_rng_state().equal(before)
 
 
-def test_pretraining_takes_gaps_weights_and_sparse_rows(quick, X):
-    gappy = np.where(np.random.RandomState(0).uniform(size=X.shape) < 0.1, np.nan, X)
+def test_pretraining_takes_missing_cells_weights_and_sparse_rows(quick, X):
+    incomplete = np.where(np.random.RandomState(0).uniform(size=X.shape) < 0.1, np.nan, X)
     weight = np.random.RandomState(0).randint(0, 3, len(X))
-    for rows in (gappy, sparse.csr_array(X)):
+    for rows in (incomplete, sparse.csr_array(X)):
         codes = quick(**STACK).fit(rows, sample_weight=weight).transform(rows)
         assert np.isfinite(codes).all()
 

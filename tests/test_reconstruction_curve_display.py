@@ -113,7 +113,7 @@ def test_explained_variance_is_that_about_the_mean_of_X(X, X_new):
 
 
 @pytest.mark.parametrize("piped", [False, True])
-def test_of_rows_with_gaps_the_known_cells_count(quick, X, X_new, piped):
+def test_of_rows_with_missing_the_known_cells_count(quick, X, X_new, piped):
     autoencoder = quick(3, max_epochs=1)
     fitted = (make_pipeline(StandardScaler(), autoencoder) if piped else autoencoder).fit(X)
     X_new[::3, 1] = np.nan
@@ -130,7 +130,7 @@ def test_of_rows_with_gaps_the_known_cells_count(quick, X, X_new, piped):
 
 
 @pytest.mark.parametrize("piped", [False, True])
-def test_gaps_that_pca_does_not_take_are_refused_with_a_remedy(X, piped):
+def test_missing_cells_that_pca_does_not_take_are_refused_with_a_remedy(X, piped):
     fitted = (make_pipeline(StandardScaler(), PCA(2)) if piped else PCA(2)).fit(X)
     X[0, 0] = np.nan
     with pytest.raises(ValueError, match=r"\(NaN\), which PCA does not take. Pass imputed rows"):
@@ -146,14 +146,14 @@ def test_what_else_an_estimator_refuses_is_told_in_its_own_words(X):
         ReconstructionCurveDisplay.from_estimators([StandardScaler().fit(X[:, :4])], X)
 
 
-def test_gaps_that_a_pipeline_makes_are_not_said_to_be_in_X(X):
+def test_missing_cells_that_a_pipeline_makes_are_not_said_to_be_in_X(X):
     low = FunctionTransformer(lambda X: np.where(X > 1, np.nan, X))
     pipeline = make_pipeline(low, PCA(2)).fit(np.minimum(X, 1))
     with pytest.raises(ValueError, match=r"^Input X contains NaN"):
         ReconstructionCurveDisplay.from_estimators([pipeline], X)
 
 
-def test_rows_of_gaps_alone_are_refused(quick, X):
+def test_rows_of_missing_cells_alone_are_refused(quick, X):
     autoencoder = quick(max_epochs=1).fit(X)
     with pytest.raises(ValueError, match=r"X has missing values .* alone. Pass rows with known"):
         ReconstructionCurveDisplay.from_estimators([autoencoder], np.full_like(X, np.nan))

@@ -183,10 +183,10 @@ def test_a_cross_entropy_is_a_likelihood(generative, X):
 
 
 def test_missing_cells_do_not_count_in_the_bound(generative, X):
-    gappy = X.copy()
-    gappy[::3, 1] = np.nan
-    autoencoder = generative().fit(gappy)
-    bound = autoencoder.score_samples(gappy)
+    incomplete = X.copy()
+    incomplete[::3, 1] = np.nan
+    autoencoder = generative().fit(incomplete)
+    bound = autoencoder.score_samples(incomplete)
     assert np.isfinite(bound).all()
     nothing = autoencoder.score_samples(np.full((1, 6), np.nan))
     assert -5 < nothing[0] <= 0  # the divergence of its code alone

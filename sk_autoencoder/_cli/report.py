@@ -86,7 +86,7 @@ def _draw_features(comparison: Comparison, ax: Axes) -> None:
 
 
 def _height(comparison: Comparison, image_shape: tuple[int, int] | None) -> float:
-    """Inches that the images, or the features, take below the curves."""
+    """Return the inches that the images, or the features, take below the curves."""
     if image_shape:
         return 0.7 + 0.68 * (len(comparison.results) + 1)
     return 0.7 + 0.3 * min(comparison.X_test.shape[1], N_FEATURES)

@@ -128,7 +128,7 @@ class ReconstructionDisplay:
             If an estimator knows no way back from its codes.
         ValueError
             If `image_shape` does not fit X, if `labels` are not one for each estimator, or if
-            X has gaps that one of them does not take.
+            X has missing values that one of them does not take.
         """
         check_matplotlib(f"{cls.__name__}.from_estimators")
         rows = check_rows(X)

@@ -142,8 +142,8 @@ class ReconstructionCurveDisplay:
             If an estimator knows no way back from its codes.
         ValueError
             If `labels` are not one for each estimator, if two estimators of one name have
-            as many components, if there is no estimator, or if X has gaps that one of them
-            does not take.
+            as many components, if there is no estimator, or if X has missing
+            values that one of them does not take.
         """
         check_matplotlib(f"{cls.__name__}.from_estimators")
         if not estimators:

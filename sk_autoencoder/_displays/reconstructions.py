@@ -11,7 +11,7 @@ from sk_autoencoder._validation import DTYPES
 
 
 def check_rows(X) -> np.ndarray:
-    """Rows of X as a dense floating array, to hold reconstructions against; gaps are NaN."""
+    """Return rows of X as a dense floating array, missing cells are NaN."""
     rows = check_array(
         X, dtype=DTYPES, accept_sparse="csr", ensure_all_finite="allow-nan", input_name="X"
     )
@@ -67,17 +67,17 @@ def encode(estimator, X, rows: np.ndarray) -> np.ndarray:
         # An imputer in a pipeline is no remedy: most of them have no way back.
         raise ValueError(
             f"X has missing values (NaN), which {name_of(estimator)} does not take. Pass imputed "
-            "rows, as SimpleImputer gives them, or estimators alone that take gaps, such as "
-            "AutoencoderTransformer."
+            "rows, as SimpleImputer gives them, or only estimators that take missing values, such "
+            "as AutoencoderTransformer."
         ) from error
 
 
 def mean_squared_error(reconstruction: np.ndarray, rows: np.ndarray) -> float:
-    """Mean squared error over the known cells, summed in float64."""
+    """Return the mean squared error over the known cells, summed in float64."""
     return float(np.nanmean(np.square(reconstruction - rows, dtype=np.float64)))
 
 
 def variance(rows: np.ndarray) -> float:
-    """Mean squared distance of the known cells from the means of their features."""
+    """Return the mean squared distance of the known cells from the means of their features."""
     n_known = np.maximum((~np.isnan(rows)).sum(axis=0), 1)
     return mean_squared_error(np.nansum(rows, axis=0, dtype=np.float64) / n_known, rows)

@@ -134,7 +134,7 @@ def zero_(layer: nn.Linear) -> None:
 
 
 def linears(widths: list[int], generator) -> list[nn.Linear]:
-    """Linear layers that lead from each width to the next."""
+    """Return linear layers that lead from each width to the next."""
     return [linear(n_in, n_out, generator) for n_in, n_out in itertools.pairwise(widths)]
 
 

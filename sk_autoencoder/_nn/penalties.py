@@ -24,17 +24,17 @@ MIN_SHARE = 1e-4
 
 
 def _mean_of_rows(values: Tensor, weight: Tensor | None) -> Tensor:
-    """Mean over the rows, the first dimension, each with its weight, as that of the losses."""
+    """Return the mean over the rows, the first dimension, each with its weight."""
     return values.mean(dim=0) if weight is None else weight @ values / len(values)
 
 
 def _within(weight: Tensor | None) -> Tensor | None:
-    """Weights with a mean of 1 over the rows of the batch, for what is no sum over rows."""
+    """Return weights with a mean of 1 over the rows of the batch, for what is no sum over rows."""
     return None if weight is None else weight / weight.mean().clamp(min=MIN_WEIGHT)
 
 
 def _mean_square(z: Tensor, weight: Tensor | None) -> Tensor:
-    """Mean square of each component over the batch: the unit that makes it free of scale."""
+    """Return the mean square of each component over the batch, which makes it free of scale."""
     return _mean_of_rows(z.square(), weight).clamp(min=MIN_VARIANCE)
 
 
@@ -78,7 +78,7 @@ SPARSITIES: dict[str, Callable[[float], nn.Module]] = {
 
 
 def _products(z: Tensor, weight: Tensor | None) -> Tensor:
-    """Mean products of pairs of columns over the rows."""
+    """Return the mean products of pairs of columns over the rows."""
     weighted = z if weight is None else z * weight[:, None]
     return weighted.T @ z / len(z)
 
@@ -88,7 +88,7 @@ def _covariance(z: Tensor, weight: Tensor | None) -> Tensor:
 
 
 def _scales(covariance: Tensor) -> Tensor:
-    """Products of pairs of standard deviations, which make covariances correlations."""
+    """Return the products of pairs of standard deviations, which make covariances correlations."""
     scale = covariance.diagonal().clamp(min=MIN_VARIANCE).sqrt()
     return scale[:, None] * scale
 

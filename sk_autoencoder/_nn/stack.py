@@ -116,7 +116,7 @@ class StackedAutoencoder(nn.Module):
 
 
 def auto_hidden_layer_sizes(n_inputs: int, n_components: int) -> tuple[int, int, int]:
-    """Three widths that halve, wide enough for curves in few dimensions and for the code."""
+    """Return three widths that halve, wide enough for curves in few dimensions and for the code."""
     middle = max(min(max(n_inputs, 64), 256), n_components)
     return 2 * middle, middle, max(middle // 2, n_components)
 

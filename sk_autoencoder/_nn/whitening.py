@@ -53,12 +53,12 @@ class Whitening(nn.Module):
         return cls(mean, _factor(covariance, rounding))
 
     def forward(self, z: Tensor) -> Tensor:
-        """Whitened codes, in their dtype."""
+        """Return whitened codes, in their dtype."""
         centred = (z.double() - self.mean).T
         return torch.linalg.solve_triangular(self.factor, centred, upper=False).T.to(z.dtype)
 
     def inverse(self, z: Tensor) -> Tensor:
-        """Codes that whitening makes these of; a beginning of them gives a beginning."""
+        """Return codes that whitening makes these of; a beginning of them gives a beginning."""
         size = z.shape[1]
         return (z.double() @ self.factor[:size, :size].T + self.mean[:size]).to(z.dtype)
 

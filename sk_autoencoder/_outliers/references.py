@@ -142,7 +142,7 @@ class References:
         return squares, found
 
     def _contributions(self, X: np.ndarray, found: np.ndarray) -> np.ndarray:
-        """Mean squared difference of each cell of X from the references found for its row."""
+        """Return the mean squared difference of each cell of X from the references of its row."""
         out = np.empty(X.shape)
         n_rows = max(MAX_BLOCK // (found.shape[1] * X.shape[1]), 1)
         for rows in batches(len(X), n_rows):

@@ -29,7 +29,7 @@ class DenseBlock:
     roots: np.ndarray  # (n_rows,), of the weights
 
     def sum(self) -> np.ndarray:
-        """Weighted sum of the rows."""
+        """Return the weighted sum of the rows."""
         return self.roots @ self.values
 
     def sum_of_squares(self) -> float:
@@ -78,7 +78,7 @@ class SparseBlock:
         return cls(matrix, roots, np.where(full, 0.0, origin))
 
     def sum(self) -> np.ndarray:
-        """Weighted sum of the rows."""
+        """Return the weighted sum of the rows."""
         return self.matrix.T @ self.roots - self.origin * (self.roots @ self.roots)
 
     def sum_of_squares(self) -> float:
@@ -159,13 +159,13 @@ class CentredRows:
         return CentredRows(*self._arguments, self.origin + step, self.processes)
 
     def blocks(self, n_bytes: int = 0, width: int = 0) -> Iterator[DenseBlock | SparseBlock]:
-        """Blocks of rows of at most `n_bytes`, as are their products with `width` columns."""
+        """Yield blocks of rows of at most `n_bytes`, as are their products with `width` columns."""
         row_bytes = 8 * max(self._cells_per_row(), width)
         for rows in batches(len(self), max(1, (n_bytes or BLOCK_BYTES) // row_bytes)):
             yield self._block(self.X, rows)
 
     def slabs(self) -> Iterator[tuple[slice, DenseBlock | SparseBlock]]:
-        """All rows, a few columns at a time; all columns of sparse rows."""
+        """Yield all rows, a few columns at a time; all columns of sparse rows."""
         everything = slice(None)
         if self.stays_sparse:
             yield everything, self._block(self.X, everything)
@@ -191,7 +191,7 @@ class CentredRows:
         return DenseBlock(values, roots)
 
     def _mean_of_few(self) -> np.ndarray:
-        """Mean of a block of rows: from all over X, or the first ones where they come in order."""
+        """Return the mean of a block of rows: from all over X or, where in order, the first."""
         n_few = min(ORIGIN_ROWS, 1 + BLOCK_BYTES // (8 * self._cells_per_row()))
         if isinstance(self.index, range):
             return self.X[self.index[:n_few]].mean(axis=0, dtype=np.float64)

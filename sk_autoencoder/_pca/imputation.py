@@ -100,7 +100,7 @@ class Imputation:
         return factors @ self.loadings * self.scale
 
     def _precision(self, missing):
-        """Inverse covariance of each row's factors, given its observed cells."""
+        """Return the inverse covariance of each row's factors, given its observed cells."""
         n_factors = len(self.loadings)
         upper = np.triu_indices(n_factors)
         place = np.zeros((n_factors, n_factors), dtype=np.intp)
@@ -114,7 +114,7 @@ class Imputation:
         return precision
 
     def covariance_of_missing(self, missing: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        """Conditional covariance of the missing values, summed over rows."""
+        """Return the conditional covariance of the missing values, summed over rows."""
         n_features = len(self.mean)
         loadings = self.loadings * self.scale
         total = np.diag(weight @ missing * self.noise * self.scale**2)
@@ -282,14 +282,14 @@ class _Rows:
         return self.highest - self.lowest <= 4 * np.finfo(np.float64).eps * largest
 
     def blocks(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-        """Rows in float64, a few at a time, with their place and what they miss."""
+        """Yield rows in float64, a few at a time, with their place and what they miss."""
         for rows in batches(len(self.index), max(1, BLOCK_BYTES // (8 * self.n_features))):
             block = self.X[self.index[rows]].astype(np.float64)
             yield rows, block, np.isnan(block)
 
 
 def _maximize(rows: _Rows) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and covariance of the rows with nothing missing, by expectation maximization."""
+    """Return the mean and covariance of the rows, all known, by expectation maximization."""
     mean, covariance = _available(rows)
     if not rows.has_missing:
         return mean, covariance
@@ -307,7 +307,7 @@ def _maximize(rows: _Rows) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _available(rows: _Rows) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and covariance from the cells and pairs of cells that were observed."""
+    """Return the mean and covariance from the cells and pairs of cells that were observed."""
     total = count = np.zeros(rows.n_features)
     for some, block, missing in rows.blocks():
         total = total + rows.weight[some] @ np.where(missing, 0.0, block)
@@ -329,7 +329,7 @@ def _available(rows: _Rows) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _expected(rows: _Rows, imputation: Imputation) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and covariance of the rows, with missing values as an imputation expects them to be."""
+    """Return the mean and covariance of the rows, with missing values as an imputation has them."""
     total = np.zeros(rows.n_features)
     products = np.zeros((rows.n_features, rows.n_features))
     for some, block, missing in rows.blocks():

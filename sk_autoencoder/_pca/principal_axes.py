@@ -86,7 +86,7 @@ class PrincipalAxes:
         )
 
     def training_loss(self) -> float:
-        """Mean squared error of the reconstruction of the rows fitted, from all these axes."""
+        """Return the mean squared error of the rows fitted, reconstructed from all these axes."""
         return max(self.total_variance - self.explained_variance.sum(), 0.0) / self.n_features
 
     def share_left(self) -> float:
@@ -98,7 +98,7 @@ class PrincipalAxes:
     def loss_and_variance(
         self, X: np.ndarray | sparse.csr_array, index: np.ndarray, weight: np.ndarray | None = None
     ) -> tuple[float, float]:
-        """Mean squared error of other rows, from all these axes and from the mean alone."""
+        """Return the mean squared error of other rows, from all these axes and the mean alone."""
         rows = CentredRows(X, index, weight, self.mean)
         loss = variance = 0.0
         for block in rows.blocks(width=len(self.components)):
@@ -139,7 +139,7 @@ def _signed(components: np.ndarray) -> np.ndarray:
 
 
 def _from_covariance(rows: CentredRows, n_axes: int):
-    """Mean and axes of narrow X, in one pass over its rows."""
+    """Return the mean and axes of narrow X, in one pass over its rows."""
     n_features = rows.X.shape[1]
     step, covariance = np.zeros(n_features), np.zeros((n_features, n_features))
     for block in rows.blocks():
@@ -155,7 +155,7 @@ def _from_covariance(rows: CentredRows, n_axes: int):
 
 
 def _from_row_products(rows: CentredRows, n_axes: int):
-    """Axes of few rows, from the inner products of these: as many as rows, not as features."""
+    """Return the axes of few rows from their inner products: as many as rows, not as features."""
     products = np.zeros((len(rows), len(rows)))
     for _, block in rows.slabs():
         products += block.row_products()
@@ -169,7 +169,7 @@ def _from_row_products(rows: CentredRows, n_axes: int):
 
 
 def _from_iterations(rows: CentredRows, n_axes: int, rng):
-    """Axes of X with too many rows and features for an exact solution.
+    """Return axes of X with too many rows and features for an exact solution.
 
     Subspace iteration from random directions (Halko et al. 2011, algorithm 4.4), with the
     covariance as a product that is never formed.
@@ -201,7 +201,7 @@ def _covariance_times(rows: CentredRows, V: np.ndarray) -> np.ndarray:
 
 
 def _leading(products: np.ndarray, n_axes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Largest eigenvalues, and their eigenvectors as columns, of a symmetric matrix."""
+    """Return the largest eigenvalues, and their eigenvectors as columns, of a symmetric matrix."""
     last = len(products) - 1
     values, vectors = linalg.eigh(
         products, subset_by_index=[last - n_axes + 1, last], check_finite=False

@@ -104,7 +104,7 @@ class TargetEncoder:
             )
 
     def encode(self, y: np.ndarray) -> np.ndarray:
-        """Numbers of classes, -1 where none is known, or standardised values with NaN there."""
+        """Return numbers of classes, or standardised values; -1 or NaN where none is known."""
         if not self.are_classes:
             return self.encoder.transform(_as_columns(y)).astype(np.float32)
         rows = _is_labelled(y)

@@ -117,7 +117,7 @@ class _Layers:
         self.derivatives = [DERIVATIVES[type(activation)] for activation in self.activations]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Output of the stack; what the way back needs is kept until then."""
+        """Return the output of the stack; what the way back needs is kept until then."""
         self.weights = [layer.weight.to(x.dtype) for layer in self.linear]
         self.inputs, self.sums = [x], []
         for layer, weight, activation in zip(

@@ -11,7 +11,7 @@ LAST = 1 / 250_000
 
 
 def one_cycle(n_steps: int) -> np.ndarray:
-    """Factors of the learning rate: half a cosine up, and a longer one down to almost nothing.
+    """Return factors of the learning rate: half a cosine up, a longer one down to nearly nothing.
 
     The course of Smith and Topin (2018), as torch's `OneCycleLR` has it.
     """
