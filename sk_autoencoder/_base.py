@@ -34,6 +34,7 @@ from sk_autoencoder._sklearn_compat import fit_context
 from sk_autoencoder._sources.table import Table
 from sk_autoencoder._training.checkpoints import UNKEPT, checkpoints_of
 from sk_autoencoder._training.finish import model_as_if_stopped
+from sk_autoencoder._training.net import AutoencoderNet
 from sk_autoencoder._training.own_parts import check_own_parts, refuse_estimators
 from sk_autoencoder._training.procedure import Tools, Training, fit_autoencoder, fit_one_epoch
 from sk_autoencoder._training.setup import Setup
@@ -244,7 +245,7 @@ class BaseAutoencoder(
         refuse_estimators(self)
         super()._validate_params()
 
-    net_ = Absent[Any](
+    net_ = Absent[AutoencoderNet](
         "is left out of what `save` writes, since only training needs it. Use model_, the fitted "
         "autoencoder by itself, or fit a clone."
     )

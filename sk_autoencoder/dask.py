@@ -8,7 +8,7 @@ of tasks of dask. Install what is needed by ``pip install "sk-autoencoder[dask]"
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import dask.array as da
 import numpy as np
@@ -20,6 +20,9 @@ from sk_autoencoder._dask.training import train_on_workers
 from sk_autoencoder._saving.pickles import fitted_attributes, replace_fitted
 from sk_autoencoder._transformer import AutoencoderTransformer
 from sk_autoencoder._validation import check_fitted
+
+if TYPE_CHECKING:
+    import dask.dataframe as dd
 
 __all__ = ["DaskAutoencoderTransformer"]
 
@@ -97,6 +100,12 @@ class DaskAutoencoderTransformer(AutoencoderTransformer):
         replace_fitted(local, fitted_attributes(self))
         return local
 
+    @overload
+    def transform(self, X: da.Array) -> da.Array: ...
+    @overload
+    def transform(self, X: dd.DataFrame) -> dd.DataFrame: ...
+    @overload
+    def transform(self, X: Any) -> np.ndarray: ...
     def transform(self, X: Any) -> Any:
         """Encode the rows of X, lazily where it is lazy.
 
@@ -114,6 +123,12 @@ class DaskAutoencoderTransformer(AutoencoderTransformer):
             return super().transform(X)
         return self._lazily("transform", X, list(self.get_feature_names_out()))
 
+    @overload
+    def inverse_transform(self, X: da.Array) -> da.Array: ...
+    @overload
+    def inverse_transform(self, X: dd.DataFrame) -> dd.DataFrame: ...
+    @overload
+    def inverse_transform(self, X: Any) -> np.ndarray: ...
     def inverse_transform(self, X: Any) -> Any:
         """Decode codes, lazily where they are lazy.
 
@@ -131,6 +146,12 @@ class DaskAutoencoderTransformer(AutoencoderTransformer):
             return super().inverse_transform(X)
         return self._lazily("inverse_transform", X, self._names_of("reconstruct"))
 
+    @overload
+    def reconstruct(self, X: da.Array) -> da.Array: ...
+    @overload
+    def reconstruct(self, X: dd.DataFrame) -> dd.DataFrame: ...
+    @overload
+    def reconstruct(self, X: Any) -> np.ndarray: ...
     def reconstruct(self, X: Any) -> Any:
         """Encode the rows of X and decode them again, lazily where it is lazy.
 
@@ -148,6 +169,12 @@ class DaskAutoencoderTransformer(AutoencoderTransformer):
             return super().reconstruct(X)
         return self._lazily("reconstruct", X, self._names_of("reconstruct"))
 
+    @overload
+    def score_samples(self, X: da.Array) -> da.Array: ...
+    @overload
+    def score_samples(self, X: dd.DataFrame) -> dd.Series: ...
+    @overload
+    def score_samples(self, X: Any) -> np.ndarray: ...
     def score_samples(self, X: Any) -> Any:
         """Return how normal the rows of X are, lazily where it is lazy.
 

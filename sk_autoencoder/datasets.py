@@ -42,8 +42,8 @@ def load_fashion_mnist(subset: str = "train") -> tuple[np.ndarray, np.ndarray]:
     Examples
     --------
     >>> from sk_autoencoder.datasets import load_fashion_mnist
-    >>> X, y = load_fashion_mnist("test")  # doctest: +SKIP
-    >>> X.shape  # doctest: +SKIP
+    >>> X, y = load_fashion_mnist("test")
+    >>> X.shape
     (10000, 784)
     """
     if subset not in ("train", "test"):

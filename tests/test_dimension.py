@@ -93,6 +93,14 @@ def test_wide_rows_are_looked_at_up_to_a_limit():
     assert fitted.model_.width == 32
 
 
+def test_a_warning_tells_where_all_that_are_looked_at_count():
+    X = rows_of(50, n_features=200, n_rows=800, noise=0.01)
+    with pytest.warns(UserWarning, match="no more than 32 components") as caught:
+        fitted = auto().fit(X)
+    assert [warning.filename for warning in caught] == [__file__]
+    assert fitted.n_components_ == 32
+
+
 @pytest.mark.slow
 def test_the_last_training_has_few_components_beside_those_that_count():
     X = curved_plane()

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any, assert_type
 
+import dask.array as da
+import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import torch
@@ -56,6 +58,7 @@ assert_type(module.forward(torch.zeros(2, 5)), torch.Tensor)
 assert_type(autoencoder.to_onnx("a.onnx", method="reconstruct"), ModelProto)
 
 assert_type(autoencoder.history_, pd.DataFrame)
+assert_type(autoencoder.net_.lr, float)
 assert_type(autoencoder.n_components_, int)
 assert_type(autoencoder.n_features_in_, int)
 assert_type(autoencoder.feature_names_in_, np.ndarray)
@@ -107,7 +110,18 @@ assert_type(explained.plot(), OutlierExplanationDisplay)
 assert_type(explained.figure_, Figure)
 
 on_dask = DaskAutoencoderTransformer(2)
-assert_type(on_dask.fit(X), DaskAutoencoderTransformer)
+# Of dask's functions that make collections the types are not told.
+lazy: da.Array = da.zeros((40, 5))
+frame: dd.DataFrame = lazy.to_dask_dataframe()  # type: ignore[no-untyped-call]
+assert_type(on_dask.fit(lazy), DaskAutoencoderTransformer)
+assert_type(on_dask.to_local(), AutoencoderTransformer)
+assert_type(on_dask.transform(lazy), da.Array)
+assert_type(on_dask.transform(frame), dd.DataFrame)
+assert_type(on_dask.transform(X), np.ndarray)
+assert_type(on_dask.inverse_transform(lazy), da.Array)
+assert_type(on_dask.reconstruct(frame), dd.DataFrame)
+assert_type(on_dask.score_samples(lazy), da.Array)
+assert_type(on_dask.score_samples(frame), dd.Series)
 images_of_clothes, labels = load_fashion_mnist("test")
 assert_type(images_of_clothes, np.ndarray)
 assert_type(labels, np.ndarray)

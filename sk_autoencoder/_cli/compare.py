@@ -97,7 +97,13 @@ def _find_outputs(args: argparse.Namespace, source: str | Path) -> Outputs:
 def _write(
     outputs: Outputs, comparison: Comparison, data: Data, args: argparse.Namespace
 ) -> list[Path]:
-    """Write the files asked for, and give their paths."""
+    """Write the files asked for, once all of them are made, and return their paths."""
+    page = None if outputs.report is None else _report(comparison, data, args)
+    figure = None
+    if outputs.picture is not None:
+        from sk_autoencoder._cli.report import draw_report
+
+        figure = draw_report(comparison, f"PCA and autoencoder on {data.name}", data.image_shape)
     if outputs.table is not None:
         text = (
             comparison.table().to_csv(index=False)
@@ -110,15 +116,11 @@ def _write(
 
         path, largest = outputs.model, comparison.largest_autoencoder()
         write(path, lambda file: write_model(largest, path, file))
-    if outputs.picture is not None:
-        from sk_autoencoder._cli.report import draw_report
-
-        figure = draw_report(comparison, f"PCA and autoencoder on {data.name}", data.image_shape)
+    if outputs.picture is not None and figure is not None:
         suffix = outputs.picture.suffix[1:].lower()
         write(outputs.picture, lambda file: figure.savefig(file, format=suffix))
-    if outputs.report is not None:
-        text = _report(comparison, data, args)
-        write(outputs.report, lambda file: file.write(text.encode()))
+    if outputs.report is not None and page is not None:
+        write(outputs.report, lambda file: file.write(page.encode()))
     written = (outputs.picture, outputs.table, outputs.model, outputs.report)
     return [path for path in written if path is not None]
 

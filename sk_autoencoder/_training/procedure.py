@@ -30,7 +30,7 @@ from sk_autoencoder._training.repeats import (
     settle,
 )
 from sk_autoencoder._training.run import Course, Run, run
-from sk_autoencoder._training.setup import Setup, go_on, set_up
+from sk_autoencoder._training.setup import MAX_CHOSEN, Setup, go_on, set_up
 from sk_autoencoder._training.split import WARNED_CALLER, Split, split_rows
 from sk_autoencoder._utils.processes import Alone
 
@@ -92,7 +92,22 @@ def fit_autoencoder(
     training = _fit(data, given, tools, previous, None)
     while previous is None and (width := _narrower(training)) is not None:
         training = _fit(data, given, tools, None, width)
+    if previous is None:
+        _warn_of_limit(training)
     return training
+
+
+def _warn_of_limit(training: Training) -> None:
+    """Warn where as many components as are looked at count, and there may be more."""
+    is_auto = training.config.code.n_components == "auto"
+    if is_auto and training.model.n_components == MAX_CHOSEN < training.model.n_features:
+        warnings.warn(
+            f"n_components='auto' looks at no more than {MAX_CHOSEN} components, and all of them "
+            "explain more of the validation rows than chance would. Pass a greater number if that "
+            "many are wanted.",
+            UserWarning,
+            stacklevel=WARNED_CALLER - 2,
+        )
 
 
 def _narrower(training: Training) -> int | None:
