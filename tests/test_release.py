@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,15 @@ def release(tmp_path, monkeypatch):
 def test_one_version_stands_in_all_places():
     for name in PLACES:
         assert sk_autoencoder.__version__ in (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_the_recipe_of_conda_asks_for_what_the_package_does():
+    recipe = (ROOT / "conda" / "recipe.yaml").read_text(encoding="utf-8")
+    run = re.search(r"(?m)^  run:\n((?:    - .*\n)+)", recipe).group(1)
+    asked = {line.strip("- ").replace(" ", "") for line in run.splitlines()}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    expected = {re.sub(r"^torch\b", "pytorch", name) for name in project["dependencies"]}
+    assert asked == {*expected, f"python{project['requires-python']}"}
 
 
 def test_the_version_is_written_everywhere(release, tmp_path):
