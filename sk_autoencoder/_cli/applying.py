@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sk_autoencoder._cli.options import Options
 from sk_autoencoder._cli.reading import Data, find_data, read_data
-from sk_autoencoder._cli.writing import RESULTS, check_not_data, find_output, write
+from sk_autoencoder._cli.writing import RESULTS, check_not_data, find_output, write, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,7 @@ def sample(args: argparse.Namespace) -> list[str]:
         raise ValueError(_no_code(args, "new rows"))
     rows = model.unscaled(model.last.sample(args.n_samples, args.random_state))
     table = _table(rows, model.feature_names)
-    write(path, lambda file: _write_table(table, path, file))
+    write(path, lambda file: write_table(table, path, file))
     return [f"{len(table)} rows of {table.shape[1]} features", f"wrote {path}"]
 
 
@@ -60,7 +60,7 @@ def _of_rows(args: argparse.Namespace, ask: Callable) -> list[str]:
     table, told = ask(args, model, data)
     if path.suffix.lower() != ".npy":  # which has room for numbers alone
         table = _with_names(table, data)
-    write(path, lambda file: _write_table(table, path, file))
+    write(path, lambda file: write_table(table, path, file))
     n_features = model.columns.n_columns
     heading = f"{data.name}: {n_features} features, {len(table)} rows"
     return [heading, *data.notes, *told, f"wrote {path}"]
@@ -99,10 +99,13 @@ def _labels(args: argparse.Namespace, model: Model, data: Data) -> tuple[pd.Data
             f"--model {args.model} has no threshold for outliers. Fit one that has: fit DATA "
             "--estimator detector --save FILE"
         )
+    import numpy as np
+
     rows = model.scaled(data.X)
-    labels = model.last.predict(rows)
-    table, _ = _scores(args, model, data)
-    table.insert(0, "predict", labels)
+    scores = model.last.score_samples(rows)
+    away = scores - model.last.offset_
+    labels = np.where(away < 0, -1, 1)  # as predict has it, of one search for neighbours
+    table = _columns({"predict": labels, "score_samples": scores, "decision_function": away})
     return table, [f"{int((labels == -1).sum())} of the rows are outliers, -1 in column 'predict'"]
 
 
@@ -121,7 +124,7 @@ def _find_output(args: argparse.Namespace) -> Path:
     if path.suffix.lower() in (".parquet", ".feather"):
         from sk_autoencoder._cli.reading import check_installed
 
-        check_installed("pyarrow")
+        check_installed("pyarrow", f"--output {args.output}")
     return path
 
 
@@ -158,21 +161,3 @@ def _with_names(table: pd.DataFrame, data: Data) -> pd.DataFrame:
     kept = getattr(names.dtype, "kind", "O") in "iufM"
     table.insert(0, title, names if kept else names.map(str))
     return table
-
-
-def _write_table(table: pd.DataFrame, path: Path, file: Any) -> None:
-    """Write a table, as the ending of its file asks for."""
-    suffix = path.suffix.lower()
-    if suffix == ".csv":
-        file.write(table.to_csv(index=False).encode())
-    elif suffix == ".json":
-        text = table.to_json(orient="records", indent=2, double_precision=15, date_format="iso")
-        file.write(f"{text}\n".encode())
-    elif suffix == ".parquet":
-        table.to_parquet(file, index=False)
-    elif suffix == ".feather":
-        table.to_feather(file)
-    else:
-        import numpy as np
-
-        np.save(file, table.to_numpy(), allow_pickle=False)

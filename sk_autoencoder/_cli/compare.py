@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from sk_autoencoder._cli.options import Options
 from sk_autoencoder._cli.progress import progress_bar
@@ -19,6 +21,7 @@ from sk_autoencoder._cli.writing import (
     find_model,
     find_output,
     write,
+    write_table,
 )
 
 # Imports of what takes seconds to load stand in functions: --help and errors come at once.
@@ -97,32 +100,28 @@ def _find_outputs(args: argparse.Namespace, source: str | Path) -> Outputs:
 def _write(
     outputs: Outputs, comparison: Comparison, data: Data, args: argparse.Namespace
 ) -> list[Path]:
-    """Write the files asked for, once all of them are made, and return their paths."""
-    page = None if outputs.report is None else _report(comparison, data, args)
-    figure = None
+    """Make the files asked for, and once all are made write them; return their paths."""
+    files: list[tuple[Path, Callable[[BinaryIO], object]]] = []
     if outputs.picture is not None:
         from sk_autoencoder._cli.report import draw_report
 
         figure = draw_report(comparison, f"PCA and autoencoder on {data.name}", data.image_shape)
+        suffix = outputs.picture.suffix[1:].lower()
+        files.append((outputs.picture, partial(figure.savefig, format=suffix)))
     if outputs.table is not None:
-        text = (
-            comparison.table().to_csv(index=False)
-            if outputs.table.suffix.lower() == ".csv"
-            else comparison.table().to_json(orient="records", indent=2) + "\n"
-        )
-        write(outputs.table, lambda file: file.write(text.encode()))
+        table = comparison.table()
+        files.append((outputs.table, partial(write_table, table, outputs.table)))
     if outputs.model is not None:
         from sk_autoencoder._cli.models import write_model
 
-        path, largest = outputs.model, comparison.largest_autoencoder()
-        write(path, lambda file: write_model(largest, path, file))
-    if outputs.picture is not None and figure is not None:
-        suffix = outputs.picture.suffix[1:].lower()
-        write(outputs.picture, lambda file: figure.savefig(file, format=suffix))
-    if outputs.report is not None and page is not None:
-        write(outputs.report, lambda file: file.write(page.encode()))
-    written = (outputs.picture, outputs.table, outputs.model, outputs.report)
-    return [path for path in written if path is not None]
+        model = comparison.largest_autoencoder()
+        files.append((outputs.model, partial(write_model, model, outputs.model)))
+    if outputs.report is not None:
+        page = _report(comparison, data, args).encode()
+        files.append((outputs.report, lambda file: file.write(page)))
+    for path, write_to in files:
+        write(path, write_to)
+    return [path for path, _ in files]
 
 
 def _report(comparison: Comparison, data: Data, args: argparse.Namespace) -> str:

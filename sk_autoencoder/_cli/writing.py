@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from sk_autoencoder._cli.reading import check_installed
 from sk_autoencoder._cli.stopping import stop_later
 from sk_autoencoder._utils.files import temporary_beside, write_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PICTURES = (".png", ".pdf", ".svg", ".jpg")
 TABLES = (".csv", ".json")
@@ -62,3 +65,21 @@ def check_not_data(path: Path | None, source: str | Path, option: str) -> None:
 def write(path: Path, write_to: Callable[[BinaryIO], object]) -> None:
     """Write a file whole or not at all, whatever signal asks for the end."""
     write_whole(path, write_to, stop_later)
+
+
+def write_table(table: pd.DataFrame, path: Path, file: BinaryIO) -> None:
+    """Write a table, as the ending of its file asks for."""
+    suffix = path.suffix.lower()
+    if suffix == ".csv":
+        file.write(table.to_csv(index=False).encode())
+    elif suffix == ".json":
+        text = table.to_json(orient="records", indent=2, double_precision=15, date_format="iso")
+        file.write(f"{text}\n".encode())
+    elif suffix == ".parquet":
+        table.to_parquet(file, index=False)
+    elif suffix == ".feather":
+        table.to_feather(file)
+    else:
+        import numpy as np
+
+        np.save(file, table.to_numpy(), allow_pickle=False)

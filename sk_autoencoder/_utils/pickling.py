@@ -144,12 +144,12 @@ def _described(obj: Any, *, has_times: bool) -> tuple | None:
         and obj.layout is torch.strided
         and not obj.is_meta
     ):
-        values, dtype = _values_of(obj.detach().cpu())
+        values, dtype = values_of(obj.detach().cpu())
         return "tensor", values, dtype, obj.requires_grad, type(obj) is nn.Parameter
     return None
 
 
-def _values_of(tensor: torch.Tensor) -> tuple[np.ndarray, str | None]:
+def values_of(tensor: torch.Tensor) -> tuple[np.ndarray, str | None]:
     """Return a tensor as an array, and its dtype where NumPy has none like it."""
     tensor = tensor.resolve_conj().resolve_neg()
     try:
@@ -158,9 +158,10 @@ def _values_of(tensor: torch.Tensor) -> tuple[np.ndarray, str | None]:
         return tensor.contiguous().view(torch.uint8).numpy(), str(tensor.dtype)
 
 
-def _tensor(
+def tensor_of(
     values: np.ndarray, dtype: str | None, requires_grad: bool, is_parameter: bool
 ) -> torch.Tensor:
+    """Return the tensor, or parameter, of what `values_of` gave."""
     # A copy, since joblib may map what it reads, and an array may be read-only.
     tensor = torch.from_numpy(np.array(values))
     if dtype is not None:
@@ -208,5 +209,5 @@ MAKERS: dict[str, Callable[..., Any]] = {
     "frame": _frame,
     "history": _history,
     "generator": _generator,
-    "tensor": _tensor,
+    "tensor": tensor_of,
 }
