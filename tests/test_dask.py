@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 
@@ -61,6 +62,17 @@ def frame(X):
 @pytest.fixture
 def fitted(client, X):
     return DaskAutoencoderTransformer(**PARAMS).fit(lazy(X))
+
+
+def test_workers_without_the_package_are_named(X):
+    def hide():
+        sys.modules["sk_autoencoder"] = None
+
+    settings = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    with LocalCluster(**settings, processes=True) as cluster, Client(cluster) as client:
+        client.run(hide)
+        with pytest.raises(ModuleNotFoundError, match=r"1 of the 1 workers .* such as tcp://"):
+            DaskAutoencoderTransformer(**PARAMS).fit(lazy(X))
 
 
 def test_errors_are_those_of_one_process(fitted, X):

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import torch.distributed as dist
@@ -144,9 +145,14 @@ def _blocks_of_workers(blocks: Sequence[Future], client: Client) -> dict[str, li
     for block in blocks:
         if block.status == "error":
             block.result()
+
+    def tell() -> tuple[str, int, bool]:  # a function within one is sent as code, not by its name
+        return socket.gethostname(), os.getpid(), find_spec("sk_autoencoder") is not None
+
     holders = client.who_has(list(blocks))
-    told = client.run(lambda: (socket.gethostname(), os.getpid()), on_error="return")
-    pids = {worker: pid for worker, pid in told.items() if isinstance(pid, tuple)}
+    told = client.run(tell, on_error="return")
+    there = {worker: found for worker, found in told.items() if isinstance(found, tuple)}
+    pids = {worker: (host, pid) for worker, (host, pid, _) in there.items()}
     first_of = {pid: worker for worker, pid in reversed(list(pids.items()))}
     found: dict[str, list[Future]] = {}
     for block in blocks:
@@ -155,6 +161,11 @@ def _blocks_of_workers(blocks: Sequence[Future], client: Client) -> dict[str, li
             raise RuntimeError(f"The block {block.key} was lost, with the worker that held it.")
         worker = first_of[pids[min(among)]]
         found.setdefault(worker, []).append(block)
+    if without := [worker for worker in found if not there[worker][-1]]:
+        raise ModuleNotFoundError(
+            f"sk_autoencoder cannot be imported on {len(without)} of the {len(found)} workers that "
+            f"hold blocks, such as {without[0]}. Install it on all of them."
+        )
     return dict(sorted(found.items()))
 
 
