@@ -116,8 +116,8 @@ audit: $(READY)
 docs: $(READY)
 	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --group docs
 	OMP_NUM_THREADS=2 $(BIN)/sphinx-build --fail-on-warning --keep-going -b html docs docs/_build/html
-	$(BIN)/sphinx-build --quiet -b linkcheck -D plot_gallery=0 docs docs/_build/links
-	OMP_NUM_THREADS=2 $(BIN)/sphinx-build --quiet -b doctest -D plot_gallery=0 docs docs/_build/doctest
+	$(BIN)/sphinx-build --quiet -b linkcheck -d docs/_build/html/.doctrees docs docs/_build/links
+	OMP_NUM_THREADS=2 $(BIN)/sphinx-build --quiet -b doctest -d docs/_build/html/.doctrees docs docs/_build/doctest
 
 # The site in a browser, such as Debian's chromium.
 docs-look: $(READY)
