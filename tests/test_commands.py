@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from conftest import curved
 from sklearn.decomposition import PCA
 
 import sk_autoencoder
+from conftest import curved
 from sk_autoencoder import AutoencoderTransformer
 from sk_autoencoder.__main__ import main
 
@@ -181,6 +181,17 @@ def test_fit_behind_a_scaler(data, frame, capsys):
     assert list(back) == NAMES
     rows = ask("sample", "--n-samples", "200", model="m.skops")
     np.testing.assert_allclose(rows.mean(), frame.mean(), atol=0.5)
+
+
+def test_compare_writes_nothing_where_one_of_its_files_cannot_be_made(data, monkeypatch, capsys):
+    def fail(*args):
+        raise ValueError("no model")
+
+    monkeypatch.setattr("sk_autoencoder._cli.models.write_model", fail)
+    files = ("--table", "t.json", "--output", "t.png", "--save", "m.skops")
+    assert main(["compare", data, "--n-components", "2", *files, *SHORT]) == 2
+    assert "no model" in capsys.readouterr().err
+    assert os.listdir() == [data]
 
 
 def test_compare_saves_a_scaler_by_skops(data):

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from sk_autoencoder import TRUSTED_TYPES, AutoencoderOutlierDetector, AutoencoderTransformer
-from sk_autoencoder._saving.modules import described, undescribed
+from sk_autoencoder._saving.modules import module_of, plain_module
 
 pytestmark = pytest.mark.quick
 
@@ -50,7 +50,7 @@ class OwnLoss(nn.Module):
 
 def test_a_module_comes_back_whole():
     module = Odd()
-    back = undescribed(described(module))
+    back = module_of(plain_module(module))
     for ask in (nn.Module.named_parameters, nn.Module.named_buffers):
         ours, theirs = (dict(ask(m, remove_duplicate=False)) for m in (back, module))
         assert list(ours) == list(theirs)
@@ -70,8 +70,8 @@ def test_a_module_comes_back_whole():
 
 @pytest.mark.parametrize("value", [None, 2, "squared_error", Odd, {"a": 1}, np.ones(2)])
 def test_what_is_no_module_stays_as_it_is(value):
-    assert described(value) is value
-    assert undescribed(value) is value
+    assert plain_module(value) is value
+    assert module_of(value) is value
 
 
 @pytest.mark.parametrize("params", [{"module": Odd()}, {"loss": OwnLoss()}], ids=["module", "loss"])
@@ -90,6 +90,84 @@ def test_skops_asks_to_trust_the_types_alone(X, params, inside):
     expected = getattr(estimator, method)(X)
     np.testing.assert_array_equal(getattr(loaded, method)(X), expected)
     np.testing.assert_array_equal(getattr(loaded.fit(X), method)(X), expected)
+
+
+class Delegating(nn.Module):
+    """A module that asks a child for what it has not."""
+
+    def __init__(self):
+        super().__init__()
+        self.inside = nn.Linear(2, 2)
+
+    def __getattr__(self, name):
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(super().__getattr__("inside"), name)
+
+
+def test_a_module_may_ask_its_child_for_attributes():
+    module = Delegating()
+    back = module_of(plain_module(module))
+    assert back.in_features == 2
+    assert torch.equal(back.inside.weight, module.inside.weight)
+
+
+class Listed(nn.Module):
+    """A module with a tensor in a list."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes = {"of": [torch.ones(2)]}
+
+
+class OwnState(nn.Module):
+    """A module that says itself what is kept of it."""
+
+    def __getstate__(self):
+        return {}
+
+
+def within():
+    class Within(nn.Module):
+        """A class that its module does not have."""
+
+    return Within()
+
+
+def hooked():
+    module = nn.Linear(2, 2)
+    module.register_forward_hook(lambda *args: None)
+    return module
+
+
+def subclassed():
+    class Marked(nn.Parameter):
+        """A parameter of another kind."""
+
+    module = nn.Linear(2, 2)
+    module.weight = Marked(torch.ones(2, 2))
+    return module
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda: nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)), "class that torch.nn"),
+        (lambda: nn.utils.spectral_norm(nn.Linear(2, 2)), "has hooks"),
+        (within, "is of a class that"),
+        (hooked, "has hooks"),
+        (subclassed, "tensors of another kind"),
+        (lambda: nn.LazyLinear(2), "has hooks"),
+        (lambda: nn.Linear(2, 2, device="meta"), "tensors of another kind"),
+        (lambda: nn.GRU(2, 2), "state of its own"),
+        (Listed, "in a list"),
+        (OwnState, "state of its own"),
+    ],
+)
+def test_what_would_come_back_as_another_module_is_refused(make, why):
+    with pytest.raises(TypeError, match=f"{why}.* Use joblib"):
+        skops.io.dumps(AutoencoderTransformer(2, module=nn.Sequential(make())))
 
 
 def test_a_type_that_is_not_trusted_is_not_loaded(X):

@@ -101,11 +101,17 @@ def forbidden_imports(module, source):
 
 def circle_of(files):
     """Give the files that need each other in a circle, if only for types or within a function."""
+    files = {module.removesuffix(".__init__"): source for module, source in files.items()}
     needs = {}
     for module, source in files.items():
-        froms = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.ImportFrom)]
-        names = [(n.module, f"{n.module}.{a.name}") for n in froms for a in n.names]
-        needs[module] = {name for pair in names for name in pair if name in files}
+        names = set()
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                within = {f"{node.module}.{alias.name}" for alias in node.names} & set(files)
+                names |= within or {node.module}
+        needs[module] = names & set(files)
     try:
         TopologicalSorter(needs).prepare()
     except CycleError as error:
@@ -224,11 +230,19 @@ def test_no_files_need_each_other_in_a_circle():
     assert circle_of(FILES) == []
 
 
-def test_a_circle_is_seen_where_it_is_for_types_alone():
-    there = "if TYPE_CHECKING:\n    from sk_autoencoder._nn import back"
-    back = "def f():\n    from sk_autoencoder._nn.there import x"
-    files = {"sk_autoencoder._nn.there": there, "sk_autoencoder._nn.back": back}
-    assert set(circle_of(files)) == set(files)
+@pytest.mark.parametrize(
+    ("there", "back"),
+    [
+        ("if TYPE_CHECKING:\n    from sk_autoencoder._nn import back", "from {} import x"),
+        ("def f():\n    from sk_autoencoder._nn.back import x", "import {}"),
+        ("import sk_autoencoder._nn.back", "from {} import x"),
+    ],
+)
+@pytest.mark.parametrize("name", ["sk_autoencoder._nn.there", "sk_autoencoder._nn.there.__init__"])
+def test_a_circle_is_seen_however_the_imports_are_written(there, back, name):
+    back = back.format("sk_autoencoder._nn.there")
+    found = circle_of({name: there, "sk_autoencoder._nn.back": back})
+    assert set(found) == {"sk_autoencoder._nn.there", "sk_autoencoder._nn.back"}
 
 
 def test_each_room_has_its_place():

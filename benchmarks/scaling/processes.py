@@ -26,8 +26,8 @@ from benchmarks.scaling.running import run_case
 TORCHRUN, DASK, MOST_ERROR = 1.6, 1.5, 1.02
 PARAMS = {"n_components": 8, "random_state": 0}
 CHUNK = 7500
-# Of dask, as docs/scaling.md has them. By default a worker looks at itself a hundred times a second,
-# and gives memory back to the system that the next step takes again.
+# Of dask, as docs/scaling.md has them. By default a worker looks at itself a hundred times a
+# second, and gives memory back to the system that the next step takes again.
 MEMORY = {"MALLOC_TRIM_THRESHOLD_": 2**30, "MALLOC_MMAP_THRESHOLD_": 2**30}
 SETTINGS = {
     "distributed.admin.tick.interval": "1s",

@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from io import BytesIO
+from operator import methodcaller
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -119,9 +121,14 @@ def _write(
     if outputs.report is not None:
         page = _report(comparison, data, args).encode()
         files.append((outputs.report, lambda file: file.write(page)))
+    contents = {}
     for path, write_to in files:
-        write(path, write_to)
-    return [path for path, _ in files]
+        made = BytesIO()
+        write_to(made)
+        contents[path] = made.getvalue()
+    for path, content in contents.items():
+        write(path, methodcaller("write", content))
+    return list(contents)
 
 
 def _report(comparison: Comparison, data: Data, args: argparse.Namespace) -> str:

@@ -2,78 +2,125 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from sk_autoencoder._utils.pickling import tensor_of, values_of
 
 # The key of a description, which no other value has.
-DESCRIBED = "_module_of_torch"
+DESCRIPTION = "_module_of_torch"
 # What `nn.Module` itself keeps.
 KEPT_BY_TORCH = frozenset(vars(nn.Module()))
+HOOKS = frozenset(name for name in KEPT_BY_TORCH if "hooks" in name)
 
 
-def described(value: Any) -> Any:
+def plain_module(value: Any) -> Any:
     """Return a module as types, arrays and attributes, and anything else as it is.
 
-    Modules and tensors that stand in several places are written once. Hooks are left out.
+    Modules and tensors that stand in several places are written once.
+
+    Raises
+    ------
+    TypeError
+        If a module could not be made again from these: of a class that is not found by its name,
+        or that has a state of its own, with hooks, or with tensors of other kinds or in containers.
     """
     if not isinstance(value, nn.Module):
         return value
     modules = list(value.modules())
-    tensors = list({id(t): t for module in modules for t in _tensors_of(module)}.values())
-    place = {id(part): number for parts in (modules, tensors) for number, part in enumerate(parts)}
-
-    def places(slots: dict[str, Any]) -> dict[str, int | None]:
-        return {name: place.get(id(part)) for name, part in slots.items()}
-
-    parts = []
     for module in modules:
-        own = {name: part for name, part in vars(module).items() if name not in KEPT_BY_TORCH}
-        part = {
+        if (why := _why_not(module)) is not None:
+            raise TypeError(
+                f"A {type(module).__name__} {why}, which a file without code cannot hold. Use "
+                "joblib, or save the weights of the module by torch."
+            )
+    tensors = list({id(t): t for module in modules for t in _tensors_of(module)}.values())
+    number = {id(module): k for k, module in enumerate(modules)}
+    number |= {id(tensor): k for k, tensor in enumerate(tensors)}
+
+    def numbers(slots: dict[str, Any]) -> dict[str, int | None]:
+        return {name: None if held is None else number[id(held)] for name, held in slots.items()}
+
+    facts = []
+    for module in modules:
+        own = {name: held for name, held in vars(module).items() if name not in KEPT_BY_TORCH}
+        of_module = {
             "class": type(module),
             "training": module.training,
             "attributes": {k: v for k, v in own.items() if not isinstance(v, Tensor)},
-            "tensors": places({k: v for k, v in own.items() if isinstance(v, Tensor)}),
-            "parameters": places(module._parameters),
-            "buffers": places(module._buffers),
+            "tensors": numbers({k: v for k, v in own.items() if isinstance(v, Tensor)}),
+            "parameters": numbers(module._parameters),
+            "buffers": numbers(module._buffers),
             "unsaved": sorted(module._non_persistent_buffers_set),
-            "children": places(module._modules),
+            "children": numbers(module._modules),
         }
-        parts.append(part)
-    facts = [(t.requires_grad, isinstance(t, nn.Parameter)) for t in tensors]
-    values = [values_of(t.detach().cpu()) for t in tensors]
-    told = [[*value, *fact] for value, fact in zip(values, facts, strict=True)]
-    return {DESCRIBED: {"modules": parts, "tensors": told}}
+        facts.append(of_module)
+    written = [
+        [*values_of(t.detach().cpu()), t.requires_grad, isinstance(t, nn.Parameter)]
+        for t in tensors
+    ]
+    return {DESCRIPTION: {"modules": facts, "tensors": written}}
 
 
-def undescribed(value: Any) -> Any:
-    """Return the module that a description is of, and anything else as it is."""
-    if not isinstance(value, dict) or DESCRIBED not in value:
+def module_of(value: Any) -> Any:
+    """Return the module that was described, and anything else as it is."""
+    if not isinstance(value, dict) or DESCRIPTION not in value:
         return value
-    parts = value[DESCRIBED]["modules"]
-    tensors = [tensor_of(*told) for told in value[DESCRIBED]["tensors"]]
-    modules = [part["class"].__new__(part["class"]) for part in parts]
+    facts = value[DESCRIPTION]["modules"]
+    tensors = [tensor_of(*written) for written in value[DESCRIPTION]["tensors"]]
+    modules = [of_module["class"].__new__(of_module["class"]) for of_module in facts]
 
-    def found(slots: dict[str, int | None], among: list) -> dict[str, Any]:
-        return {name: None if k is None else among[k] for name, k in slots.items()}
+    def held(slots: dict[str, int | None], among: list) -> dict[str, Any]:
+        return {name: None if number is None else among[number] for name, number in slots.items()}
 
-    for module, part in zip(modules, parts, strict=True):
+    for module, of_module in zip(modules, facts, strict=True):
         nn.Module.__init__(module)
-        vars(module).update(part["attributes"] | found(part["tensors"], tensors))
-        for name, tensor in found(part["parameters"], tensors).items():
-            module.register_parameter(name, tensor)
-        for name, tensor in found(part["buffers"], tensors).items():
-            module.register_buffer(name, tensor, persistent=name not in part["unsaved"])
-        module.training = part["training"]
-    for module, part in zip(modules, parts, strict=True):
-        for name, child in found(part["children"], modules).items():
-            module.add_module(name, child)
+        own = of_module["attributes"] | held(of_module["tensors"], tensors)
+        vars(module).update({k: v for k, v in own.items() if k not in KEPT_BY_TORCH})
+        # By itself a module would ask its `__getattr__`, which may need what is not there yet.
+        module._parameters.update(held(of_module["parameters"], tensors))
+        module._buffers.update(held(of_module["buffers"], tensors))
+        module._non_persistent_buffers_set.update(of_module["unsaved"])
+        module._modules.update(held(of_module["children"], modules))
+        module.training = of_module["training"]
     return modules[0]
+
+
+def _why_not(module: nn.Module) -> str | None:
+    """Return why a module cannot be made again from types, arrays and attributes, or None."""
+    cls, own = type(module), vars(module)
+    if getattr(sys.modules.get(cls.__module__), cls.__name__, None) is not cls:
+        return f"is of a class that {cls.__module__} does not have by that name"
+    if cls.__getstate__ is not nn.Module.__getstate__:
+        return "has a state of its own (__getstate__)"
+    if any(own[name] for name in HOOKS):
+        return "has hooks"
+    if not all(_is_plain(tensor) for tensor in _tensors_of(module)):
+        return "has tensors of another kind than plain ones"
+    if any(_has_inside(held) for name, held in own.items() if name not in KEPT_BY_TORCH):
+        return "keeps tensors or modules in a list, a tuple or a dict"
+    return None
 
 
 def _tensors_of(module: nn.Module) -> list[Tensor]:
     """Return the tensors that stand in a module itself, as parameters, buffers, or attributes."""
     slots: list[dict[str, Any]] = [module._parameters, module._buffers, vars(module)]
-    return [part for each in slots for part in each.values() if isinstance(part, Tensor)]
+    return [held for each in slots for held in each.values() if isinstance(held, Tensor)]
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Return whether a tensor is no more than its values."""
+    kind = type(tensor) in (Tensor, nn.Parameter)
+    return kind and tensor.layout is torch.strided and not tensor.is_meta
+
+
+def _has_inside(value: Any) -> bool:
+    """Return whether a container has tensors or modules, however deep."""
+    if isinstance(value, dict):
+        value = [*value.values()]
+    if not isinstance(value, (list, tuple, set, frozenset)):
+        return False
+    return any(isinstance(held, (Tensor, nn.Module)) or _has_inside(held) for held in value)

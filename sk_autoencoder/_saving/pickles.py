@@ -8,7 +8,7 @@ import warnings
 from typing import Any
 
 from sk_autoencoder._saving.estimators import fit_from, plain_fit
-from sk_autoencoder._saving.modules import described, undescribed
+from sk_autoencoder._saving.modules import module_of, plain_module
 from sk_autoencoder._saving.versions import version
 from sk_autoencoder._training.moving import move
 from sk_autoencoder._utils.devices import resolve_device
@@ -42,18 +42,18 @@ class PicklingMixin:
 
     def __getstate__(self) -> dict[str, Any]:
         state, fitted = self._divided()
-        state = {name: described(value) for name, value in state.items()}
+        state = {name: plain_module(value) for name, value in state.items()}
         if fitted:
             plain = plain_fit(self)
             state |= {FACTS: json.dumps(plain.facts), ARRAYS: plain.arrays}
             if "autoencoder_" in fitted:
                 state[INSIDE] = fitted["autoencoder_"]
             elif callable(fitted["model_"].loss):
-                state[LOSS] = described(fitted["model_"].loss)
+                state[LOSS] = plain_module(fitted["model_"].loss)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = {name: undescribed(value) for name, value in state.items()}
+        state = {name: module_of(value) for name, value in state.items()}
         _warn_of_version(type(self).__name__, state.pop(VERSION, None))
         found = state.pop(FIT, None)
         facts, arrays = state.pop(FACTS, None), state.pop(ARRAYS, None)

@@ -1,4 +1,4 @@
-"""How many steps suit a fit, and at which learning rate."""
+"""The plan of a fit: how many steps suit it, and at which learning rate."""
 
 from __future__ import annotations
 

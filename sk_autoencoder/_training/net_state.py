@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -46,12 +46,14 @@ class Steps(NamedTuple):
 def _copied_tensors(optimizer: Any) -> dict[int, Tensor]:
     """Return copies of what an optimizer has of its parameters, as `copy.deepcopy` notes them.
 
-    That takes ten times as long for each. What shares its memory with another tensor, or is a
-    tensor of another kind, is left to it.
+    `copy.deepcopy` takes ten times as long for each. What shares its memory with another tensor,
+    or is a tensor of another kind, is left to that.
     """
     states = [] if optimizer is None else optimizer.state.values()
-    tensors = [value for state in states for value in state.values() if type(value) is Tensor]
-    alone = [t for t in tensors if t.untyped_storage().nbytes() == t.nbytes]
+    values = [value for state in states if isinstance(state, dict) for value in state.values()]
+    tensors = [v for v in values if type(v) is Tensor and v.layout is torch.strided]
+    n_of_storage = Counter(tensor.untyped_storage().data_ptr() for tensor in tensors)
+    alone = [t for t in tensors if n_of_storage[t.untyped_storage().data_ptr()] == 1]
     return {id(t): t.detach().clone() for t in alone}
 
 

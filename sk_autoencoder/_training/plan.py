@@ -1,4 +1,4 @@
-"""How long to train, in which batches, and at which rate."""
+"""What a plan of a training holds, and the size of its batches."""
 
 from __future__ import annotations
 

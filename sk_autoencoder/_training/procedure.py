@@ -103,8 +103,8 @@ def _warn_of_limit(training: Training) -> None:
     if is_auto and training.model.n_components == MAX_CHOSEN < training.model.n_features:
         warnings.warn(
             f"n_components='auto' looks at no more than {MAX_CHOSEN} components, and all of them "
-            "explain more of the validation rows than chance would. Pass a greater number if that "
-            "many are wanted.",
+            "explain more of the variance than chance would. Pass a greater number if that many "
+            "are wanted.",
             UserWarning,
             stacklevel=WARNED_CALLER - 2,
         )
