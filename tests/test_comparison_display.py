@@ -1,5 +1,6 @@
 """The curves of a comparison."""
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 from drawing import drawn_apart, texts
@@ -29,6 +30,20 @@ def test_the_curves_keep_the_order_of_the_table(table):
     pca, autoencoder = ComparisonDisplay(table).plot().lines_
     assert (pca.get_label(), pca.get_color()) == ("imputed PCA", "tab:gray")
     assert autoencoder.get_label() == "autoencoder"
+
+
+def test_shares_near_one_are_told_as_they_are(table):
+    table["explained_variance"] = [0.99999, 1.0, 0.99988, 0.9999]
+    display = ComparisonDisplay(table).plot("explained_variance")
+    display.figure_.canvas.draw()
+    assert display.ax_.yaxis.get_offset_text().get_text() == ""
+
+
+@pytest.mark.parametrize("measure", ["error", "explained_variance"])
+def test_axes_of_another_scale_are_taken(table, measure):
+    _, ax = plt.subplots()
+    ax.set_yscale("log")
+    ComparisonDisplay(table).plot(measure, ax=ax)
 
 
 @pytest.fixture

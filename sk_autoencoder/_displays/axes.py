@@ -43,6 +43,8 @@ def label_sizes(ax, sizes, measure: str) -> None:
     ax.minorticks_off()
     ax.set_xlabel("number of components")
     ax.set_ylabel(MEASURES[measure])
+    if hasattr(of_values := ax.yaxis.get_major_formatter(), "set_useOffset"):
+        of_values.set_useOffset(False)  # shares near 1 would be told as differences from it
     if measure == "error":
         start_at_zero(ax)
 
