@@ -7,6 +7,7 @@ import pytest
 from torch import nn
 
 from sk_autoencoder import AutoencoderTransformer, VariationalAutoencoderTransformer
+from sk_autoencoder.datasets import LOCAL_FASHION_MNIST
 
 # For an environment of its own, unless it is asked for by name.
 # What is run by hand, or in a process of its own: doctests are looked for in all other files.
@@ -38,6 +39,14 @@ class OwnModule(nn.Module):
 
     def decode(self, z):
         return self.outer(z)
+
+
+def pytest_collection_modifyitems(items):
+    """Leave out the example of a data set that is not here, and would be fetched."""
+    fetched = pytest.mark.skipif(not LOCAL_FASHION_MNIST.is_dir(), reason="no Fashion-MNIST here")
+    for item in items:
+        if item.name == "sk_autoencoder.datasets.load_fashion_mnist":
+            item.add_marker(fetched)
 
 
 @pytest.fixture(autouse=True)

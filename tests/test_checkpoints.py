@@ -367,6 +367,7 @@ def test_other_code_does_not_go_on_from_it(quick, X, path, before, now, named):
     quick(**before).fit(X, resume_from=path)
 
 
+@pytest.mark.slow
 def test_a_function_is_the_same_in_another_process():
     code = (
         "from sk_autoencoder._config import as_text\n"
@@ -411,6 +412,7 @@ np.savez(out, *fit.net_.arrays())
 """
 
 
+@pytest.mark.slow
 def test_sigkill(tmp_path):
     np.save(tmp_path / "X.npy", curved(400))
     path, out = tmp_path / "fit.checkpoint", tmp_path / "weights.npz"

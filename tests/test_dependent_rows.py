@@ -134,6 +134,7 @@ def test_copies_never_stand_on_both_sides(noise, repeat):
         assert len(numbers[1]) == 90
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("repeat", ["repeated", "bootstrap", "oversampled"])
 def test_repeated_rows_are_no_worse_than_pca(noise, new_noise, repeat):
     X = REPEATED[repeat](noise, np.random.RandomState(0))
@@ -309,6 +310,7 @@ def test_groups_stay_on_one_side_and_a_part_of_them_is_set_aside():
     assert len(set.union(*parts)) == 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", ["groups", "X_val"])
 def test_near_copies_are_no_worse_than_pca_where_the_fit_is_told(given):
     X, groups = measures(30, 0)

@@ -103,6 +103,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("case", "messages"), REFUSED)
 def test_what_cannot_be_trained_together_is_refused(tmp_path, case, messages):
     code, _, err = ended(launch(case, tmp_path))
@@ -142,6 +143,7 @@ def kill_one(folder, rng):
     return code, time.monotonic() - began, err
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_ends_the_others(tmp_path):
     code, seconds, err = kill_one(tmp_path, random.Random(0))
     assert code != 0

@@ -226,6 +226,7 @@ def test_two_autoencoders_in_one_graph(quick, digits):
     assert_near(run(to_onnx(pipeline, X[:1]), X)[0], pipeline.transform(X), 1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_features", [5, 30])
 @pytest.mark.parametrize("novelty", [False, True])
 def test_labels_and_scores_of_a_detector(novelty, n_features):

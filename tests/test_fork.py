@@ -91,6 +91,7 @@ def run_in_forked_child(calls, *, set_by_torch, seconds=120):
 
 
 # Torch and MKL count their threads in other places once torch is told a number.
+@pytest.mark.slow
 @pytest.mark.parametrize("set_by_torch", [False, True])
 def test_a_forked_child_does_what_its_parent_does(set_by_torch):
     calls = OF_SOME_ROWS | OTHERS

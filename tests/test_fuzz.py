@@ -18,6 +18,7 @@ N_CASES = 200
 SEED = 20
 
 
+@pytest.mark.slow
 @seed(SEED)
 @settings(
     max_examples=N_CASES,

@@ -496,6 +496,7 @@ def test_files_are_written_where_nothing_can_be_printed(
 COMMAND = f"{sys.executable} -W error -m sk_autoencoder compare"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("redirection", "code", "message"),
     [

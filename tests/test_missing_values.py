@@ -149,6 +149,7 @@ def test_infinity_is_still_refused(digits):
         AutoencoderTransformer(5).fit(train)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["absolute_error", "huber", "poisson"])
 def test_other_losses_leave_missing_cells_out_too(digits, loss):
     train, incomplete, X = digits
@@ -156,6 +157,7 @@ def test_other_losses_leave_missing_cells_out_too(digits, loss):
     assert filled_in_error(model, incomplete, X) < error_of_means(model, incomplete, X)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "params", [{"nested": True}, {"linear_shortcut": False}, {"whiten": True}], ids=str
 )

@@ -460,6 +460,7 @@ def test_a_batch_counts_its_rows_by_their_weights():
     assert criterion(back, Target(x, torch.tensor([1.5, 0.5]))) == 1.75
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exponent", [-40, 30])
 @pytest.mark.parametrize("linear_shortcut", [True, False])
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])

@@ -256,6 +256,7 @@ def test_fits_in_threads_are_those_in_sequence(quick, X):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_fits_in_threads_leave_the_pools_of_threads_as_they_were():
     script = """
 import numpy as np

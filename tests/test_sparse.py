@@ -198,6 +198,7 @@ def test_wide_sparse_matrices_share_what_they_store(quick, index_dtype):
     assert quick(**GENTLE).fit_transform(X).shape == (300, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("params", WIDE_VARIANTS.values(), ids=WIDE_VARIANTS)
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
 def test_wide_sparse_matrices_train_as_csr_arrays(quick, params, weighted):

@@ -102,33 +102,32 @@ def _find_outputs(args: argparse.Namespace, source: str | Path) -> Outputs:
 def _write(
     outputs: Outputs, comparison: Comparison, data: Data, args: argparse.Namespace
 ) -> list[Path]:
-    """Make the files asked for, and once all are made write them; return their paths."""
-    files: list[tuple[Path, Callable[[BinaryIO], object]]] = []
+    """Make the pictures and tables asked for, and then write all files; return their paths."""
+    makers: dict[Path, Callable[[BinaryIO], object]] = {}
     if outputs.picture is not None:
         from sk_autoencoder._cli.report import draw_report
 
         figure = draw_report(comparison, f"PCA and autoencoder on {data.name}", data.image_shape)
         suffix = outputs.picture.suffix[1:].lower()
-        files.append((outputs.picture, partial(figure.savefig, format=suffix)))
+        makers[outputs.picture] = partial(figure.savefig, format=suffix)
     if outputs.table is not None:
-        table = comparison.table()
-        files.append((outputs.table, partial(write_table, table, outputs.table)))
-    if outputs.model is not None:
+        makers[outputs.table] = partial(write_table, comparison.table(), outputs.table)
+    if outputs.report is not None:
+        page = _report(comparison, data, args).encode()
+        makers[outputs.report] = methodcaller("write", page)
+    contents = {path: BytesIO() for path in makers}
+    for path, make in makers.items():
+        make(contents[path])
+    written = list(makers)
+    if outputs.model is not None:  # may be large, and so is not made beforehand
         from sk_autoencoder._cli.models import write_model
 
         model = comparison.largest_autoencoder()
-        files.append((outputs.model, partial(write_model, model, outputs.model)))
-    if outputs.report is not None:
-        page = _report(comparison, data, args).encode()
-        files.append((outputs.report, lambda file: file.write(page)))
-    contents = {}
-    for path, write_to in files:
-        made = BytesIO()
-        write_to(made)
-        contents[path] = made.getvalue()
+        write(outputs.model, partial(write_model, model, outputs.model))
+        written.append(outputs.model)
     for path, content in contents.items():
-        write(path, methodcaller("write", content))
-    return list(contents)
+        write(path, methodcaller("write", content.getbuffer()))
+    return written
 
 
 def _report(comparison: Comparison, data: Data, args: argparse.Namespace) -> str:
