@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from sk_autoencoder._exporting import ExportingDetectorMixin
 from sk_autoencoder._outliers.references import References
-from sk_autoencoder._outliers.threshold import threshold
+from sk_autoencoder._outliers.threshold import labels_of, threshold
 from sk_autoencoder._saving.mixin import SavingMixin
 from sk_autoencoder._saving.pickles import replace_fitted
 from sk_autoencoder._sklearn_compat import (
@@ -291,7 +291,7 @@ class AutoencoderOutlierDetector(OutlierMixin, ExportingDetectorMixin, SavingMix
         labels : ndarray of shape (n_samples,)
             -1 for an outlier and 1 for an inlier, int.
         """
-        return np.where(self.decision_function(X) < 0, -1, 1)
+        return labels_of(self.decision_function(X))
 
     def explain(self, X: Any) -> np.ndarray:
         """Return what each feature adds to the scores of the rows of X.

@@ -94,8 +94,7 @@ class TransformToMixin:
         table = self._table(X)
         path = Path(path)
         names = self._names_of(method)
-        head = table[: min(len(table), N_HEAD)]
-        table.close()  # since rows are perhaps gone on with from far behind
+        head = table.head(N_HEAD)
         state = [weight.cpu().numpy() for weight in self.model_.module.state_dict().values()]
         origin = joblib.hash((state, self.model_.mean, method, table.shape, len(names), head))
         output = Output(path, origin)

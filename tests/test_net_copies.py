@@ -76,3 +76,17 @@ def test_an_optimizer_goes_on_with_the_copy(net):
         for name in theirs:
             assert torch.equal(ours[name], theirs[name])
             assert ours[name].data_ptr() != theirs[name].data_ptr()
+
+
+def test_what_an_optimizer_keeps_otherwise_is_copied_too(net):
+    first = next(iter(net.optimizer_.state))
+    whole = torch.arange(6.0)
+    net.optimizer_.state[first] |= {"whole": whole, "part": whole[:3], "sparse": whole.to_sparse()}
+    net.optimizer_.state["count"] = 3
+    twin = net.copy()
+    state = twin.optimizer_.state[next(iter(twin.optimizer_.state))]
+    assert twin.optimizer_.state["count"] == 3
+    assert torch.equal(state["sparse"].to_dense(), whole)
+    state["whole"][0] = 9.0
+    assert state["part"][0] == 9.0
+    assert whole[0] == 0.0

@@ -99,12 +99,12 @@ def _labels(args: argparse.Namespace, model: Model, data: Data) -> tuple[pd.Data
             f"--model {args.model} has no threshold for outliers. Fit one that has: fit DATA "
             "--estimator detector --save FILE"
         )
-    import numpy as np
+    from sk_autoencoder._outliers.threshold import labels_of
 
     rows = model.scaled(data.X)
     scores = model.last.score_samples(rows)
     away = scores - model.last.offset_
-    labels = np.where(away < 0, -1, 1)  # as predict has it, of one search for neighbours
+    labels = labels_of(away)  # not by predict, which would search for neighbours again
     table = _columns({"predict": labels, "score_samples": scores, "decision_function": away})
     return table, [f"{int((labels == -1).sum())} of the rows are outliers, -1 in column 'predict'"]
 

@@ -103,31 +103,33 @@ def _write(
     outputs: Outputs, comparison: Comparison, data: Data, args: argparse.Namespace
 ) -> list[Path]:
     """Make the pictures and tables asked for, and then write all files; return their paths."""
-    makers: dict[Path, Callable[[BinaryIO], object]] = {}
+    contents: dict[Path, bytes] = {}
     if outputs.picture is not None:
         from sk_autoencoder._cli.report import draw_report
 
         figure = draw_report(comparison, f"PCA and autoencoder on {data.name}", data.image_shape)
         suffix = outputs.picture.suffix[1:].lower()
-        makers[outputs.picture] = partial(figure.savefig, format=suffix)
+        contents[outputs.picture] = _made(partial(figure.savefig, format=suffix))
     if outputs.table is not None:
-        makers[outputs.table] = partial(write_table, comparison.table(), outputs.table)
+        contents[outputs.table] = _made(partial(write_table, comparison.table(), outputs.table))
     if outputs.report is not None:
-        page = _report(comparison, data, args).encode()
-        makers[outputs.report] = methodcaller("write", page)
-    contents = {path: BytesIO() for path in makers}
-    for path, make in makers.items():
-        make(contents[path])
-    written = list(makers)
+        contents[outputs.report] = _report(comparison, data, args).encode()
     if outputs.model is not None:  # may be large, and so is not made beforehand
         from sk_autoencoder._cli.models import write_model
 
         model = comparison.largest_autoencoder()
         write(outputs.model, partial(write_model, model, outputs.model))
-        written.append(outputs.model)
     for path, content in contents.items():
-        write(path, methodcaller("write", content.getbuffer()))
-    return written
+        write(path, methodcaller("write", content))
+    written = (outputs.picture, outputs.table, outputs.model, outputs.report)
+    return [path for path in written if path is not None]
+
+
+def _made(write_to: Callable[[BinaryIO], object]) -> bytes:
+    """Return what is written to a file."""
+    file = BytesIO()
+    write_to(file)
+    return file.getvalue()
 
 
 def _report(comparison: Comparison, data: Data, args: argparse.Namespace) -> str:

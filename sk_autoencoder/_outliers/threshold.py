@@ -23,6 +23,11 @@ SKEWNESS_POWER = -0.4
 TIE = 1e-9
 
 
+def labels_of(decision: np.ndarray) -> np.ndarray:
+    """Return -1 for each outlier and 1 for each inlier, by how far they are from the threshold."""
+    return np.where(decision < 0, -1, 1)
+
+
 def threshold(scores: np.ndarray, n_features: int, contamination, *, novelty: bool) -> float:
     """Return the score below which a row is an outlier.
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from sk_autoencoder._utils.pickling import tensor_of, values_of
+from sk_autoencoder._utils.pickling import is_plain_tensor, tensor_of, values_of
 
 # The key of a description, which no other value has.
 DESCRIPTION = "_module_of_torch"
@@ -46,7 +45,7 @@ def plain_module(value: Any) -> Any:
 
     facts = []
     for module in modules:
-        own = {name: held for name, held in vars(module).items() if name not in KEPT_BY_TORCH}
+        own = _without_torchs(vars(module))
         of_module = {
             "class": type(module),
             "training": module.training,
@@ -79,7 +78,7 @@ def module_of(value: Any) -> Any:
     for module, of_module in zip(modules, facts, strict=True):
         nn.Module.__init__(module)
         own = of_module["attributes"] | held(of_module["tensors"], tensors)
-        vars(module).update({k: v for k, v in own.items() if k not in KEPT_BY_TORCH})
+        vars(module).update(_without_torchs(own))
         # By itself a module would ask its `__getattr__`, which may need what is not there yet.
         module._parameters.update(held(of_module["parameters"], tensors))
         module._buffers.update(held(of_module["buffers"], tensors))
@@ -98,23 +97,22 @@ def _why_not(module: nn.Module) -> str | None:
         return "has a state of its own (__getstate__)"
     if any(own[name] for name in HOOKS):
         return "has hooks"
-    if not all(_is_plain(tensor) for tensor in _tensors_of(module)):
+    if not all(is_plain_tensor(tensor) for tensor in _tensors_of(module)):
         return "has tensors of another kind than plain ones"
-    if any(_has_inside(held) for name, held in own.items() if name not in KEPT_BY_TORCH):
+    if any(_has_inside(held) for held in _without_torchs(own).values()):
         return "keeps tensors or modules in a list, a tuple or a dict"
     return None
+
+
+def _without_torchs(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes that `nn.Module` does not keep itself."""
+    return {name: held for name, held in attributes.items() if name not in KEPT_BY_TORCH}
 
 
 def _tensors_of(module: nn.Module) -> list[Tensor]:
     """Return the tensors that stand in a module itself, as parameters, buffers, or attributes."""
     slots: list[dict[str, Any]] = [module._parameters, module._buffers, vars(module)]
     return [held for each in slots for held in each.values() if isinstance(held, Tensor)]
-
-
-def _is_plain(tensor: Tensor) -> bool:
-    """Return whether a tensor is no more than its values."""
-    kind = type(tensor) in (Tensor, nn.Parameter)
-    return kind and tensor.layout is torch.strided and not tensor.is_meta
 
 
 def _has_inside(value: Any) -> bool:

@@ -99,6 +99,10 @@ class Table:
             return np.empty((0, self.shape[1]), dtype=self.dtype)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
+    def head(self, n_rows: int) -> np.ndarray:
+        """Return the first rows, or all where there are fewer, without reading ahead."""
+        return self._read(range(self.first, min(self.first + n_rows, self.stop)))
+
     def scan(self, rng: np.random.RandomState | None = None) -> Iterator[np.ndarray]:
         """Yield all rows a piece at a time, the parts of the source in a random order."""
         self.close()

@@ -139,14 +139,16 @@ def _described(obj: Any, *, has_times: bool) -> tuple | None:
         return "array", obj
     if isinstance(obj, torch.Generator):
         return "generator", obj.get_state().numpy()
-    if (
-        type(obj) in (torch.Tensor, nn.Parameter)
-        and obj.layout is torch.strided
-        and not obj.is_meta
-    ):
+    if is_plain_tensor(obj):
         values, dtype = values_of(obj.detach().cpu())
         return "tensor", values, dtype, obj.requires_grad, type(obj) is nn.Parameter
     return None
+
+
+def is_plain_tensor(obj: Any) -> bool:
+    """Return whether an object is a tensor, or a parameter, that is no more than its values."""
+    kind = type(obj) in (torch.Tensor, nn.Parameter)
+    return kind and obj.layout is torch.strided and not obj.is_meta
 
 
 def values_of(tensor: torch.Tensor) -> tuple[np.ndarray, str | None]:
