@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from conftest import curved
 from sklearn.decomposition import PCA
 
 import sk_autoencoder
-from conftest import curved
 from sk_autoencoder import AutoencoderTransformer
 from sk_autoencoder.__main__ import main
 
