@@ -166,6 +166,15 @@ def test_odd_tables_make_a_page(X):
     assert "NaN" not in re.sub(r"<script.*?</script>", "", html, flags=re.S)
 
 
+@pytest.mark.parametrize("others", [0.0, 5e-324], ids=["exactly", "nearly"])
+def test_rows_are_told_where_most_come_back_exactly(others):
+    measures = compared(curved(80))
+    measures.row_errors = np.full(len(measures.rows), others)
+    measures.row_errors[3] = 2.0
+    assert [row.place for row in measures.odd_rows][0] == 3
+    assert all(np.isfinite(row.error) for row in measures.odd_rows)
+
+
 @pytest.mark.parametrize("standardize", [[], ["--standardize"]])
 @pytest.mark.parametrize("test_size", ["1", "2"])
 def test_one_row_held_out_makes_a_page(frame, test_size, standardize):

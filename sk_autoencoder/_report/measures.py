@@ -185,7 +185,7 @@ class Measures:
     def odd_rows(self) -> list[OddRow]:
         """The held-out rows that come back worst, and the cells that are to blame."""
         rows, made = self.rows_and_reconstructions
-        typical = max(float(np.median(self.row_errors)), np.finfo(float).tiny)
+        typical = self._typical_error()
         found = []
         for i in np.argsort(-self.row_errors, kind="stable")[:N_ODD]:
             cells = np.nan_to_num(self._cell_errors[i])
@@ -200,6 +200,11 @@ class Measures:
                 OddRow(int(i), self.row_name(i), float(self.row_errors[i] / typical), reasons)
             )
         return found
+
+    def _typical_error(self) -> float:
+        """Return the error of a typical row, a number above 0 where most come back exactly too."""
+        least = np.finfo(float).eps * self.row_errors.mean()
+        return float(max(np.median(self.row_errors), least, np.finfo(float).tiny))
 
     @cached_property
     def rows_and_reconstructions(self) -> tuple[np.ndarray, np.ndarray]:
