@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 from skorch.callbacks import Callback
 from skorch.history import History
 
-from sk_autoencoder._training.seconds_left import SecondsLeft
+from sk_autoencoder._training.printing import SecondsLeft
 
 # A validation loss that goes down and up again, so that the best epoch is not the last.
 WAVERING = {
@@ -209,7 +209,7 @@ def test_verbose_prints_the_table_of_skorch(quick, X, capsys):
 @pytest.mark.quick
 def test_seconds_left_are_those_of_the_epochs_so_far(monkeypatch):
     clock = iter([10.0, 12.0, 13.0, 22.0])
-    monkeypatch.setattr("sk_autoencoder._training.seconds_left.time.perf_counter", clock.__next__)
+    monkeypatch.setattr("sk_autoencoder._training.printing.time.perf_counter", clock.__next__)
     net = SimpleNamespace(history=History())
     callback = SecondsLeft(3)
     callback.on_train_begin(net)

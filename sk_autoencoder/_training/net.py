@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from skorch.callbacks import EpochTimer, PrintLog
+from skorch.callbacks import EpochTimer
 from skorch.utils import to_tensor
 from torch import Tensor
 
@@ -24,6 +24,7 @@ from sk_autoencoder._training._steps.sharing import shared
 from sk_autoencoder._training.net_state import MeanLoss, StatefulNet, Steps
 from sk_autoencoder._training.own_parts import check_made_module, check_made_optimizer, making
 from sk_autoencoder._training.plan import Plan
+from sk_autoencoder._training.printing import EpochLog
 from sk_autoencoder._utils.blocks import as_dense
 from sk_autoencoder._utils.devices import as_wide, takes_written_out_steps
 
@@ -55,7 +56,7 @@ class AutoencoderNet(StatefulNet):
 
     @property
     def _default_callbacks(self):
-        return [("epoch_timer", EpochTimer()), ("print_log", PrintLog())]
+        return [("epoch_timer", EpochTimer()), ("print_log", EpochLog())]
 
     @property
     def error(self) -> Any:
@@ -244,10 +245,11 @@ class AutoencoderNet(StatefulNet):
     @torch.enable_grad()  # whatever the caller has set
     def _train(self, iterator) -> float:
         """Take a step on each batch, with nothing in between; the loss is read once at the end."""
-        self._set_training(True)
         if self.steps_ is None:
             self.steps_ = self.make_steps()
-        gradients, clip, take_step = self.steps_
+        gradients, clip, take_step, runs_module = self.steps_
+        if runs_module:
+            self._set_training(True)
         average, pace = self.average_, self.pace_
         mean = MeanLoss(self.device, iterator.dataset.data.processes)
         for t, target in iterator:
@@ -269,11 +271,11 @@ class AutoencoderNet(StatefulNet):
         take_step, parts = quick_step(self.optimizer_), (self.processes_, self.rows_a_batch_)
         if not self._is_plain():
             gradients = shared(InPieces(self._gradients, self.parameters()), *parts)
-            return Steps(gradients, self.clip_, take_step)
+            return Steps(gradients, self.clip_, take_step, runs_module=True)
         backprop = Backprop(self.module_, self.autocast_dtype)
         clip = None if self.clip_ is None else partial(self.clip_.cut, backprop.gradient)
         gradients = shared(InPieces(backprop, self.parameters()), *parts, backprop.gradient)
-        return Steps(gradients, clip, take_step)
+        return Steps(gradients, clip, take_step, runs_module=False)
 
     def _gradients(self, t, target) -> Tensor:
         """Compute the gradients of a batch, and return its loss."""

@@ -36,11 +36,15 @@ class Frames:
 
 
 class Steps(NamedTuple):
-    """What a training step is made of: gradients of a batch, perhaps cut, and a step along them."""
+    """What a training step is made of: gradients of a batch, perhaps cut, and a step along them.
+
+    `runs_module` tells whether the module is called, which then has to be in training mode.
+    """
 
     gradients: Callable[..., Tensor]
     clip: Callable[[], None] | None
     take: Callable[[], Any]
+    runs_module: bool
 
 
 def _copied_tensors(optimizer: Any) -> dict[int, Tensor]:
@@ -55,6 +59,14 @@ def _copied_tensors(optimizer: Any) -> dict[int, Tensor]:
     n_of_storage = Counter(tensor.untyped_storage().data_ptr() for tensor in tensors)
     alone = [t for t in tensors if n_of_storage[t.untyped_storage().data_ptr()] == 1]
     return {id(t): t.detach().clone() for t in alone}
+
+
+def _copied(state: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of the state of a module, of tensors at once and of what else it may hold."""
+    copied = copy.copy(state)
+    for name, value in state.items():
+        copied[name] = value.clone() if type(value) is Tensor else copy.deepcopy(value)
+    return copied
 
 
 def _without_hooks(parts: list[nn.Module]) -> dict[int, OrderedDict]:
@@ -138,7 +150,7 @@ class StatefulNet(NeuralNet):
 
     def weights(self) -> list[dict[str, Tensor]]:
         """Return a copy of all that is trained, to load again."""
-        return [copy.deepcopy(part.state_dict()) for part in self.parts()]
+        return [_copied(part.state_dict()) for part in self.parts()]
 
     def state(self) -> list[Tensor]:
         """Return all that is trained, and buffers, as the tensors that they are."""

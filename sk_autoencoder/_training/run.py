@@ -17,7 +17,7 @@ from sk_autoencoder._training.evidence import PCA, JudgePoints, Line, Point, bes
 from sk_autoencoder._training.net import AutoencoderNet
 from sk_autoencoder._training.own_callbacks import check_callbacks
 from sk_autoencoder._training.plan import Plan
-from sk_autoencoder._training.seconds_left import SecondsLeft
+from sk_autoencoder._training.printing import SecondsLeft
 from sk_autoencoder._training.selection import ENOUGH_ROWS
 from sk_autoencoder._training.setup import Setup
 from sk_autoencoder._utils.generators import local_torch_generator

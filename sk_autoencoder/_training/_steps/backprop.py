@@ -67,8 +67,6 @@ class Backprop:
 
     def __init__(self, module: StackedAutoencoder, dtype: torch.dtype | None = None):
         self.dtype = dtype
-        self.encoder, self.decoder = _Layers(module.encoder), _Layers(module.decoder)
-        self.shortcuts = module.encoder_shortcut, module.decoder_shortcut
         parameters = list(module.parameters())
         sizes = [parameter.numel() for parameter in parameters]
         n_rest = -sum(sizes) % WIDTH
@@ -76,19 +74,21 @@ class Backprop:
         *parts, _ = self.gradient.split([*sizes, n_rest])
         for parameter, part in zip(parameters, parts, strict=True):
             parameter.grad = part.view_as(parameter)
+        self.encoder, self.decoder = _Layers(module.encoder), _Layers(module.decoder)
+        shortcuts = module.encoder_shortcut, module.decoder_shortcut
+        self.shortcuts = [None if layer is None else _Linear(layer) for layer in shortcuts]
 
     @torch.no_grad()
     def __call__(self, t: Tensor, target: Target) -> Tensor:
         into, out = self.shortcuts
+        self._take_weights()
         x = t.to(self.dtype)
         z = self.encoder.forward(x)  # (batch, n_components)
         if into is not None:
-            a = into.weight.to(self.dtype)
-            z = z.addmm_(x, a.t())
+            z = z.addmm_(x, into.transposed)
         y = self.decoder.forward(z)  # (batch, n_inputs)
         if out is not None:
-            b = out.weight.to(self.dtype)
-            y = y.addmm_(z, b.t())
+            y = y.addmm_(z, out.transposed)
         error = y.to(t.dtype).sub_(target.rows)
         squares = error.square()
         error.mul_(2 / error.numel())
@@ -99,54 +99,77 @@ class Backprop:
         g = error.to(self.dtype)
         gz = self.decoder.backward(g)
         if out is not None:
-            _product(g.t(), z, out.weight.grad)
-            gz = gz.addmm_(g, b)
+            out.set_gradient(g, z)
+            gz = gz.addmm_(g, out.weight)
         self.encoder.backward(gz, for_input=False)
         if into is not None:
-            _product(gz.t(), x, into.weight.grad)
+            into.set_gradient(gz, x)
         # Row by row, since threads share a sum of all in an order of their own.
         return squares.mean(dim=1).mean()
+
+    def _take_weights(self) -> None:
+        """Take the weights of now in the dtype of products, where that is another than theirs."""
+        if self.dtype is None:
+            return
+        for layer in [*self.encoder.linear, *self.decoder.linear, *self.shortcuts]:
+            if layer is not None:
+                layer.take_weights(self.dtype)
+
+
+class _Linear:
+    """The tensors of a linear layer, which to ask a module for takes as long as small products."""
+
+    def __init__(self, layer: nn.Linear):
+        self.parameters = [None if p is None else p.detach() for p in (layer.weight, layer.bias)]
+        self.weight_gradient: Any = layer.weight.grad
+        self.bias_gradient = None if layer.bias is None else layer.bias.grad
+        self.take_weights(None)
+
+    def take_weights(self, dtype: torch.dtype | None) -> None:
+        """Take the weights in a dtype; those in their own one, None, change as they do."""
+        self.weight, self.bias = [None if p is None else p.to(dtype) for p in self.parameters]
+        self.transposed = self.weight.t()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.addmm(self.bias, x, self.transposed)
+
+    def set_gradient(self, g: Tensor, x: Tensor) -> None:
+        """Set the gradient, from those by the outputs and from the inputs."""
+        if g.dtype == self.weight_gradient.dtype:
+            torch.mm(g.t(), x, out=self.weight_gradient)
+        else:
+            self.weight_gradient.copy_(g.t() @ x)
+        if self.bias_gradient is not None:
+            torch.sum(g, 0, out=self.bias_gradient)
 
 
 class _Layers:
     """A stack of linear layers with activations between them."""
 
     def __init__(self, stack: nn.Sequential):
-        self.linear: list[Any] = [*stack][::2]
+        self.linear = [_Linear(layer) for layer in [*stack][::2]]
         self.activations = [*stack][1::2]
         self.derivatives = [DERIVATIVES[type(activation)] for activation in self.activations]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the output of the stack; what the way back needs is kept until then."""
-        self.weights = [layer.weight.to(x.dtype) for layer in self.linear]
+        *before, last = self.linear
         self.inputs, self.sums = [x], []
-        for layer, weight, activation in zip(
-            self.linear, self.weights, [*self.activations, None], strict=True
-        ):
-            x = torch.addmm(layer.bias.to(x.dtype), x, weight.t())
-            if activation is not None:
-                self.sums.append(x)
-                x = activation(x)
-                self.inputs.append(x)
-        return x
+        for layer, activation in zip(before, self.activations, strict=True):
+            x = layer.forward(x)
+            self.sums.append(x)
+            x = activation(x)
+            self.inputs.append(x)
+        return last.forward(x)
 
     def backward(self, g: Tensor, for_input: bool = True) -> Tensor:
         """Set the gradients of the stack; give that by its input, where it is asked for."""
         for i in reversed(range(len(self.linear))):
             layer, x = self.linear[i], self.inputs[i]
-            _product(g.t(), x, layer.weight.grad)
-            torch.sum(g, 0, out=layer.bias.grad)
+            layer.set_gradient(g, x)
             if i > 0:
-                g = self.derivatives[i - 1](g @ self.weights[i], self.sums[i - 1], x)
+                g = self.derivatives[i - 1](g @ layer.weight, self.sums[i - 1], x)
             elif for_input:
-                g = g @ self.weights[0]
-        del self.weights, self.inputs, self.sums
+                g = g @ layer.weight
+        del self.inputs, self.sums
         return g
-
-
-def _product(a: Tensor, b: Tensor, out: Tensor) -> None:
-    """Multiply two matrices into a third, which may have more digits."""
-    if a.dtype == out.dtype:
-        torch.mm(a, b, out=out)
-    else:
-        out.copy_(a @ b)

@@ -1,10 +1,18 @@
-"""The callback that tells how long a training still takes."""
+"""What a training prints of its epochs: their losses, and how long it still takes."""
 
 from __future__ import annotations
 
 import time
 
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, PrintLog
+
+
+class EpochLog(PrintLog):
+    """Print a line of each epoch as skorch's own does, which makes it even where nobody reads it."""
+
+    def on_epoch_end(self, net, **kwargs):
+        if net.verbose or self.sink is not print:
+            super().on_epoch_end(net, **kwargs)
 
 
 class SecondsLeft(Callback):
