@@ -1,6 +1,7 @@
 """Small data and quick estimators for all tests."""
 
 import sys
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -9,7 +10,6 @@ from torch import nn
 from sk_autoencoder import AutoencoderTransformer, VariationalAutoencoderTransformer
 from sk_autoencoder.datasets import LOCAL_FASHION_MNIST
 
-# For an environment of its own, unless it is asked for by name.
 # What is run by hand, or in a process of its own: doctests are looked for in all other files.
 collect_ignore = [
     "check_float32_device.py",
@@ -41,12 +41,24 @@ class OwnModule(nn.Module):
         return self.outer(z)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Leave out the example of a data set that is not here, and would be fetched."""
+    """Leave out the example of a data set that would be fetched, and mark cases that are slow."""
     fetched = pytest.mark.skipif(not LOCAL_FASHION_MNIST.is_dir(), reason="no Fashion-MNIST here")
+    n_cases = Counter()
     for item in items:
         if item.name == "sk_autoencoder.datasets.load_fashion_mnist":
             item.add_marker(fetched)
+        if (sampled := item.get_closest_marker("sampled")) is not None:
+            test, _, case = item.nodeid.partition("[")
+            if not is_always_run(case, n_cases[test], **sampled.kwargs):
+                item.add_marker(pytest.mark.slow)
+            n_cases[test] += 1
+
+
+def is_always_run(case, place, every=1, only=("",)):
+    """Whether a case of a test, at a place among them, is one of so many and has a name in it."""
+    return place % every == 0 and any(name in case for name in only)
 
 
 @pytest.fixture(autouse=True)

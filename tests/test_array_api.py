@@ -221,6 +221,7 @@ def test_a_tensor_is_not_changed(quick, X):
     np.testing.assert_array_equal(x.numpy(), X)
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("dispatched", [True, False])
 @pytest.mark.parametrize("method", ["fit", "partial_fit", *METHODS, "score"])
 @pytest.mark.parametrize(("spoil", "message"), REFUSED.values(), ids=REFUSED)

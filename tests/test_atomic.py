@@ -92,6 +92,7 @@ def check_unchanged(autoencoder, X, way, error):
     np.testing.assert_array_equal(autoencoder.transform(X), codes)
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("error", [EndedError, KeyboardInterrupt])
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("way", WAYS)
@@ -117,6 +118,7 @@ def test_an_error_in_a_stage(quick, X, monkeypatch, way, stage, error):
     assert state_of(autoencoder) == before
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("error", [EndedError, KeyboardInterrupt])
 @pytest.mark.parametrize("hook", ["begin", "end"])
 @pytest.mark.parametrize(

@@ -198,6 +198,7 @@ def test_what_cannot_be_used_is_refused_by_each_fit(quick, X, method, spoil, mes
         getattr(quick(), method)(spoil(X))
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("method", ["transform", "reconstruct", "score"])
 @pytest.mark.parametrize(
     ("spoil", "message"), (REFUSED | REFUSED_ROWS).values(), ids=REFUSED | REFUSED_ROWS

@@ -118,6 +118,7 @@ def killed_after(monkeypatch, n_writes):
 FEW = ("many rows", "nested", "variational", "missing values", "own module", "callbacks", "weights")
 
 
+@pytest.mark.sampled(only=["weights", "variational", "own module"])
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[] if name in FEW else [pytest.mark.slow]) for name in CASES]
 )

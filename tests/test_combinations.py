@@ -40,6 +40,7 @@ def test_what_makes_no_sense_together_is_refused(quick, X, params, reason, metho
         getattr(quick(**params), method)(X)
 
 
+@pytest.mark.slow
 def test_all_at_once_fit(quick, X):
     everything = {
         "corruption": "gaussian",

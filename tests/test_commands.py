@@ -285,6 +285,7 @@ def test_columns_without_names_that_fit_left_out(frame, args):
     assert list(ask("reconstruct", "rows.csv", "--no-header")) == ["0", "1", "3", "4", "5"]
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize(
     "index",
     [
@@ -345,6 +346,7 @@ def test_digits(capsys, monkeypatch):
     assert list(rows)[:2] == ["x0", "x1"]
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize(
     ("args", "message"),
     [

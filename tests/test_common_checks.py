@@ -68,6 +68,10 @@ DETECTORS = {
     "given autoencoder": AutoencoderOutlierDetector(AutoencoderTransformer(1, max_epochs=2)),
 }
 
+# Those whose checks are always run, and not with the slow tests.
+ALWAYS = ["few epochs", "no epochs", "own module", "variational", "supervised"]
+DETECTORS_ALWAYS = ["defaults", "few references"]
+
 # In `estimator_checks`, but not among those that `check_estimator` runs on a transformer.
 CHECKS_TO_CALL_BY_HAND = [
     "check_dataframe_column_names_consistency",
@@ -129,17 +133,17 @@ def runs_here(check):
     return ELSEWHERE.isdisjoint(place for place in places if isinstance(place, str))
 
 
-def parametrize_with_checks_that_run_here(estimators, **options):
-    mark = parametrize_with_checks(estimators, **options).mark
+def parametrize_with_checks_that_run_here(configurations, always, **options):
+    mark = parametrize_with_checks(list(configurations.values()), **options).mark
     names, cases = mark.args
     here = [case for case in cases if runs_here(values_of(case)[1])]
-    return pytest.mark.parametrize(names, [marked(case) for case in here], **mark.kwargs)
+    ours = {repr(configurations[name]) for name in always}
+    return pytest.mark.parametrize(names, [marked(case, ours) for case in here], **mark.kwargs)
 
 
-def marked(case):
-    """Return a case, as a slow one where a fit takes all its epochs; few are checked always."""
-    estimator, _ = values_of(case)
-    if repr(estimator) != "AutoencoderTransformer()":
+def marked(case, always):
+    """Return a case, as a slow one unless its estimator is one of those that are always checked."""
+    if repr(values_of(case)[0]) in always:
         return case
     case = case if hasattr(case, "values") else pytest.param(*case)
     return pytest.param(*case.values, marks=[*case.marks, pytest.mark.slow], id=case.id)
@@ -165,7 +169,7 @@ def expected_failed_checks(estimator):
 
 
 @parametrize_with_checks_that_run_here(
-    list(CONFIGURATIONS.values()), expected_failed_checks=expected_failed_checks
+    CONFIGURATIONS, ALWAYS, expected_failed_checks=expected_failed_checks
 )
 def test_common_check_passes_and_is_not_skipped(estimator, check):
     try:
@@ -176,6 +180,7 @@ def test_common_check_passes_and_is_not_skipped(estimator, check):
 
 # Some of these checks mix arrays and DataFrames in fit and transform, whatever the estimator.
 @pytest.mark.filterwarnings("ignore:X (does not have valid|has) feature names:UserWarning")
+@pytest.mark.sampled(only=ALWAYS)
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
 @pytest.mark.parametrize("check", CHECKS_TO_CALL_BY_HAND)
 def test_check_called_by_hand_passes_and_is_not_skipped(check, configuration):
@@ -232,7 +237,7 @@ def test_checks_of_other_libraries_than_numpy_run():
     assert any("'array_api_strict'" in place for place in places)
 
 
-@parametrize_with_checks_that_run_here(list(DETECTORS.values()))
+@parametrize_with_checks_that_run_here(DETECTORS, DETECTORS_ALWAYS)
 def test_common_check_of_a_detector_passes_and_is_not_skipped(estimator, check):
     try:
         check(estimator)

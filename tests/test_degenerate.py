@@ -143,6 +143,7 @@ NETWORKS = {
 }
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("rows", ROWS.values(), ids=ROWS)
 @pytest.mark.parametrize("params", NETWORKS.values(), ids=NETWORKS)
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])

@@ -143,6 +143,7 @@ def test_repeated_rows_are_no_worse_than_pca(noise, new_noise, repeat):
     assert autoencoder.validation_score_ < 0.35
 
 
+@pytest.mark.slow
 def test_repeated_rows_give_what_their_weights_give(noise):
     repeated = AutoencoderTransformer(5, max_epochs=60, random_state=0).fit(np.repeat(noise, 10, 0))
     weighted = AutoencoderTransformer(5, max_epochs=60, random_state=0)

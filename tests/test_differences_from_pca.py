@@ -265,6 +265,7 @@ def test_numbers_of_components_that_only_pca_takes(quick, X, n_components):
     assert refuses(quick(n_components).fit, X)
 
 
+@pytest.mark.sampled(every=3)
 # All that X allows, whether or not rows are set aside.
 @pytest.mark.parametrize("shape", [(120, 6), (120, 1), (10, 6), (7, 6), (6, 6), (5, 6), (2, 6)])
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ def test_the_rule(shares, n_features, expected):
     assert number_beyond_chance(np.array(shares), n_features) == expected
 
 
+@pytest.mark.sampled(only=["float32-3", "float64-1"])
 @pytest.mark.parametrize("dimension", [1, 3, 6])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_the_dimension_of_flat_rows_is_found(dimension, dtype):
@@ -82,17 +83,20 @@ def test_where_nothing_counts_there_is_one(X):
     assert auto().fit(X).n_components_ == 1
 
 
+@pytest.mark.slow
 def test_missing_cells():
     X = rows_of(2)
     X[np.random.default_rng(0).random(X.shape) < 0.1] = np.nan
     assert auto().fit(X).n_components_ == 2
 
 
+@pytest.mark.slow
 def test_wide_rows_are_looked_at_up_to_a_limit():
     fitted = auto().fit(rows_of(60, n_features=80))
     assert fitted.model_.width == 32
 
 
+@pytest.mark.slow
 def test_a_warning_tells_where_all_that_are_looked_at_count():
     X = rows_of(50, n_features=200, n_rows=800, noise=0.01)
     with pytest.warns(UserWarning, match="no more than 32 components") as caught:

@@ -17,6 +17,7 @@ def low_rank(shape):
     return plane + 0.1 * rng.standard_normal(shape)
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 @pytest.mark.parametrize("share", [0.0, 0.2], ids=["complete", "missing"])
 @pytest.mark.parametrize("weights", ["two", "whole numbers", "shuffled"])

@@ -74,6 +74,7 @@ NAMES = [
 ]
 
 
+@pytest.mark.slow
 def test_all_processes_end_with_equal_weights_and_the_errors_of_one(told):
     assert set(told) == set(NAMES)
     assert [name for name in NAMES if set(told[name]) != {0, 1}] == []

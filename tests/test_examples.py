@@ -71,6 +71,7 @@ def one_thread(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
+@pytest.mark.slow
 def test_notebook_runs(tmp_path, one_thread):
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     notebook.cells.insert(0, nbformat.v4.new_code_cell(SHRINK))
@@ -83,6 +84,7 @@ def test_notebook_runs(tmp_path, one_thread):
 SOON = {"plot_quick_start", "plot_pipeline", "plot_attributions", "plot_anomalies", "plot_codes"}
 
 
+@pytest.mark.sampled(only=["plot_quick_start", "plot_pipeline"])
 @pytest.mark.parametrize(
     "path",
     [

@@ -120,6 +120,7 @@ def holed(X):
     return np.where(np.random.RandomState(0).rand(*X.shape) < 0.2, np.nan, X)
 
 
+@pytest.mark.sampled(only=["params0"])
 @pytest.mark.parametrize("params", [{}, {"linear_shortcut": False}, {"whiten": True}])
 def test_missing_values_are_imputed_where_the_fit_missed_some(quick, X, params):
     estimator = quick(**params).fit(holed(X))
@@ -143,6 +144,7 @@ def test_missing_values_are_imputed_where_that_is_asked_for(quick, X):
     assert_near(found, estimator.transform(rows.numpy()), 1e-6)
 
 
+@pytest.mark.sampled(only=["default", "nested"])
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("params", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
 def test_onnxruntime_answers_as_the_estimator_does(quick, digits, params, method):
@@ -220,6 +222,7 @@ def test_a_pipeline_becomes_one_graph(quick, digits, dtype):
     assert_near(shares, pipeline.predict_proba(X).astype(dtype), 1e-4)
 
 
+@pytest.mark.slow
 def test_two_autoencoders_in_one_graph(quick, digits):
     X = digits.astype(np.float32)
     pipeline = make_pipeline(quick(8), StandardScaler(), quick(3)).fit(X)

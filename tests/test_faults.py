@@ -215,6 +215,7 @@ class Killed(AutoencoderTransformer):
         return super().fit(X, y, **params)
 
 
+@pytest.mark.slow
 def test_a_worker_killed_in_a_search(quick, X):
     base = quick(max_epochs=1).get_params()
     search = GridSearchCV(Killed(**base), {"n_components": [1, 2]}, cv=2, n_jobs=2)
@@ -225,6 +226,7 @@ def test_a_worker_killed_in_a_search(quick, X):
     assert np.isfinite(search.best_score_)
 
 
+@pytest.mark.slow
 def test_an_array_that_another_thread_changes(quick):
     X = curved(400)
     ended = threading.Event()
@@ -297,6 +299,7 @@ def work(fitted, X):
     return fitted.transform(X), fitted.sample(5, random_state=0), again.transform(X)
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_processes_after_a_fit(quick, X, method):
     fitted = quick().fit(X)

@@ -141,6 +141,7 @@ np.save(sys.argv[3], loaded.transform(np.load(sys.argv[2])))
 """
 
 
+@pytest.mark.sampled(only=["safetensors"])
 @pytest.mark.parametrize("name", ["a.safetensors", "a.joblib"])
 def test_saved_there_and_loaded_on_the_cpu(device, tmp_path, name):
     import joblib

@@ -139,6 +139,7 @@ def test_tied_weights_leave_pca_with_any_stack(quick, X, params):
     assert error < 0.6 * np.square(pca_of(X) - X).mean()
 
 
+@pytest.mark.sampled(every=3)
 @EACH
 @pytest.mark.parametrize("random_state", range(3))
 def test_any_layers_learn_more_than_pca(quick, X, params, random_state):
@@ -155,6 +156,7 @@ def test_any_layers_change_the_result(quick, X, params):
     assert np.abs(codes[0] - codes[1]).max() > 1e-3
 
 
+@pytest.mark.sampled(every=3)
 @EACH
 @pytest.mark.parametrize("linear_shortcut", [True, False])
 def test_a_fit_repeats_and_leaves_global_generators_alone(quick, X, params, linear_shortcut):

@@ -543,6 +543,7 @@ sys.exit(main(["compare", *sys.argv[2:]]))
 """
 
 
+@pytest.mark.sampled(only=["SIGTERM"])
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
 def test_a_signal_leaves_no_temporary_file(data, tmp_path, name):
     (tmp_path / "m.joblib").write_text("old")

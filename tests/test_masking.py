@@ -147,6 +147,7 @@ def test_sparse_rows_may_come_after_missing_cells(quick, X, warm_start):
     assert np.isfinite(autoencoder.history_["train_loss"]).all()
 
 
+@pytest.mark.slow
 def test_hidden_cells_teach_a_net_to_fill_missing_cells(monkeypatch):
     """Without them it learns what it reads, and fills missing cells worse than at its start."""
     X = make_s_curve(1200, noise=0.05, random_state=0)[0]

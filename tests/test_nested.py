@@ -52,6 +52,7 @@ def test_a_plain_fit_has_no_such_order(digits):
     assert not hasattr(plain, "explained_variance_ratio_")
 
 
+@pytest.mark.slow
 def test_the_whole_code_costs_little_more_than_a_plain_fit(nested, digits):
     train, X = digits
     plain = AutoencoderTransformer(K, max_epochs=60, random_state=0).fit(train)
@@ -70,6 +71,7 @@ def test_missing_columns_count_as_zero(nested, digits):
     np.testing.assert_allclose(nested.inverse_transform(Z[:, :3]), nested.inverse_transform(padded))
 
 
+@pytest.mark.slow
 def test_a_whitened_beginning_decodes_to_the_same_rows(nested, digits):
     train, X = digits
     whitened = AutoencoderTransformer(

@@ -197,6 +197,7 @@ def test_few_clean_rows_are_called_outliers_whatever_their_dimension(n_features,
     assert 0.005 < np.mean(shares) < 0.045
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("n_features", [1, 2, 3, 5, 10, 20, 50])
 def test_of_clean_rows_of_many_kinds_one_to_three_percent_are_called_outliers(n_features):
     shares = [
@@ -285,6 +286,7 @@ def shift_a_column(X):
     return X + np.append(1.7e9, np.zeros(X.shape[1] - 1))
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("n_features", [6, 20])
 @pytest.mark.parametrize("novelty", [False, True])

@@ -38,6 +38,7 @@ def test_bfloat16_is_what_the_module_computes_in_in_training_alone(X):
     assert {weight.dtype for weight in model.net_.module_.parameters()} == {torch.float32}
 
 
+@pytest.mark.sampled(only=["params0"])
 @pytest.mark.parametrize("params", [{}, {"nested": True}, {"loss": "huber"}])
 def test_bfloat16_learns_nearly_as_much(quick, X, X_new, params):
     exact = quick(max_epochs=30, **params).fit(X)

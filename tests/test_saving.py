@@ -432,6 +432,7 @@ def test_saving_holds_back_for_a_folder_that_is_not_there(quick, X, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_old_file_whole(quick, X, path):
     estimator = quick().fit(X)
     estimator.save(path)

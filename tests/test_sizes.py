@@ -25,6 +25,7 @@ VARIANTS = {
 }
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("params", VARIANTS.values(), ids=VARIANTS)
 @pytest.mark.parametrize(("dtype", "size"), CASES)
 def test_sizes_that_a_dtype_can_square_give_the_same_result(quick, X, dtype, size, params):

@@ -121,6 +121,7 @@ VARIANTS = {
 }
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("params", VARIANTS.values(), ids=VARIANTS)
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize("weighted", [False, True], ids=["", "weighted"])
@@ -167,6 +168,7 @@ def assert_same_results(given, X_given, expected, X_expected, **tolerance):
         )
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_each_kind_of_wide_sparse_rows_is_that_of_csr_arrays(quick, kind, method):
@@ -343,6 +345,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.slow
 def test_a_fit_takes_much_less_memory_than_the_dense_rows():
     run = subprocess.run(
         [sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True, timeout=600

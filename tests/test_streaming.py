@@ -60,6 +60,7 @@ def unexplained(autoencoder, X):
     return 1 - autoencoder.score(X if names is None else pd.DataFrame(X, columns=names))
 
 
+@pytest.mark.sampled(only=["npy"])
 @pytest.mark.parametrize("kind", some(KINDS, {"npy", "parquet", "iterable"}))
 def test_errors_are_those_of_a_fit_in_memory(tmp_path, X, new, streamed, kind):
     inside, outside = quick().fit(X), quick().fit(written(tmp_path, X, kind))
@@ -94,6 +95,7 @@ PARAMS = {
 }
 
 
+@pytest.mark.sampled(only=["corruption"])
 @pytest.mark.parametrize("name", some(PARAMS, {"corruption", "nested", "refit"}))
 def test_parameters_mean_what_they_mean_in_memory(tmp_path, X, new, streamed, name):
     params = PARAMS[name]
@@ -106,6 +108,7 @@ def test_parameters_mean_what_they_mean_in_memory(tmp_path, X, new, streamed, na
     assert outside.sample(5, random_state=0).shape == (5, 7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", some(["binary_crossentropy", "poisson"], {"poisson"}))
 def test_losses_with_a_link_are_streamed(tmp_path, X, new, streamed, loss):
     def to_unit(rows):

@@ -8,7 +8,7 @@ from skorch.callbacks import Callback, PrintLog
 
 
 class EpochLog(PrintLog):
-    """Print a line of each epoch as skorch's own does, which makes it even where nobody reads it."""
+    """Print a line of each epoch as skorch's own does, which makes it even where none is read."""
 
     def on_epoch_end(self, net, **kwargs):
         if net.verbose or self.sink is not print:
