@@ -47,6 +47,7 @@ def dispatch(monkeypatch):
         yield
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
 @pytest.mark.parametrize("params", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
 def test_tensors_come_back_with_what_arrays_give(quick, X, dispatch, params, dtype):
@@ -236,6 +237,7 @@ def test_a_tensor_that_is_no_array_is_refused(
             getattr(autoencoder, method)(spoil(x))
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("method", ["fit", "partial_fit", *METHODS, "score"])
 @pytest.mark.parametrize(
     ("spoil", "message"), REFUSED_WITHOUT_DISPATCH.values(), ids=REFUSED_WITHOUT_DISPATCH

@@ -200,6 +200,7 @@ LINKED = {
 }
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("activation", ["gelu", "tanh", "celu"])
 @pytest.mark.parametrize("params", LINKED.values(), ids=LINKED)
 def test_components_are_the_slopes_of_the_decoder_at_the_code_of_the_mean(

@@ -215,6 +215,7 @@ def kill_a_worker(client, X, seconds):
     return time.monotonic() - began - seconds
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_ends_the_fit_and_the_next_one_works(client, X):
     assert kill_a_worker(client, X, 3.0) < 60
     client.wait_for_workers(2, timeout=60)

@@ -179,6 +179,7 @@ def test_the_last_weights_are_moved_back_along_the_line(quick, X, monkeypatch):
         torch.testing.assert_close(moved, 0.75 * trained + 0.25 * begun)
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("refit", [False, True])
 @pytest.mark.parametrize("shrinkage", [0.0, 0.25, 0.5])
 def test_a_shrinkage_that_is_given_is_that_of_the_result(quick, X, refit, shrinkage):

@@ -58,6 +58,7 @@ def assert_near(ours, theirs, allowed):
 ROUNDING = {np.float32: 2e-5, np.float64: 1e-12}
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("params", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
 def test_a_module_of_torch_does_what_the_estimator_does(quick, digits, params, dtype):
@@ -98,6 +99,7 @@ def test_a_module_shares_nothing_with_the_estimator(quick, digits):
     np.testing.assert_array_equal(estimator.transform(digits), expected)
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("params", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
 def test_torch_exports_the_module_for_batches_of_any_size(quick, digits, params):
     X = torch.from_numpy(digits.astype(np.float32))

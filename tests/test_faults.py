@@ -47,6 +47,7 @@ class RaisesIn(Callback):
         return super().__getattribute__(name)
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("hook", HOOKS)
 def test_a_callback_that_raises(quick, X, hook, way):

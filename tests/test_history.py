@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.decomposition import PCA
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, PrintLog
 from skorch.history import History
 
 from sk_autoencoder._training.printing import SecondsLeft
@@ -224,6 +224,22 @@ def test_seconds_left_are_printed_and_not_kept(quick, X):
     autoencoder = quick(verbose=1, early_stopping=False).fit(X)
     assert "left" not in autoencoder.history_
     assert "seconds_left" not in dict(autoencoder.net_.callbacks)
+
+
+def test_lines_that_nobody_reads_are_not_made(quick, X, monkeypatch):
+    def made(*_):
+        raise AssertionError("a line was made")
+
+    monkeypatch.setattr(PrintLog, "table", made)
+    quick().fit(X)
+
+
+def test_lines_go_to_a_sink_of_ones_own(quick, X):
+    lines = []
+    quick(net_params={"callbacks__print_log__sink": lines.append}, refit=False).fit(X)
+    header, _, *epochs = lines
+    assert header.split() == ["epoch", "train_loss", "valid_loss", "dur"]
+    assert [line.split()[0] for line in epochs] == ["1", "2", "3"]
 
 
 def test_not_verbose_prints_nothing(quick, X, capsys):

@@ -41,6 +41,7 @@ NUMBERS = {
 }
 
 
+@pytest.mark.sampled(every=2)
 # Names or no names of columns: that both are mixed here is the point.
 @pytest.mark.filterwarnings("ignore:X (does not have valid|has) feature names:UserWarning")
 @pytest.mark.parametrize("container", CONTAINERS.values(), ids=CONTAINERS)

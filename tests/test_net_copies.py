@@ -29,6 +29,12 @@ class Odd(nn.Module):
         self.layer.register_forward_hook(hooked)
         self.register_buffer("steps", torch.zeros(1))
 
+    def get_extra_state(self):
+        return {"told": [1]}
+
+    def set_extra_state(self, state):
+        assert state == {"told": [1]}
+
     def encode(self, x):
         return self.layer(x @ self.tied.T * self.frozen + self.marked)
 
@@ -63,6 +69,22 @@ def test_a_copy_shares_no_memory_and_no_hooks(net):
     assert not ours & theirs
     twin.module_.layer.register_forward_pre_hook(hooked)
     assert not net.module_.layer._forward_pre_hooks
+
+
+def test_weights_are_copies_of_all_that_a_state_holds(net):
+    kept, *_ = net.weights()
+    expected = copy.deepcopy(net.module_.state_dict())
+    assert [*kept] == [*expected]
+    assert kept._metadata == expected._metadata
+    own = net.module_.state_dict()
+    for name, value in expected.items():
+        assert type(kept[name]) is type(value)
+        if not torch.is_tensor(value):
+            assert kept[name] == value
+        else:
+            assert torch.equal(kept[name], value)
+            assert kept[name].data_ptr() != own[name].data_ptr()
+    net.load_weights(net.weights())
 
 
 def test_an_optimizer_goes_on_with_the_copy(net):

@@ -263,6 +263,7 @@ def test_all_rows_the_same_are_inliers(n_features, novelty, contamination):
     assert (detector.predict(X + 1) == -1).all()
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("offset", [0, 1e8])
 @pytest.mark.parametrize("novelty", [False, True])
 @pytest.mark.parametrize(("n_samples", "n_features"), [(8, 3), (600, 3), (8, 20), (600, 20)])

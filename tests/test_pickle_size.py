@@ -26,6 +26,7 @@ def n_bytes(tensors):
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize(("table", "params"), TABLES.values(), ids=TABLES)
 def test_a_pickle_is_at_most_one_and_a_half_times_the_weights(quick, table, params):
     params = {"hidden_layer_sizes": "auto", "max_epochs": 1, "batch_size": "auto"} | params

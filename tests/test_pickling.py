@@ -66,6 +66,7 @@ def loaded_from_joblib(estimator, path):
     return joblib.load(path, mmap_mode="r")
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("params", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
 def test_a_copy_answers_and_goes_on_as_the_original(quick, X, tmp_path, params):
     estimator, X = fitted(quick, X, params)
@@ -122,6 +123,7 @@ def test_functions_without_a_name_are_left_to_cloudpickle(quick, X):
     np.testing.assert_array_equal(other.transform(X), estimator.transform(X))
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("params", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
 def test_fits_alike_have_one_hash_and_others_another(quick, X, params):
     one, other = (fitted(quick, X, params)[0] for _ in range(2))

@@ -137,6 +137,7 @@ def test_no_seed_draws_another_fit_each_time(quick, X):
     assert np.abs(first - second).max() > 1e-6
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("random_state", [0, None])
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 @pytest.mark.parametrize("params", PARAMS.values(), ids=PARAMS)

@@ -112,6 +112,7 @@ def test_the_size_of_all_weights_does_not_matter(quick, X, weight, params):
     )
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("params", FRAMES.values(), ids=FRAMES)
 @pytest.mark.parametrize("early_stopping", [True, False])
 def test_a_trained_fit_moves_towards_the_heavy_rows(quick, X, params, early_stopping):

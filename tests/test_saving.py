@@ -139,6 +139,7 @@ def path(tmp_path):
     return tmp_path / "model.safetensors"
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("params", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
 def test_a_loaded_estimator_answers_bit_by_bit_as_the_saved_one(quick, X, path, params):
     estimator, X = fitted(quick, X, params)
@@ -148,6 +149,7 @@ def test_a_loaded_estimator_answers_bit_by_bit_as_the_saved_one(quick, X, path, 
     assert_same(answers(loaded, X), answers(estimator, X))
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("params", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
 def test_a_loaded_estimator_has_the_parameters_and_attributes_of_the_saved_one(
     quick, X, path, params
@@ -167,6 +169,7 @@ def test_a_loaded_estimator_has_the_parameters_and_attributes_of_the_saved_one(
         assert type(ours[name]) is type(theirs[name]), name
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize("params", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
 def test_a_file_is_hardly_larger_than_the_weights(quick, X, path, params):
     estimator, X = fitted(quick, X, {"hidden_layer_sizes": "auto"} | params)

@@ -269,6 +269,7 @@ def read(path):
     return pyarrow.parquet.read_table(path).to_pandas().to_numpy()
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize("suffix", [".npy", ".zarr", ".parquet"])
 @pytest.mark.parametrize("method", ["transform", "reconstruct", "score_samples"])
 def test_what_is_written_is_what_the_method_gives(

@@ -171,6 +171,7 @@ def test_a_column_of_classes_is_read_with_a_warning(taught, X):
     np.testing.assert_array_equal(column.transform(X), taught().fit(X, y).transform(X))
 
 
+@pytest.mark.sampled(every=2)
 @pytest.mark.parametrize(
     ("y", "match"),
     [
@@ -320,6 +321,7 @@ def test_a_search_tunes_the_weight(taught):
     assert search.best_params_ == {"autoencodertransformer__supervised_weight": 5.0}
 
 
+@pytest.mark.sampled(every=3)
 @pytest.mark.parametrize(
     "params",
     [
