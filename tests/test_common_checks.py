@@ -69,7 +69,7 @@ DETECTORS = {
 }
 
 # Those whose checks are always run, and not with the slow tests.
-ALWAYS = ["few epochs", "no epochs", "own module", "variational", "supervised"]
+ALWAYS = ["few epochs", "no epochs", "supervised"]
 DETECTORS_ALWAYS = ["defaults", "few references"]
 
 # In `estimator_checks`, but not among those that `check_estimator` runs on a transformer.

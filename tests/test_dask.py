@@ -200,7 +200,7 @@ def in_float64(block, block_info=None):
 def test_a_block_of_another_dtype_is_refused(client, X):
     mixed = lazy(X).map_blocks(in_float64, dtype=np.float32)
     # Which of the two comes first depends on the worker that has it.
-    told = "is of dtype float(64, but those before are of float32|32, but those before are of float64)"
+    told = "of dtype float(64, but those before are of float32|32, but those before are of float64)"
     with pytest.raises(ValueError, match=told):
         DaskAutoencoderTransformer(**PARAMS).fit(mixed)
 
