@@ -29,12 +29,6 @@ class Odd(nn.Module):
         self.layer.register_forward_hook(hooked)
         self.register_buffer("steps", torch.zeros(1))
 
-    def get_extra_state(self):
-        return {"told": [1]}
-
-    def set_extra_state(self, state):
-        assert state == {"told": [1]}
-
     def encode(self, x):
         return self.layer(x @ self.tied.T * self.frozen + self.marked)
 
@@ -42,14 +36,28 @@ class Odd(nn.Module):
         return z @ self.back
 
 
+class Told(Odd):
+    """A module whose state holds more than tensors."""
+
+    def get_extra_state(self):
+        return {"told": [1]}
+
+    def set_extra_state(self, state):
+        assert state == {"told": [1]}
+
+
 def hooked(*args):
     """Change nothing."""
 
 
+def trained(module):
+    X = np.random.default_rng(0).standard_normal((40, 6))
+    return AutoencoderTransformer(2, module=module, random_state=0).partial_fit(X).net_
+
+
 @pytest.fixture
 def net():
-    X = np.random.default_rng(0).standard_normal((40, 6))
-    return AutoencoderTransformer(2, module=Odd(), random_state=0).partial_fit(X).net_
+    return trained(Odd())
 
 
 def test_what_a_copy_holds_is_that_of_deepcopy(net):
@@ -71,7 +79,8 @@ def test_a_copy_shares_no_memory_and_no_hooks(net):
     assert not net.module_.layer._forward_pre_hooks
 
 
-def test_weights_are_copies_of_all_that_a_state_holds(net):
+def test_weights_are_copies_of_all_that_a_state_holds():
+    net = trained(Told())
     kept, *_ = net.weights()
     expected = copy.deepcopy(net.module_.state_dict())
     assert [*kept] == [*expected]
