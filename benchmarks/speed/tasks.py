@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_wine
+from sklearn.preprocessing import StandardScaler
 
 from benchmarks.speed.data import CASES
 from sk_autoencoder import AutoencoderTransformer
@@ -27,6 +28,11 @@ def float32_row() -> np.ndarray:
 @cache
 def noise() -> np.ndarray:
     return np.random.RandomState(0).randn(1000, 20)
+
+
+@cache
+def few() -> np.ndarray:
+    return StandardScaler().fit_transform(load_wine().data)
 
 
 @cache
@@ -82,6 +88,7 @@ TASKS: dict[str, Callable[[], Call]] = {
     "fit digits, nested": lambda: of_pixels(10, nested=True),
     "fit digits, corrupted": lambda: of_pixels(10, corruption="masking"),
     "fit 100x20": lambda: lambda: autoencoder(n_components=2, max_epochs=5).fit(noise()[:100]),
+    "fit few rows": lambda: lambda: autoencoder(n_components=3).fit(few()),
     "fit 4000x300, no epochs": lambda: lambda: autoencoder(max_epochs=0).fit(wide()),
     "partial_fit digits": partial_fit,
     "textbook 1000x20": lambda: lambda: plain("1000x20", 40).fit(rows_of("1000x20")),
