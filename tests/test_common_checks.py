@@ -133,25 +133,16 @@ def runs_here(check):
     return ELSEWHERE.isdisjoint(place for place in places if isinstance(place, str))
 
 
-def parametrize_with_checks_that_run_here(configurations, always, **options):
+def parametrize_with_checks_that_run_here(configurations, **options):
     mark = parametrize_with_checks(list(configurations.values()), **options).mark
     names, cases = mark.args
-    here = [case for case in cases if runs_here(values_of(case)[1])]
-    ours = {repr(configurations[name]) for name in always}
-    return pytest.mark.parametrize(names, [marked(case, ours) for case in here], **mark.kwargs)
+    here = [case for case in cases if runs_here(getattr(case, "values", case)[1])]
+    return pytest.mark.parametrize(names, here, **mark.kwargs)
 
 
-def marked(case, always):
-    """Return a case, as a slow one unless its estimator is one of those that are always checked."""
-    if repr(values_of(case)[0]) in always:
-        return case
-    case = case if hasattr(case, "values") else pytest.param(*case)
-    return pytest.param(*case.values, marks=[*case.marks, pytest.mark.slow], id=case.id)
-
-
-def values_of(case):
-    """Estimator and check of a case, with or without marks."""
-    return getattr(case, "values", case)
+def names_of_cases(configurations, always):
+    """How the names of the cases begin that scikit-learn gives to some configurations."""
+    return [f"{configurations[name]}-".replace(" ", "").replace("\n", "") for name in always]
 
 
 @pytest.fixture(autouse=True)
@@ -168,8 +159,9 @@ def expected_failed_checks(estimator):
     return TRAINED_IS_NOT_EQUIVALENT if trained else {}
 
 
+@pytest.mark.sampled(only=names_of_cases(CONFIGURATIONS, ALWAYS))
 @parametrize_with_checks_that_run_here(
-    CONFIGURATIONS, ALWAYS, expected_failed_checks=expected_failed_checks
+    CONFIGURATIONS, expected_failed_checks=expected_failed_checks
 )
 def test_common_check_passes_and_is_not_skipped(estimator, check):
     try:
@@ -237,7 +229,8 @@ def test_checks_of_other_libraries_than_numpy_run():
     assert any("'array_api_strict'" in place for place in places)
 
 
-@parametrize_with_checks_that_run_here(DETECTORS, DETECTORS_ALWAYS)
+@pytest.mark.sampled(only=names_of_cases(DETECTORS, DETECTORS_ALWAYS))
+@parametrize_with_checks_that_run_here(DETECTORS)
 def test_common_check_of_a_detector_passes_and_is_not_skipped(estimator, check):
     try:
         check(estimator)

@@ -36,7 +36,7 @@ from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from benchmarks.quality.arguments import add_tables, parser_of, write_rows
-from benchmarks.quality.tables import paths_of, rows_of
+from benchmarks.quality.tables import halves_of, paths_of, rows_of
 from sk_autoencoder import AutoencoderOutlierDetector
 
 LEAST_ANOMALIES = 3
@@ -186,9 +186,8 @@ def report(results: pd.DataFrame) -> int:
 def judge_halves(auc: pd.DataFrame, regime: str) -> bool:
     """Print how what is best on a half of the tables does on the other; whether both pass."""
     rival, bar = BARS_OF_HALVES[regime]
-    halves = [auc.iloc[start::2].mean() for start in (0, 1)]
     all_pass = True
-    for judges, others in (halves, halves[::-1]):
+    for judges, others in halves_of(auc):
         chosen = str(others[[OURS, *PARTS]].idxmax())
         ahead = judges[chosen] - judges[rival]
         passed = bool(ahead >= bar)

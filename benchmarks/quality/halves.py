@@ -22,7 +22,7 @@ from joblib import Parallel, delayed
 from sklearn.decomposition import PCA
 
 from benchmarks.quality.arguments import add_tables, parser_of, write_rows
-from benchmarks.quality.tables import load, pairs_of
+from benchmarks.quality.tables import halves_of, load, pairs_of
 from sk_autoencoder import AutoencoderTransformer
 
 DEFAULT = "default"
@@ -54,9 +54,8 @@ def ratios(path: Path, n_components: int, seed: int, candidates: dict[str, dict]
 
 def judge(of_tables: pd.DataFrame) -> bool:
     """Print how what is best on a half of the tables does on the other; whether both pass."""
-    halves = [of_tables.iloc[start::2].mean() for start in (0, 1)]
     all_pass = True
-    for judges, others in (halves, halves[::-1]):
+    for judges, others in halves_of(of_tables):
         chosen = str(others.idxmin())
         ahead = judges[DEFAULT] - judges[chosen]
         passed = bool(ahead <= MOST_AHEAD)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
@@ -42,3 +43,12 @@ def pairs_of(folder: Path, only: list[str]) -> list[tuple[Path, int]]:
         sizes = sorted({max(1, n_features // 4), max(1, n_features // 2)})
         pairs += [(path, k) for k in sizes]
     return pairs
+
+
+def halves_of(of_tables: pd.DataFrame) -> list[tuple[pd.Series, pd.Series]]:
+    """Return means over one half of the tables, every second one, beside those over the other.
+
+    Rows are tables. Each half comes first once, as the one that judges what the other has chosen.
+    """
+    first, second = (of_tables.iloc[start::2].mean() for start in (0, 1))
+    return [(first, second), (second, first)]
