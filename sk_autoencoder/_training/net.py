@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import Any
 
 import torch
@@ -16,9 +15,10 @@ from sk_autoencoder._nn.frames import as_tensor
 from sk_autoencoder._training import own_callbacks
 from sk_autoencoder._training._steps.adam import quick_step
 from sk_autoencoder._training._steps.averaging import WeightAverage
-from sk_autoencoder._training._steps.backprop import Backprop, is_plain
+from sk_autoencoder._training._steps.backprop import is_plain
 from sk_autoencoder._training._steps.clipping import GradientClip
 from sk_autoencoder._training._steps.pieces import InPieces
+from sk_autoencoder._training._steps.plain import plain_steps
 from sk_autoencoder._training._steps.schedule import one_cycle
 from sk_autoencoder._training._steps.sharing import shared
 from sk_autoencoder._training.net_state import MeanLoss, StatefulNet, Steps
@@ -247,7 +247,7 @@ class AutoencoderNet(StatefulNet):
         """Take a step on each batch, with nothing in between; the loss is read once at the end."""
         if self.steps_ is None:
             self.steps_ = self.make_steps()
-        gradients, clip, take_step, runs_module = self.steps_
+        gradients, clip, take_step, runs_module, end_epoch = self.steps_
         if runs_module:
             self._set_training(True)
         average, pace = self.average_, self.pace_
@@ -264,18 +264,16 @@ class AutoencoderNet(StatefulNet):
                 average.update()
         if pace is not None:
             pace.pause()
+        end_epoch()
         return mean.value()
 
     def make_steps(self) -> Steps:
         """Return what the steps of a training are made of, which no callback looks at."""
-        take_step, parts = quick_step(self.optimizer_), (self.processes_, self.rows_a_batch_)
-        if not self._is_plain():
-            gradients = shared(InPieces(self._gradients, self.parameters()), *parts)
-            return Steps(gradients, self.clip_, take_step, runs_module=True)
-        backprop = Backprop(self.module_, self.autocast_dtype)
-        clip = None if self.clip_ is None else partial(self.clip_.cut, backprop.gradient)
-        gradients = shared(InPieces(backprop, self.parameters()), *parts, backprop.gradient)
-        return Steps(gradients, clip, take_step, runs_module=False)
+        if self._is_plain():
+            return plain_steps(self)
+        pieces = InPieces(self._gradients, self.parameters())
+        gradients = shared(pieces, self.processes_, self.rows_a_batch_)
+        return Steps(gradients, self.clip_, quick_step(self.optimizer_), runs_module=True)
 
     def _gradients(self, t, target) -> Tensor:
         """Compute the gradients of a batch, and return its loss."""

@@ -35,16 +35,22 @@ class Frames:
         return self.activation(self.output.rows_of(output))
 
 
+def _nothing() -> None:
+    """Do nothing, at the end of an epoch."""
+
+
 class Steps(NamedTuple):
     """What a training step is made of: gradients of a batch, perhaps cut, and a step along them.
 
     `runs_module` tells whether the module is called, which then has to be in training mode.
+    `end_epoch` makes the optimizer whole where it has stepped a part of the weights alone.
     """
 
     gradients: Callable[..., Tensor]
     clip: Callable[[], None] | None
     take: Callable[[], Any]
     runs_module: bool
+    end_epoch: Callable[[], None] = _nothing
 
 
 def _copied_tensors(optimizer: Any) -> dict[int, Tensor]:
@@ -225,6 +231,7 @@ class StatefulNet(NeuralNet):
         self.processes_ = ALONE
         self.autocast_dtype = None
         for part in self.parts():
+            part.zero_grad()
             part.eval()
         self.send(self.frames.input.device, self.frames.input.dtype)
 

@@ -20,7 +20,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from sk_autoencoder._utils import cuda
-from sk_autoencoder._utils.shared_memory import SharedSums, shared_sums
+from sk_autoencoder._utils.shared_memory import SharedMemory, SharedSums, shared_memory
 
 # What launchers such as torchrun tell each process.
 LAUNCHED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
@@ -46,6 +46,13 @@ class Alone:
 
     def sum_(self, tensor: Tensor, weight: float = 1.0) -> None:
         """Put the sum over all processes, each weighted, in place of a tensor of each."""
+
+    def memory(self, tensor: Tensor, n_cells: int) -> SharedMemory | None:
+        """Return memory for numbers of a tensor's kind that all share; None where there is none."""
+        return None
+
+    def meet(self, memory: SharedMemory) -> None:
+        """Wait until all processes have come here."""
 
     def of_all(self, value: Any) -> list:
         """Return what each process has, in the order of their ranks."""
@@ -88,7 +95,9 @@ class Processes(Alone):
     def sum_(self, tensor: Tensor, weight: float = 1.0) -> None:
         with others_answer(self):
             if self._sums is None or self._sums[0] != tensor.numel():
-                self._sums = tensor.numel(), shared_sums(self.rank, self.of_all, tensor)
+                memory = self.memory(tensor, 2 * self.size * tensor.numel())
+                sums = None if memory is None else SharedSums(memory, tensor.numel())
+                self._sums = tensor.numel(), sums
             shared = self._sums[1]
             if shared is not None:
                 shared.sum_(tensor, weight, TIMEOUT.total_seconds())
@@ -96,6 +105,13 @@ class Processes(Alone):
             sent = tensor.mul_(weight).to(self.device)
             dist.all_reduce(sent)
             tensor.copy_(sent)
+
+    def memory(self, tensor: Tensor, n_cells: int) -> SharedMemory | None:
+        return shared_memory(self.rank, self.of_all, tensor, n_cells)
+
+    def meet(self, memory: SharedMemory) -> None:
+        with others_answer(self):
+            memory.meet(TIMEOUT.total_seconds())
 
     def of_all(self, value: Any) -> list:
         found: list = [None] * self.size

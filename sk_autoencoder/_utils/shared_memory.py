@@ -1,4 +1,4 @@
-"""Sums over the processes of one machine, by memory that they share.
+"""Memory that the processes of one machine share, and sums by it.
 
 A message between processes costs more than the sum itself: here each writes its part where all
 can read it, and none waits for longer than the slowest of them takes.
@@ -26,8 +26,8 @@ IN_ORDER = ("x86_64", "AMD64")
 N_LOOKS, LOOK_EVERY = 2000, 1.0
 
 
-class SharedSums:
-    """Sums of tensors of one size, one after the other.
+class SharedMemory:
+    """Numbers that processes share, and how these wait for each other.
 
     Parameters
     ----------
@@ -36,36 +36,26 @@ class SharedSums:
     rank : int
     pids : list of int
         The processes, in the order of their ranks.
-    size : int
-        Number of cells of a tensor.
     """
 
-    def __init__(self, memory: Tensor, rank: int, pids: list[int], size: int):
+    def __init__(self, memory: Tensor, rank: int, pids: list[int]):
         n, width = len(pids), COUNTERS_A_PROCESS
-        self.rank, self.pids, self.size = rank, pids, size
+        self.rank, self.pids = rank, pids
         self.counters = memory[: 8 * n * width].view(torch.int64).view(n, width).numpy()
-        cells = memory[8 * n * width :].view(torch.float32)
-        # Two for each process: one may still be read while the next one is written.
-        self.parts = cells.view(2, n, size)
-        self.n_done = 0
+        self.cells = memory[8 * n * width :].view(torch.float32)
+        self.n_met = 0
 
-    def sum_(self, tensor: Tensor, weight: float, timeout: float) -> None:
-        """Put the sum over all processes, each weighted, in place of the tensor of each."""
-        self.n_done += 1
-        parts = self.parts[self.n_done % 2]
-        torch.mul(tensor.view(-1), weight, out=parts[self.rank])
-        self.counters[self.rank, 0] = self.n_done
+    def meet(self, timeout: float) -> None:
+        """Wait until all processes have called this as often: they see what others wrote before."""
+        self.n_met += 1
+        self.counters[self.rank, 0] = self.n_met
         self._wait(timeout)
-        # In the order of their ranks, so that all have the same bits.
-        total = torch.add(parts[0], parts[1], out=tensor.view(-1))
-        for part in parts[2:]:
-            total.add_(part)
 
     def _wait(self, timeout: float) -> None:
         """Wait until all processes have come as far as this one."""
         reached, n_looks, began = self.counters[:, 0], 0, time.monotonic()
         looked = began
-        while reached.min() < self.n_done:
+        while reached.min() < self.n_met:
             n_looks += 1
             if n_looks < N_LOOKS:
                 continue
@@ -85,8 +75,37 @@ class SharedSums:
                 raise RuntimeError(f"The process {pid} has ended.") from None
 
 
-def shared_sums(rank: int, of_all: Callable[[Any], list], tensor: Tensor) -> SharedSums | None:
-    """Return what takes sums of tensors like one; None where there is no memory to share.
+class SharedSums:
+    """Sums of tensors of one size, one after the other.
+
+    Parameters
+    ----------
+    memory : SharedMemory
+        Of twice the cells of the tensors of all processes.
+    size : int
+        Number of cells of a tensor.
+    """
+
+    def __init__(self, memory: SharedMemory, size: int):
+        self.memory = memory
+        # Two for each process: one may still be read while the next one is written.
+        self.parts = memory.cells.view(2, len(memory.pids), size)
+
+    def sum_(self, tensor: Tensor, weight: float, timeout: float) -> None:
+        """Put the sum over all processes, each weighted, in place of the tensor of each."""
+        parts = self.parts[self.memory.n_met % 2]
+        torch.mul(tensor.view(-1), weight, out=parts[self.memory.rank])
+        self.memory.meet(timeout)
+        # In the order of their ranks, so that all have the same bits.
+        total = torch.add(parts[0], parts[1], out=tensor.view(-1))
+        for part in parts[2:]:
+            total.add_(part)
+
+
+def shared_memory(
+    rank: int, of_all: Callable[[Any], list], tensor: Tensor, n_cells: int
+) -> SharedMemory | None:
+    """Return memory for numbers of a tensor's kind; None where there is none to share.
 
     Parameters
     ----------
@@ -94,14 +113,15 @@ def shared_sums(rank: int, of_all: Callable[[Any], list], tensor: Tensor) -> Sha
     of_all : callable
         Returns what each process has.
     tensor : Tensor
+    n_cells : int
     """
     is_plain = tensor.device.type == "cpu" and tensor.dtype == torch.float32
     can = is_plain and platform.machine() in IN_ORDER and FOLDER.is_dir()
-    told = of_all((can, _machine(), os.getpid(), tensor.numel()))
+    told = of_all((can, _machine(), os.getpid(), n_cells))
     if not can or len({(here, machine, n) for here, machine, _, n in told}) > 1:
         return None
-    pids, size = [pid for _, _, pid, _ in told], tensor.numel()
-    n_bytes = 8 * len(pids) * COUNTERS_A_PROCESS + 8 * len(pids) * size
+    pids = [pid for _, _, pid, _ in told]
+    n_bytes = 8 * len(pids) * COUNTERS_A_PROCESS + 4 * n_cells
     path = of_all(_made(n_bytes) if rank == 0 else None)[0]
     memory = None
     if path is not None:
@@ -112,7 +132,7 @@ def shared_sums(rank: int, of_all: Callable[[Any], list], tensor: Tensor) -> Sha
         os.unlink(path)  # what is mapped stays
     if memory is None or not all(have):
         return None
-    return SharedSums(memory, rank, pids, size)
+    return SharedMemory(memory, rank, pids)
 
 
 def _made(n_bytes: int) -> str | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 from torch.optim.adam import adam
 
 
@@ -13,13 +15,52 @@ def quick_step(optimizer: torch.optim.Optimizer) -> Callable[[], None]:
 
     It computes the same, on the optimizer's own state.
     """
-    return _Step(optimizer) if _is_fused_adam(optimizer) else optimizer.step
+    return _Step(optimizer) if is_fused_adam(optimizer) else optimizer.step
 
 
-def _is_fused_adam(optimizer: torch.optim.Optimizer) -> bool:
+def is_fused_adam(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether an optimizer is fused Adam or AdamW, without what few ask for."""
     plain = type(optimizer) in (torch.optim.Adam, torch.optim.AdamW)
     groups = optimizer.param_groups
     return plain and all(group["fused"] and not group["amsgrad"] for group in groups)
+
+
+class Moments(NamedTuple):
+    """What Adam remembers of some parameters: averages, those of squares, numbers of steps."""
+
+    averages: list[Tensor]
+    squares: list[Tensor]
+    steps: list[Tensor]
+
+
+def moments_of(optimizer: torch.optim.Optimizer, parameters: list[Tensor]) -> Moments:
+    """Return what Adam remembers of parameters after its first step, as the tensors that they are."""
+    states = [optimizer.state[parameter] for parameter in parameters]
+    return Moments(*([s[name] for s in states] for name in ("exp_avg", "exp_avg_sq", "step")))
+
+
+def take_step(
+    group: dict, parameters: list[Tensor], gradients: list[Tensor], moments: Moments
+) -> None:
+    """Take a step of fused Adam, with the rates of a group of parameters."""
+    beta1, beta2 = group["betas"]
+    adam(
+        parameters,
+        gradients,
+        moments.averages,
+        moments.squares,
+        [],
+        moments.steps,
+        fused=True,
+        amsgrad=False,
+        beta1=beta1,
+        beta2=beta2,
+        lr=group["lr"],
+        weight_decay=group["weight_decay"],
+        eps=group["eps"],
+        maximize=group["maximize"],
+        decoupled_weight_decay=group["decoupled_weight_decay"],
+    )
 
 
 class _Step:
@@ -27,38 +68,19 @@ class _Step:
 
     def __init__(self, optimizer: torch.optim.Optimizer):
         self.optimizer = optimizer
-        self.groups: list[tuple] = []
+        self.groups: list[tuple[dict, list[Tensor], Moments]] = []
 
     @torch.no_grad()
     def __call__(self) -> None:
         if not self.groups:
             # The optimizer makes its state itself, in its first step.
             self.optimizer.step()
-            self.groups = [self._state(group) for group in self.optimizer.param_groups]
+            self.groups = [self._trained(group) for group in self.optimizer.param_groups]
             return
-        for group, parameters, averages, squares, steps in self.groups:
-            beta1, beta2 = group["betas"]
-            adam(
-                parameters,
-                [parameter.grad for parameter in parameters],
-                averages,
-                squares,
-                [],
-                steps,
-                fused=True,
-                amsgrad=False,
-                beta1=beta1,
-                beta2=beta2,
-                lr=group["lr"],
-                weight_decay=group["weight_decay"],
-                eps=group["eps"],
-                maximize=group["maximize"],
-                decoupled_weight_decay=group["decoupled_weight_decay"],
-            )
+        for group, parameters, moments in self.groups:
+            take_step(group, parameters, [parameter.grad for parameter in parameters], moments)
 
-    def _state(self, group: dict) -> tuple:
+    def _trained(self, group: dict) -> tuple[dict, list[Tensor], Moments]:
         """Return a group, its parameters that are trained, and what Adam remembers of them."""
         parameters = [p for p in group["params"] if p.grad is not None]
-        states = [self.optimizer.state[p] for p in parameters]
-        names = ("exp_avg", "exp_avg_sq", "step")
-        return group, parameters, *([state[name] for state in states] for name in names)
+        return group, parameters, moments_of(self.optimizer, parameters)

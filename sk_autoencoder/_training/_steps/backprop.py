@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from sk_autoencoder._nn.batch import Target
 from sk_autoencoder._nn.stack import StackedAutoencoder
-from sk_autoencoder._training._steps.clipping import WIDTH
+from sk_autoencoder._training._steps.flat import like, padded_size
 
 aten: Any = torch.ops.aten
 
@@ -63,15 +63,21 @@ class Backprop:
     dtype : torch.dtype, default=None
         What matrices are multiplied in; None for the dtype of the weights. These, the loss and
         the gradients stay in theirs.
+    gradient : Tensor, default=None
+        Where gradients are written, of a `padded_size`; None for memory of its own.
     """
 
-    def __init__(self, module: StackedAutoencoder, dtype: torch.dtype | None = None):
+    def __init__(
+        self,
+        module: StackedAutoencoder,
+        dtype: torch.dtype | None = None,
+        gradient: Tensor | None = None,
+    ):
         self.dtype = dtype
         parameters = list(module.parameters())
-        sizes = [parameter.numel() for parameter in parameters]
-        n_rest = -sum(sizes) % WIDTH
-        self.gradient = parameters[0].new_zeros(sum(sizes) + n_rest)
-        *parts, _ = self.gradient.split([*sizes, n_rest])
+        size = padded_size(parameters)
+        self.gradient = parameters[0].new_zeros(size) if gradient is None else gradient.zero_()
+        parts = like(parameters, self.gradient)
         for parameter, part in zip(parameters, parts, strict=True):
             parameter.grad = part.view_as(parameter)
         self.encoder, self.decoder = _Layers(module.encoder), _Layers(module.decoder)

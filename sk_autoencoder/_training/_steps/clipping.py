@@ -8,11 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
+from sk_autoencoder._training._steps.flat import WIDTH
+
 # The share of a step in the mean length, and how many times that mean it counts at most.
 SHARE, MOST = 0.05, 2.0
-
-# Of the rows that a gradient in one tensor is summed by.
-WIDTH = 1024
 
 TINY = torch.finfo(torch.float32).tiny
 
@@ -38,19 +37,23 @@ class GradientClip:
     def __call__(self) -> None:
         """Cut the gradients that the parameters have."""
         gradients = [p.grad for p in self.parameters if p.grad is not None]
-        share = self._share_of(get_total_norm(gradients))
+        share = self.share_of(get_total_norm(gradients))
         for gradient in gradients:
             gradient.mul_(share)
 
     @torch.no_grad()
     def cut(self, gradient: Tensor) -> None:
         """Cut a gradient of all parameters in one tensor, of a multiple of `WIDTH` numbers."""
-        # Row by row, since threads share a sum of all in an order of their own.
-        lengths = torch.linalg.vector_norm(gradient.view(-1, WIDTH), dim=1)
-        gradient.mul_(self._share_of(torch.linalg.vector_norm(lengths)))
+        gradient.mul_(self.share_of(length_of(gradient)))
 
-    def _share_of(self, length: Tensor) -> Tensor:
+    def share_of(self, length: Tensor) -> Tensor:
         """Return the share of a gradient that is left, and take its length into the mean."""
         mean = length if self.mean is None else torch.where(self.mean > 0, self.mean, length)
         self.mean = mean.lerp(torch.minimum(length, MOST * mean), SHARE)
         return (mean / length.clamp(min=TINY)).clamp(max=1.0)
+
+
+def length_of(gradient: Tensor) -> Tensor:
+    """Return the length of a gradient in one tensor, of a multiple of `WIDTH` numbers."""
+    # Row by row, since threads share a sum of all in an order of their own.
+    return torch.linalg.vector_norm(torch.linalg.vector_norm(gradient.view(-1, WIDTH), dim=1))

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 from torch import Tensor
 
 from sk_autoencoder._nn.batch import Target
 from sk_autoencoder._training._steps.pieces import InPieces
 from sk_autoencoder._utils.processes import Alone
+
+
+class Sums(Protocol):
+    """What sums a tensor over processes, in place of that of each."""
+
+    def sum_(self, tensor: Tensor, weight: float) -> None: ...
 
 
 def shared(
@@ -24,8 +32,8 @@ class Shared:
     ----------
     gradients : InPieces
         Computes those of the part.
-    processes : Alone or Processes
-        Those that have the parts.
+    sums : Sums
+        What adds the parts: the processes that have them, or what takes their steps.
     n_rows : float
         Mean number of rows of a batch of all of them: each row counts the same.
     flat : Tensor, default=None
@@ -33,9 +41,9 @@ class Shared:
     """
 
     def __init__(
-        self, gradients: InPieces, processes: Alone, n_rows: float, flat: Tensor | None = None
+        self, gradients: InPieces, sums: Sums, n_rows: float, flat: Tensor | None = None
     ):
-        self.gradients, self.processes = gradients, processes
+        self.gradients, self.sums = gradients, sums
         self.n_rows, self.flat = n_rows, flat
 
     def __call__(self, t: Tensor, target: Target) -> Tensor:
@@ -63,10 +71,10 @@ class Shared:
     def _add(self, n_rows: int) -> None:
         share = n_rows / self.n_rows
         if self.flat is not None:
-            self.processes.sum_(self.flat, share)
+            self.sums.sum_(self.flat, share)
             return
         parts = [p.grad for p in self.gradients.parameters if p.grad is not None]
         flat = torch.cat([part.reshape(-1) for part in parts])
-        self.processes.sum_(flat, share)
+        self.sums.sum_(flat, share)
         for part, whole in zip(parts, flat.split([p.numel() for p in parts]), strict=True):
             part.copy_(whole.view_as(part))
