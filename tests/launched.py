@@ -25,6 +25,8 @@ CASES = {
     "batch norm": {"linear_shortcut": False, "normalization": "batch"},
     "dropout": {"dropout": 0.2},
     "sparse codes": {"sparsity_penalty": 0.1},
+    # So many weights that each process steps a part of them.
+    "wide": {"hidden_layer_sizes": (500, 300)},
 }
 
 
@@ -69,6 +71,8 @@ def fits(folder):
     tell("parts", parts)
     warm = AutoencoderTransformer(**PARAMS, warm_start=True)
     tell("warm start", warm.fit(X, X_val=X[:500] + 0.01).fit(X, X_val=X[:500] + 0.01))
+    wide = AutoencoderTransformer(**PARAMS | CASES["wide"], warm_start=True).fit(X)
+    tell("wide warm start", wide.set_params(lr=0.002).fit(X))
     from sk_autoencoder._sources import find
 
     find.IN_MEMORY_BYTES = 0

@@ -16,7 +16,7 @@ import torch
 
 from sk_autoencoder import AutoencoderTransformer
 from sk_autoencoder._utils.processes import ALONE, find_processes
-from sk_autoencoder._utils.shared_memory import SharedSums, shared_sums
+from sk_autoencoder._utils.shared_memory import SharedMemory, SharedSums, shared_memory
 from tests.launched import CASES, curved
 
 LAUNCHED = Path(__file__).with_name("launched.py")
@@ -70,7 +70,7 @@ def told(tmp_path_factory):
 NAMES = [
     *CASES,
     *("few rows", "weights", "classes", "groups", "missing", "variational", "parts"),
-    *("warm start", "streamed", "alone"),
+    *("warm start", "wide warm start", "streamed", "alone"),
 ]
 
 
@@ -185,13 +185,13 @@ def test_sums_in_shared_memory_are_those_of_all():
     n, size = 3, 20
     memory = torch.zeros(8 * n * 8 + 8 * n * size, dtype=torch.uint8)
     pids = [os.getpid()] * n
-    sums = [SharedSums(memory, rank, pids, size) for rank in range(n)]
+    sums = [SharedSums(SharedMemory(memory, rank, pids), size) for rank in range(n)]
     for step in range(1, 4):
         tensors = [torch.full((size,), float(10**rank * step)) for rank in range(n)]
         for rank in range(1, n):  # the others have come as far already
-            sums[rank].n_done += 1
-            torch.mul(tensors[rank], 0.5, out=sums[rank].parts[step % 2, rank])
-            sums[rank].counters[rank, 0] = step
+            torch.mul(tensors[rank], 0.5, out=sums[rank].parts[(step - 1) % 2, rank])
+            sums[rank].memory.n_met = step
+            sums[rank].memory.counters[rank, 0] = step
         sums[0].sum_(tensors[0], 0.5, timeout=5)
         assert tensors[0].tolist() == [55.5 * step] * size
 
@@ -201,15 +201,15 @@ def test_a_process_that_is_gone_or_silent_is_told():
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     with pytest.raises(RuntimeError, match="has ended"):
-        SharedSums(memory, 0, [os.getpid(), gone.pid], 4).sum_(torch.ones(4), 1.0, timeout=30)
-    silent = SharedSums(memory, 0, [os.getpid(), os.getpid()], 4)
+        SharedMemory(memory, 0, [os.getpid(), gone.pid]).meet(timeout=30)
     with pytest.raises(RuntimeError, match="not answered in time"):
-        silent.sum_(torch.ones(4), 1.0, timeout=1.5)
+        SharedMemory(memory, 0, [os.getpid(), os.getpid()]).meet(timeout=1.5)
 
 
 def test_processes_of_other_machines_share_no_memory():
     def told(value):
         return [value, (*value[:1], "another", *value[2:])] if isinstance(value, tuple) else [value]
 
-    assert shared_sums(0, told, torch.ones(4)) is None
-    assert shared_sums(0, lambda value: [value], torch.ones(4, dtype=torch.float64)) is None
+    assert shared_memory(0, told, torch.ones(4), 16) is None
+    doubles = torch.ones(4, dtype=torch.float64)
+    assert shared_memory(0, lambda value: [value], doubles, 16) is None

@@ -247,7 +247,8 @@ class AutoencoderNet(StatefulNet):
         """Take a step on each batch, with nothing in between; the loss is read once at the end."""
         if self.steps_ is None:
             self.steps_ = self.make_steps()
-        gradients, clip, take_step, runs_module, end_epoch = self.steps_
+        gradients, clip, take_step, runs_module, begin_epoch, end_epoch = self.steps_
+        begin_epoch()
         if runs_module:
             self._set_training(True)
         average, pace = self.average_, self.pace_

@@ -43,13 +43,14 @@ class Steps(NamedTuple):
     """What a training step is made of: gradients of a batch, perhaps cut, and a step along them.
 
     `runs_module` tells whether the module is called, which then has to be in training mode.
-    `end_epoch` makes the optimizer whole where it has stepped a part of the weights alone.
+    `begin_epoch` and `end_epoch` stand around those of an epoch.
     """
 
     gradients: Callable[..., Tensor]
     clip: Callable[[], None] | None
     take: Callable[[], Any]
     runs_module: bool
+    begin_epoch: Callable[[], None] = _nothing
     end_epoch: Callable[[], None] = _nothing
 
 

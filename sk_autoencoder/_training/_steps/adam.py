@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -34,7 +34,7 @@ class Moments(NamedTuple):
 
 
 def moments_of(optimizer: torch.optim.Optimizer, parameters: list[Tensor]) -> Moments:
-    """Return what Adam remembers of parameters after its first step, as the tensors that they are."""
+    """Return what Adam remembers of parameters, after its first step, as it holds it."""
     states = [optimizer.state[parameter] for parameter in parameters]
     return Moments(*([s[name] for s in states] for name in ("exp_avg", "exp_avg_sq", "step")))
 
@@ -78,7 +78,8 @@ class _Step:
             self.groups = [self._trained(group) for group in self.optimizer.param_groups]
             return
         for group, parameters, moments in self.groups:
-            take_step(group, parameters, [parameter.grad for parameter in parameters], moments)
+            gradients: list[Any] = [parameter.grad for parameter in parameters]
+            take_step(group, parameters, gradients, moments)
 
     def _trained(self, group: dict) -> tuple[dict, list[Tensor], Moments]:
         """Return a group, its parameters that are trained, and what Adam remembers of them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 HORIZON = 200
 WARM_UP = 3
@@ -29,8 +29,17 @@ class WeightAverage:
     def __init__(self, parameters: Iterable[nn.Parameter]):
         self.parameters = [parameter.detach() for parameter in parameters]
         self.others = [parameter.clone() for parameter in self.parameters]
+        self.whole = self.parameters, self.others
         self.n_steps = 0
         self.shown = False
+
+    def narrow(self, parameters: list[Tensor], others: list[Tensor]) -> None:
+        """Average a part of the parameters alone, into views of `others`, until `widen`."""
+        self.parameters, self.others = parameters, others
+
+    def widen(self) -> None:
+        """Average all parameters again."""
+        self.parameters, self.others = self.whole
 
     @torch.no_grad()
     def update(self) -> None:

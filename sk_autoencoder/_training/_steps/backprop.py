@@ -79,7 +79,7 @@ class Backprop:
         self.gradient = parameters[0].new_zeros(size) if gradient is None else gradient.zero_()
         parts = like(parameters, self.gradient)
         for parameter, part in zip(parameters, parts, strict=True):
-            parameter.grad = part.view_as(parameter)
+            parameter.grad = part
         self.encoder, self.decoder = _Layers(module.encoder), _Layers(module.decoder)
         shortcuts = module.encoder_shortcut, module.decoder_shortcut
         self.shortcuts = [None if layer is None else _Linear(layer) for layer in shortcuts]

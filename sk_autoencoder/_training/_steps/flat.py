@@ -16,6 +16,7 @@ def padded_size(tensors: Sequence[Tensor]) -> int:
 
 
 def like(tensors: Sequence[Tensor], flat: Tensor) -> list[Tensor]:
-    """Return views of a flat tensor, in the sizes of others."""
+    """Return views of a flat tensor, in the shapes of others."""
     sizes = [tensor.numel() for tensor in tensors]
-    return [*flat[: sum(sizes)].split(sizes)]
+    parts = flat[: sum(sizes)].split(sizes)
+    return [part.view_as(tensor) for part, tensor in zip(parts, tensors, strict=True)]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -18,38 +20,18 @@ from sk_autoencoder._utils.shared_memory import SharedMemory
 LEAST_WEIGHTS = 100_000
 
 
-class Split(NamedTuple):
-    """Views of tensors that lie one behind the other: of my part, by their places, and the rest."""
-
-    mine: dict[int, Tensor]
-    others: list[Tensor]
-
-
-def split(tensors: Sequence[Tensor], mine: slice) -> Split:
-    """Split tensors at the cells of a part of them."""
-    parts, at = Split({}, []), 0
-    for place, tensor in enumerate(tensors):
-        flat = tensor.detach().view(-1)
-        start, stop = (min(max(edge - at, 0), len(flat)) for edge in (mine.start, mine.stop))
-        if start < stop:
-            parts.mine[place] = flat[start:stop]
-        parts.others.extend(part for part in (flat[:start], flat[stop:]) if len(part))
-        at += len(flat)
-    return parts
-
-
 class ShardedAdam:
     """Sums the gradients of processes, and takes the steps of Adam along them.
 
-    Each process sums, cuts and steps the weights of a part, and reads those of the other parts from
-    the others (Xu et al., 2020) [1]_. What Adam remembers is right for that part alone, until
-    `end_epoch` gives all of it to each process.
+    While an epoch lasts, all processes compute with weights in memory that they share. Each sums,
+    cuts, steps and averages a part of them (Xu et al., 2020) [1]_. Between epochs each has all
+    weights, and all that Adam remembers, in its own memory.
 
     Parameters
     ----------
     net : StatefulNet
         Its optimizer is fused Adam.
-    parameters : list of Tensor
+    parameters : list of Parameter
         What is trained, in the order of their gradients.
     memory : SharedMemory
         Of `n_cells` cells.
@@ -58,6 +40,8 @@ class ShardedAdam:
     ----------
     gradient : Tensor
         Where this process writes the gradients of all parameters, one behind the other.
+    cut : callable or None
+        Cuts the sum of the gradients, where the net does that.
 
     References
     ----------
@@ -68,89 +52,125 @@ class ShardedAdam:
 
     def __init__(self, net: StatefulNet, parameters: list[Tensor], memory: SharedMemory):
         self.optimizer, self.parameters = net.optimizer_, parameters
+        self.average = net.average_
+        self.cut = None if net.clip_ is None else partial(self._cut, net.clip_)
         self.processes, self.memory = net.processes_, memory
-        self.clip: GradientClip | None = net.clip_
         self.rank, n = net.processes_.rank, net.processes_.size
         size = padded_size(parameters)
-        parts, told, self.shares, self.lengths = memory.cells.split([n * size, size, n, n])
-        self.parts = parts.view(n, size)
-        self.gradient, self.total = self.parts[self.rank], torch.empty(size)
-        n_rows = size // WIDTH
-        start, stop = (WIDTH * (n_rows * rank // n) for rank in (self.rank, self.rank + 1))
-        self.mine = slice(start, stop)
-        self.weights = split(parameters, self.mine)
-        self.told = split(like(parameters, told), self.mine)
+        parts, weights, self.shares, self.lengths = memory.cells.split([n * size, size, n, n])
+        edges = [WIDTH * (size // WIDTH * rank // n) for rank in range(n + 1)]
+        self.cells = [slice(*edge) for edge in pairwise(edges)]
+        mine = self.cells[self.rank]
+        self.parts, self.total = parts.view(n, size), torch.empty(size)
+        self.my_parts, self.my_total = [part[mine] for part in self.parts], self.total[mine]
+        self.gradient, self.weights = self.parts[self.rank], like(parameters, weights)
+        self.my_weights = self._mine(self.weights)
         self.groups: list[tuple[dict, list[Tensor], list[Tensor], Moments]] = []
         self.n_steps = 0
 
-    @torch.no_grad()
-    def sum_(self, tensor: Tensor, weight: float) -> None:
-        """Sum a gradient over all processes, each weighted: the first time whole, then my part."""
-        self.shares[self.rank] = weight
-        self._meet()
-        cells = self.mine if self.groups else slice(None)
-        total, shares = self.total[cells], self.shares.tolist()
-        # In the order of their ranks, so that all have the same bits of the whole.
-        torch.mul(self.parts[0, cells], shares[0], out=total)
-        for part, share in zip(self.parts[1:, cells], shares[1:], strict=True):
-            total.add_(part, alpha=share)
-        if not self.groups:
-            self._meet()
-            tensor.copy_(total)
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Let the parameters be the weights that are shared, for what takes hold of them."""
+        own = [parameter.data for parameter in self.parameters]
+        for parameter, weight in zip(self.parameters, self.weights, strict=True):
+            parameter.data = weight
+        try:
+            yield
+        finally:
+            for parameter, weight in zip(self.parameters, own, strict=True):
+                parameter.data = weight
 
     @torch.no_grad()
-    def cut(self) -> None:
-        """Cut the gradient, by the length of all its parts."""
-        assert self.clip is not None
-        if not self.groups:
-            self.clip.cut(self.gradient)
-            return
-        part = self.total[self.mine]
-        self.lengths[self.rank] = length_of(part)
+    def begin_epoch(self) -> None:
+        """Take the weights to where all compute with them."""
+        self._share_weights()
+        if self.average is not None:
+            averaged = self._mine(self.average.others)
+            self.average.narrow([*self.my_weights.values()], [*averaged.values()])
+
+    @torch.no_grad()
+    def sum_(self, tensor: Tensor, weight: float) -> None:
+        """Sum a gradient over all processes, each weighted: the first one whole, then my part."""
+        self.shares[self.rank] = weight
         self._meet()
-        part.mul_(self.clip.share_of(torch.linalg.vector_norm(self.lengths)))
+        if self.groups:
+            _sum(self.my_parts, self.shares, self.my_total)
+            return
+        _sum([*self.parts], self.shares, self.total)
+        self._meet()
+        tensor.copy_(self.total)
+
+    @torch.no_grad()
+    def _cut(self, clip: GradientClip) -> None:
+        """Cut the gradient, by the length of all its parts."""
+        if not self.groups:
+            clip.cut(self.gradient)
+            return
+        self.lengths[self.rank] = length_of(self.my_total)
+        self._meet()
+        self.my_total.mul_(clip.share_of(torch.linalg.vector_norm(self.lengths)))
 
     @torch.no_grad()
     def step(self) -> None:
-        """Step the weights of my part, and read those of the others."""
+        """Step my part of the weights."""
         if not self.groups:
             # The optimizer makes its state itself, in its first step.
             self.optimizer.step()
+            self._share_weights()
             self.groups = [self._part_of(group) for group in self.optimizer.param_groups]
             return
         for group in self.groups:
             take_step(*group)
-        self._exchange(self.weights)
         self.n_steps += 1
+        self._meet()
 
     @torch.no_grad()
     def end_epoch(self) -> None:
-        """Read what the others' Adam remembers of their parts."""
+        """Take all weights into the module, and what Adam remembers of them into the optimizer."""
+        for parameter, weight in zip(self.parameters, self.weights, strict=True):
+            parameter.copy_(weight)
         averages, squares, steps = moments_of(self.optimizer, self.parameters)
-        for tensors in (averages, squares):
-            self._meet()  # until then others read what was written before
-            self._exchange(split(tensors, self.mine))
         for place, step in enumerate(steps):
-            if place not in self.weights.mine:
+            if place not in self.my_weights:
                 step.add_(self.n_steps)
         self.n_steps = 0
+        self._exchange(averages)
+        self._exchange(squares)
+        if self.average is not None:
+            self.average.widen()
+            self._exchange(self.average.others)
+
+    def _mine(self, tensors: Sequence[Tensor]) -> dict[int, Tensor]:
+        return pieces(tensors, self.cells[self.rank])
+
+    def _share_weights(self) -> None:
+        """Show my part of the parameters to all, and wait for theirs."""
+        for place, piece in self._mine(self.parameters).items():
+            self.my_weights[place].copy_(piece)
+        self._meet()
 
     def _part_of(self, group: dict) -> tuple[dict, list[Tensor], list[Tensor], Moments]:
         """Return a group of parameters, and what `take_step` needs of my part of them."""
+        in_group = {id(parameter) for parameter in group["params"]}
+        places = [i for i in self.my_weights if id(self.parameters[i]) in in_group]
         averages, squares, steps = moments_of(self.optimizer, self.parameters)
         gradients = like(self.parameters, self.total)
-        mine = [split(of, self.mine).mine for of in (gradients, averages, squares)]
-        in_group = {id(parameter) for parameter in group["params"]}
-        places = [i for i in self.weights.mine if id(self.parameters[i]) in in_group]
-        weights = [self.weights.mine[i] for i in places]
-        gradients, averages, squares = ([of[i] for i in places] for of in mine)
-        return group, weights, gradients, Moments(averages, squares, [steps[i] for i in places])
+        g, a, s = (self._mine(of) for of in (gradients, averages, squares))
+        weights, gradients, averages, squares, steps = (
+            [of[i] for i in places] for of in (self.my_weights, g, a, s, steps)
+        )
+        return group, weights, gradients, Moments(averages, squares, steps)
 
-    def _exchange(self, tensors: Split) -> None:
-        """Tell the others my part of tensors, and put theirs in place of what is here."""
-        torch._foreach_copy_([*self.told.mine.values()], [*tensors.mine.values()])
+    def _exchange(self, tensors: Sequence[Tensor]) -> None:
+        """Put the parts that the others have of tensors in place of what is here."""
+        self._meet()  # until then they read what stands where it is written now
+        for place, piece in self._mine(tensors).items():
+            self._mine(like(tensors, self.gradient))[place].copy_(piece)
         self._meet()
-        torch._foreach_copy_(tensors.others, self.told.others)
+        for cells, part in zip(self.cells, self.parts, strict=True):
+            written = pieces(like(tensors, part), cells)
+            for place, piece in pieces(tensors, cells).items():
+                piece.copy_(written[place])
 
     def _meet(self) -> None:
         self.processes.meet(self.memory)
@@ -164,13 +184,33 @@ def sharded_adam(net: StatefulNet) -> ShardedAdam | None:
     """
     parameters, n = list(net.module_.parameters()), net.processes_.size
     size = padded_size(parameters)
-    is_worth_it = n > 1 and size >= max(LEAST_WEIGHTS, n * WIDTH)
-    if not is_worth_it or not is_fused_adam(net.optimizer_):
+    pays = n > 1 and size >= max(LEAST_WEIGHTS, n * WIDTH)
+    if not pays or not is_fused_adam(net.optimizer_):
         return None
     memory = net.processes_.memory(parameters[0], n_cells(size, n))
     return None if memory is None else ShardedAdam(net, parameters, memory)
 
 
 def n_cells(size: int, n: int) -> int:
-    """Return how many cells some processes share for so many weights."""
+    """Return how many cells `n` processes share for so many weights."""
     return (n + 1) * size + 2 * n
+
+
+def pieces(tensors: Sequence[Tensor], cells: slice) -> dict[int, Tensor]:
+    """Return views of what some cells have of tensors one behind the other, by their places."""
+    found, at = {}, 0
+    for place, tensor in enumerate(tensors):
+        flat = tensor.detach().view(-1)
+        start, stop = (min(max(edge - at, 0), len(flat)) for edge in (cells.start, cells.stop))
+        if start < stop:
+            found[place] = flat[start:stop]
+        at += len(flat)
+    return found
+
+
+def _sum(parts: list[Tensor], shares: Tensor, total: Tensor) -> None:
+    """Sum weighted tensors in the order of the processes, so that all have the same bits."""
+    weights = shares.tolist()
+    torch.mul(parts[0], weights[0], out=total)
+    for part, weight in zip(parts[1:], weights[1:], strict=True):
+        total.add_(part, alpha=weight)

@@ -40,9 +40,7 @@ class Shared:
         What all gradients are views of; None where they are not.
     """
 
-    def __init__(
-        self, gradients: InPieces, sums: Sums, n_rows: float, flat: Tensor | None = None
-    ):
+    def __init__(self, gradients: InPieces, sums: Sums, n_rows: float, flat: Tensor | None = None):
         self.gradients, self.sums = gradients, sums
         self.n_rows, self.flat = n_rows, flat
 
