@@ -6,7 +6,7 @@ clean=$(mktemp -d)
 trap 'rm -rf "$clean"' EXIT
 "${PYTHON:-python3.11}" -m venv "$clean/venv"
 "$clean/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-    --constraint "$root/constraints.txt" "$root"/dist/*.whl
+    --no-compile --constraint "$root/constraints.txt" "$root"/dist/*.whl
 cd "$clean"
 "$clean/venv/bin/python" -c "
 import numpy as np
