@@ -5,6 +5,7 @@
 
 import ast
 import inspect
+import re
 from dataclasses import fields
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -297,6 +298,32 @@ def test_a_parameter_is_declared_once_in_a_group(estimator):
     # What an estimator does not have, it may not need.
     for group in GROUPS.values():
         assert {f.name for f in fields(group) if f.default is f.default_factory} <= names
+
+
+def rooms_of(text):
+    """The files and folders that a table of rooms lists, a name alone in the folder before it."""
+    rooms = []
+    for cell in re.findall(r"^\| (`[^|]*) \|", text, flags=re.MULTILINE):
+        folder = ""
+        for name in re.findall(r"`([^`]+)`", cell):
+            folder = name.rpartition("/")[0] if "/" in name else folder
+            rooms.append(name if "/" in name or not folder else f"{folder}/{name}")
+    return rooms
+
+
+def unlisted(rooms, paths):
+    """Listed rooms that are none, and files of the package that stand in no room of the list."""
+    gone = [room for room in rooms if not any(f"{path}/".startswith(room) for path in paths)]
+    return gone + [path for path in paths if not any(f"{path}/".startswith(r) for r in rooms)]
+
+
+def test_contributing_lists_each_room():
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text()
+    paths = [str(path.relative_to(PACKAGE)) for path in sorted(PACKAGE.rglob("*.py"))]
+    paths = [path for path in paths if not path.endswith("__init__.py")]
+    assert unlisted(rooms_of(text), paths) == []
+    listed = "| `_a/x.py`, `y.py` | what they are |\n| `_b/` | others |\n"
+    assert unlisted(rooms_of(listed), ["_a/x.py", "_a/z.py", "_b/v.py"]) == ["_a/y.py", "_a/z.py"]
 
 
 @pytest.mark.parametrize(
