@@ -19,6 +19,13 @@ collect_ignore = [
     "typed_user.py",
 ]
 
+# Those that fit some models, or start a cluster: `make docs` runs them too.
+LONG_DOCTESTS = {
+    "sk_autoencoder._comparison.compare_with_pca",
+    "sk_autoencoder._displays.comparison.ComparisonDisplay",
+    "sk_autoencoder.dask.DaskAutoencoderTransformer",
+}
+
 
 def make_autoencoder(n_components=2, variational=False, **params):
     """Give an autoencoder, of the class whose codes have a prior if that is asked for."""
@@ -49,6 +56,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.name == "sk_autoencoder.datasets.load_fashion_mnist":
             item.add_marker(fetched)
+        if item.name in LONG_DOCTESTS:
+            item.add_marker(pytest.mark.slow)
         if (sampled := item.get_closest_marker("sampled")) is not None:
             test, _, case = item.nodeid.partition("[")
             if not is_always_run(case, n_cases[test], **sampled.kwargs):

@@ -76,6 +76,7 @@ def test_a_column_transformer_reduces_some_columns(quick, X):
     np.testing.assert_array_equal(out["remainder__a"], frame["a"])
 
 
+@pytest.mark.slow
 def test_a_search_over_own_parameters_runs_in_two_processes_without_y(quick, X):
     grid = {"n_components": [1, 3], "hidden_layer_sizes": [(8,), (16, 8)], "lr": [1e-3]}
     search = GridSearchCV(quick(), grid, cv=3, n_jobs=2, error_score="raise").fit(X)

@@ -84,7 +84,7 @@ def test_notebook_runs(tmp_path, one_thread):
 SOON = {"plot_quick_start", "plot_pipeline", "plot_attributions", "plot_anomalies", "plot_codes"}
 
 
-@pytest.mark.sampled(only=["plot_quick_start", "plot_pipeline"])
+@pytest.mark.sampled(only=["plot_quick_start"])
 @pytest.mark.parametrize(
     "path",
     [

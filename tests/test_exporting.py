@@ -122,7 +122,7 @@ def holed(X):
     return np.where(np.random.RandomState(0).rand(*X.shape) < 0.2, np.nan, X)
 
 
-@pytest.mark.sampled(only=["params0"])
+@pytest.mark.slow
 @pytest.mark.parametrize("params", [{}, {"linear_shortcut": False}, {"whiten": True}])
 def test_missing_values_are_imputed_where_the_fit_missed_some(quick, X, params):
     estimator = quick(**params).fit(holed(X))
@@ -146,7 +146,7 @@ def test_missing_values_are_imputed_where_that_is_asked_for(quick, X):
     assert_near(found, estimator.transform(rows.numpy()), 1e-6)
 
 
-@pytest.mark.sampled(only=["default", "nested"])
+@pytest.mark.sampled(only=["default-reconstruct", "nested, whitened-transform"])
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("params", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
 def test_onnxruntime_answers_as_the_estimator_does(quick, digits, params, method):

@@ -113,7 +113,7 @@ def test_threads_get_what_one_gets(fitted, rows):
         np.testing.assert_array_equal(back, fitted.reconstruct(rows.astype(dtype)))
 
 
-@pytest.mark.sampled(only=["default", "own module"])
+@pytest.mark.sampled(only=["default"])
 def test_a_pickle_of_it_works_where_scikit_learn_is_not(fitted, rows, tmp_path):
     rows = np.abs(rows)
     fitted.model_.sample(1)

@@ -204,6 +204,7 @@ def test_memory_that_runs_out(device, faked, monkeypatch):
         assert faked.n_emptied > 0
 
 
+@pytest.mark.slow
 def test_speed(device, capsys):
     rows = np.random.RandomState(0).standard_normal((20_000, 300)).astype(np.float32)
     params = {"hidden_layer_sizes": (512, 256), "max_epochs": 2, "batch_size": 1024}

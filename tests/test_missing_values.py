@@ -36,6 +36,7 @@ def error_of_means(model, incomplete, X):
     return np.square(X - model.mean_)[np.isnan(incomplete)].mean()
 
 
+@pytest.mark.slow
 def test_missing_cells_are_filled_better_than_by_pca_of_imputed_means(digits, fitted):
     train, incomplete, X = digits
     baseline = make_pipeline(SimpleImputer(), PCA(5)).fit(train)

@@ -188,6 +188,7 @@ def test_row_zero_of_the_history_is_the_mean_of_pca_at_the_validated_sizes(digit
     assert model.history_["train_loss"][0] == pytest.approx(np.mean(losses))
 
 
+@pytest.mark.slow
 def test_it_is_repeatable_and_survives_a_pickle(nested, digits):
     train, X = digits
     again = AutoencoderTransformer(K, nested=True, max_epochs=60, random_state=0).fit(train)

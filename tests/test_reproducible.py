@@ -184,7 +184,7 @@ WAYS = {
 }
 
 
-@pytest.mark.sampled(every=2)
+@pytest.mark.sampled(every=4)
 @pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad])
 @pytest.mark.parametrize("params", WAYS.values(), ids=list(WAYS))
 def test_modes_of_the_caller_in_which_torch_records_no_gradients_do_not_matter(

@@ -175,6 +175,7 @@ def test_a_progress_bar_shows_the_transformer_inside_of_a_pipeline(quick, X, cap
     assert_nothing_is_left(pipeline[-1])
 
 
+@pytest.mark.sampled(only=["1"])
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_progress_bar_shows_the_transformer_inside_of_a_search(quick, X, capsys, n_jobs):
     search = GridSearchCV(quick(), {"n_components": [1, 2]}, cv=2, n_jobs=n_jobs)

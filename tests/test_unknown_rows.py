@@ -30,7 +30,7 @@ def assert_losses_are_numbers(autoencoder):
     assert autoencoder.history_.drop(columns="dur").notna().all(axis=None)
 
 
-@pytest.mark.sampled(every=3)
+@pytest.mark.sampled(every=5)
 @pytest.mark.parametrize("params", VARIANTS.values(), ids=VARIANTS)
 @pytest.mark.parametrize("n_known", [3, 60])
 def test_rows_without_a_known_cell_neither_judge_nor_warn(quick, X, params, n_known):
@@ -50,7 +50,7 @@ def test_rows_without_a_known_cell_neither_judge_nor_warn(quick, X, params, n_kn
     assert np.isfinite(autoencoder.transform(X)).all()
 
 
-@pytest.mark.sampled(every=3)
+@pytest.mark.sampled(every=5)
 @pytest.mark.parametrize("params", VARIANTS.values(), ids=VARIANTS)
 @pytest.mark.parametrize("known", [0, 60])
 def test_a_column_that_one_part_alone_knows_is_fitted(quick, X, params, known):
