@@ -141,9 +141,9 @@ clean:
 	rm -rf docs/_build docs/api docs/auto_examples $(VENV) .venv-oldest .venv-newest .venv-mlflow .venv-scale \
 		.benchmarks build dist htmlcov .coverage report.png speed.png speed.json
 
+# Modules are compiled when they are first imported: most of what is installed never is.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	# What is imported is compiled then; all the rest, half of the time of this, never is.
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
 	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --no-compile --editable ".[all]" --group dev
 	touch $@
