@@ -141,9 +141,8 @@ clean:
 	rm -rf docs/_build docs/api docs/auto_examples $(VENV) .venv-oldest .venv-newest .venv-mlflow .venv-scale \
 		.benchmarks build dist htmlcov .coverage report.png speed.png speed.json
 
-# Modules are compiled when they are first imported: most of what is installed never is.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
-	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --no-compile --editable ".[all]" --group dev
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --editable ".[all]" --group dev
 	touch $@
