@@ -18,11 +18,11 @@ import numpy as np
 from benchmarks.speed.data import CASES
 from benchmarks.speed.rivals import textbook
 
-NET = "sk_autoencoder._training.net"
+TRAINING = "sk_autoencoder._training"
 # What stands in the place of each.
 WITHOUT = {
-    "steps of Adam": (f"{NET}.quick_step", lambda optimizer: optimizer.step),
-    "written-out gradients": (f"{NET}.is_plain", lambda module: False),
+    "steps of Adam": (f"{TRAINING}._steps.plain.quick_step", lambda optimizer: optimizer.step),
+    "written-out gradients": (f"{TRAINING}.net.is_plain", lambda module: False),
 }
 MIN_RATIO = 1.1
 
