@@ -11,7 +11,7 @@ demo: $(READY)
 
 # Some tests of each part, in less than a minute. The files that hold none are not even read.
 quick: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --quiet -m quick \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --quiet -m "quick and not slow" \
 		$$(grep --files-with-matches mark.quick tests/test_*.py)
 
 # One thread a process: two that wait for each other take longer.
