@@ -80,18 +80,9 @@ def test_notebook_runs(tmp_path, one_thread):
     assert FULL_SHAPES not in outputs(notebook)
 
 
-# The others take longer, and call what these call.
-SOON = {"plot_quick_start", "plot_pipeline", "plot_attributions", "plot_anomalies", "plot_codes"}
-
-
+# The others take longer, and call what this one calls.
 @pytest.mark.sampled(only=["plot_quick_start"])
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(path, id=path.stem, marks=[] if path.stem in SOON else [pytest.mark.slow])
-        for path in SCRIPTS
-    ],
-)
+@pytest.mark.parametrize("path", SCRIPTS, ids=[path.stem for path in SCRIPTS])
 def test_script_runs(path, tmp_path, one_thread):
     done = subprocess.run(
         [sys.executable, *WARNINGS, shrinking.__file__, path],

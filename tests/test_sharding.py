@@ -19,7 +19,7 @@ from sk_autoencoder._training._steps.sharding import (
     sharded_adam,
 )
 from sk_autoencoder._utils.processes import ALONE
-from sk_autoencoder._utils.shared_memory import COUNTERS_A_PROCESS, SharedMemory
+from sk_autoencoder._utils.shared_memory import SharedMemory, bytes_of
 
 N_EPOCHS, N_STEPS = 3, 4
 SHARES = {2: (0.5, 0.75), 3: (0.25, 0.5, 0.3)}
@@ -72,7 +72,7 @@ class Thread:
 def of_several(n, optimizer, is_cut):
     """Train in threads that stand for processes, each with parameters of its own."""
     cells = n_cells(padded_size([torch.empty(size) for size in SIZES]), n)
-    memory = torch.zeros(8 * n * COUNTERS_A_PROCESS + 4 * cells, dtype=torch.uint8)
+    memory = torch.zeros(bytes_of(n, cells), dtype=torch.uint8)
     trained = [made(optimizer) for _ in range(n)]
 
     def train(rank):
@@ -143,7 +143,7 @@ def offered(n_weights=LEAST_WEIGHTS, n=2, dtype=torch.float32, **params):
     module = nn.Linear(n_weights, 1, bias=False, dtype=dtype)
     processes = Thread(0, n)
     processes.memory = lambda tensor, cells: SharedMemory(
-        torch.zeros(8 * n * COUNTERS_A_PROCESS + 4 * cells, dtype=torch.uint8), 0, [1] * n
+        torch.zeros(bytes_of(n, cells), dtype=torch.uint8), 0, [1] * n
     )
     optimizer = torch.optim.Adam(module.parameters(), **({"fused": True} | params))
     return SimpleNamespace(

@@ -36,7 +36,7 @@ class Frames:
 
 
 def _nothing() -> None:
-    """Do nothing, at the end of an epoch."""
+    """Do nothing, before and after an epoch."""
 
 
 class Steps(NamedTuple):

@@ -121,7 +121,7 @@ def shared_memory(
     if not can or len({(here, machine, n) for here, machine, _, n in told}) > 1:
         return None
     pids = [pid for _, _, pid, _ in told]
-    n_bytes = 8 * len(pids) * COUNTERS_A_PROCESS + 4 * n_cells
+    n_bytes = bytes_of(len(pids), n_cells)
     path = of_all(_made(n_bytes) if rank == 0 else None)[0]
     memory = None
     if path is not None:
@@ -133,6 +133,11 @@ def shared_memory(
     if memory is None or not all(have):
         return None
     return SharedMemory(memory, rank, pids)
+
+
+def bytes_of(n_processes: int, n_cells: int) -> int:
+    """Return how many bytes some cells take, and the counters of the processes before them."""
+    return 8 * n_processes * COUNTERS_A_PROCESS + 4 * n_cells
 
 
 def _made(n_bytes: int) -> str | None:

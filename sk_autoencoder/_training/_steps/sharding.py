@@ -164,8 +164,9 @@ class ShardedAdam:
     def _exchange(self, tensors: Sequence[Tensor]) -> None:
         """Put the parts that the others have of tensors in place of what is here."""
         self._meet()  # until then they read what stands where it is written now
+        mine = self._mine(like(tensors, self.gradient))
         for place, piece in self._mine(tensors).items():
-            self._mine(like(tensors, self.gradient))[place].copy_(piece)
+            mine[place].copy_(piece)
         self._meet()
         for cells, part in zip(self.cells, self.parts, strict=True):
             written = pieces(like(tensors, part), cells)

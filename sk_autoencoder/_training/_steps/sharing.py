@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from sk_autoencoder._nn.batch import Target
+from sk_autoencoder._training._steps.flat import like
 from sk_autoencoder._training._steps.pieces import InPieces
 from sk_autoencoder._utils.processes import Alone
 
@@ -74,5 +75,5 @@ class Shared:
         parts = [p.grad for p in self.gradients.parameters if p.grad is not None]
         flat = torch.cat([part.reshape(-1) for part in parts])
         self.sums.sum_(flat, share)
-        for part, whole in zip(parts, flat.split([p.numel() for p in parts]), strict=True):
-            part.copy_(whole.view_as(part))
+        for part, whole in zip(parts, like(parts, flat), strict=True):
+            part.copy_(whole)
