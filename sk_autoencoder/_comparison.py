@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
@@ -216,7 +215,6 @@ def run_comparison(
     scaler = _scaler_of(X_train) if standardize else None
     if scaler is not None:
         X_train, X_test = scaler.transform(X_train), scaler.transform(X_test)
-    _load_optimizers()
     judge = _Judge(X_train, X_test, incomplete)
     pairs = [
         judge(method, model)
@@ -359,11 +357,6 @@ def _autoencoder(estimator, n_components: int, random_state) -> AutoencoderTrans
     if estimator.random_state is None:
         estimator.set_params(random_state=random_state)
     return estimator.set_params(n_components=n_components)
-
-
-def _load_optimizers() -> None:
-    """Make an optimizer, since with the first one torch loads modules for some seconds."""
-    torch.optim.SGD([torch.zeros(1)])
 
 
 def _timed(work: Callable[[], Any]) -> tuple[float, Any]:

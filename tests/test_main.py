@@ -295,7 +295,7 @@ def test_parsing_loads_neither_torch_nor_numpy():
 def test_wrong_use(data, tmp_path, monkeypatch, capsys, args, match):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.csv").mkdir()
-    monkeypatch.setattr(_comparison, "_load_optimizers", lambda: pytest.fail("it came to a fit"))
+    monkeypatch.setattr(_comparison, "_Judge", lambda *args: pytest.fail("it came to a fit"))
     before = data.read_bytes()
 
     assert match in error_of(capsys, *args)

@@ -48,13 +48,13 @@ def test_a_pretrained_stack_of_sigmoids_gets_going(quick):
 def test_each_layer_is_trained_alone_from_the_outermost_on(quick, X, monkeypatch):
     trained = []
 
-    class Recording(torch.optim.Adam):
+    class Recording(_pretraining.Adam):
         def __init__(self, parameters, **kwargs):
             parameters = list(parameters)
             trained.append(sorted(tuple(p.shape) for p in parameters if p.ndim == 2))
             super().__init__(parameters, **kwargs)
 
-    monkeypatch.setattr(torch.optim, "Adam", Recording)
+    monkeypatch.setattr(_pretraining, "Adam", Recording)
     quick(**STACK).fit(X)
     assert trained == [[(6, 32), (32, 6)], [(16, 32), (32, 16)], [(2, 16), (16, 2)]]
 
@@ -124,12 +124,12 @@ def test_a_fit_that_goes_on_is_not_pretrained_again(quick, X, monkeypatch):
 def test_steps_follow_the_number_of_rows(quick, X, n_rows, n_steps, monkeypatch):
     taken = []
 
-    class Counting(torch.optim.Adam):
+    class Counting(_pretraining.Adam):
         def step(self, closure=None):
             taken.append(1)
             return super().step(closure)
 
     monkeypatch.setattr(_pretraining, "N_STEPS", 500)
-    monkeypatch.setattr(torch.optim, "Adam", Counting)
+    monkeypatch.setattr(_pretraining, "Adam", Counting)
     quick(1, hidden_layer_sizes=(), max_epochs=0, **STACK).fit(X[:n_rows])
     assert len(taken) == n_steps

@@ -144,12 +144,13 @@ def linear(n_in: int, n_out: int, generator, bias: bool = True) -> nn.Linear:
     Torch's own start makes them smaller from layer to layer: a deep stack then begins almost
     linear, and may never leave PCA behind.
     """
-    # Without weights, where others are to come.
+    # Without weights, on "meta", where others are to come.
     device = "meta" if torch.get_default_device().type == "meta" else "cpu"
-    layer: nn.Linear = nn.utils.skip_init(
-        nn.Linear, n_in, n_out, bias=bias, dtype=torch.float32, device=device
-    )
+    # As torch.nn.utils.skip_init, which loads sympy in its first call: half a second.
+    layer = nn.Linear(n_in, n_out, bias=bias, device="meta")
     bound = (3 / n_in) ** 0.5
-    for parameter in layer.parameters():
-        nn.init.uniform_(parameter, -bound, bound, generator=generator)
+    for name, parameter in list(layer.named_parameters()):
+        values = torch.empty(parameter.shape, dtype=torch.float32, device=device)
+        nn.init.uniform_(values, -bound, bound, generator=generator)
+        setattr(layer, name, nn.Parameter(values))
     return layer

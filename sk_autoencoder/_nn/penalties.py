@@ -132,7 +132,8 @@ def _moves(module: Any, t: Tensor, noise: Tensor, trained: bool) -> Tensor:
         z = module.encode(t)
         directions = torch.zeros_like(z, requires_grad=True)
         if z.requires_grad:
-            (slopes,) = torch.autograd.grad(z, t, directions, create_graph=True, allow_unused=True)
+            along = (z * directions).sum()
+            (slopes,) = torch.autograd.grad(along, t, create_graph=True, allow_unused=True)
         if slopes is None:
             raise ValueError(
                 "contractive_penalty needs the derivative of codes by rows, but encode of module "
@@ -140,7 +141,8 @@ def _moves(module: Any, t: Tensor, noise: Tensor, trained: bool) -> Tensor:
                 "such as detach() or torch.no_grad(), or set contractive_penalty=0."
             )
         # The slopes are linear in the directions: their derivative is the Jacobian.
-        (moves,) = torch.autograd.grad(slopes, directions, noise, create_graph=trained)
+        along = (slopes * noise).sum()
+        (moves,) = torch.autograd.grad(along, directions, create_graph=trained)
     return moves
 
 

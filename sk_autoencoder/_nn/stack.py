@@ -106,6 +106,8 @@ class StackedAutoencoder(nn.Module):
     @torch.no_grad()
     def start_at_projection(self, generator: torch.Generator | None = None) -> None:
         """Make the module the projection onto its first `n_components` inputs."""
+        if self.encoder_shortcut.weight.is_meta:
+            return  # without weights, which are to come
         nn.init.eye_(self.encoder_shortcut.weight)
         if self.tied_weights:
             pair_units(self.encoder, self.decoder, generator)

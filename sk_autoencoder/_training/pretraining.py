@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from sk_autoencoder._nn.layers import blocks
+from sk_autoencoder._nn.optimizers import Adam
 from sk_autoencoder._nn.stack import StackedAutoencoder
 from sk_autoencoder._training.batches import Batches
 from sk_autoencoder._training.rows import Rows
@@ -32,7 +33,7 @@ def pretrain_layerwise(module: StackedAutoencoder, rows: Rows, batch_size: int, 
     module.train()
     for depth, (down, up) in enumerate(zip(encoder, reversed(decoder), strict=True)):
         below = nn.Sequential(*encoder[:depth]).eval()
-        optimizer = torch.optim.Adam([*down.parameters(), *up.parameters()], lr=LR)
+        optimizer = Adam([*down.parameters(), *up.parameters()], lr=LR)
         batches = Batches(rows, batch_size, np.random.RandomState(seed))
         for t, target in _endless(batches, n_steps(len(rows))):
             with torch.no_grad():

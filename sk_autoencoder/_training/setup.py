@@ -17,6 +17,7 @@ from sk_autoencoder._config import Config, NetworkConfig, OptimizerConfig
 from sk_autoencoder._data import Data
 from sk_autoencoder._nn.frames import Frame, torch_dtype
 from sk_autoencoder._nn.losses import MIN_MEAN
+from sk_autoencoder._nn.optimizers import BARE
 from sk_autoencoder._nn.stack import StackedAutoencoder, auto_hidden_layer_sizes, check_module
 from sk_autoencoder._pca.centred_rows import CentredRows
 from sk_autoencoder._pca.imputation import (
@@ -330,7 +331,7 @@ def _optimizer_params(config: OptimizerConfig, device: torch.device) -> dict:
     """Return the optimizer's class, its weight decay, and a fused step where it has one."""
     cls = config.made_by
     takes = parameters_of(cls) or {}
-    params: dict[str, Any] = {"optimizer": cls}
+    params: dict[str, Any] = {"optimizer": BARE.get(cls, cls)}
     if config.weight_decay != "auto":
         params["optimizer__weight_decay"] = config.weight_decay
     elif cls is torch.optim.AdamW:

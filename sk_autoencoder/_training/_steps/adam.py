@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.optim.adam import adam
 
+from sk_autoencoder._nn.optimizers import Adam, AdamW
+
 
 def quick_step(optimizer: torch.optim.Optimizer) -> Callable[[], None]:
     """Return what takes a step of an optimizer: for fused Adam and AdamW quicker than its own.
@@ -20,7 +22,7 @@ def quick_step(optimizer: torch.optim.Optimizer) -> Callable[[], None]:
 
 def is_fused_adam(optimizer: torch.optim.Optimizer) -> bool:
     """Whether an optimizer is fused Adam or AdamW, without what few ask for."""
-    plain = type(optimizer) in (torch.optim.Adam, torch.optim.AdamW)
+    plain = type(optimizer) in (torch.optim.Adam, torch.optim.AdamW, Adam, AdamW)
     groups = optimizer.param_groups
     return plain and all(group["fused"] and not group["amsgrad"] for group in groups)
 
