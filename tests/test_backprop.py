@@ -12,7 +12,7 @@ from sk_autoencoder._nn.batch import Target
 from sk_autoencoder._nn.frames import Frame
 from sk_autoencoder._nn.layers import ACTIVATIONS
 from sk_autoencoder._nn.stack import StackedAutoencoder
-from sk_autoencoder._training._steps.adam import quick_step
+from sk_autoencoder._training._steps.adam import begin_moments, quick_step
 from sk_autoencoder._training._steps.backprop import Backprop, is_plain
 from sk_autoencoder._training.errors import FrameError
 
@@ -65,8 +65,9 @@ def test_other_modules_are_not_plain():
     assert not is_plain(module)
 
 
+@pytest.mark.parametrize("begun", [False, True])
 @pytest.mark.parametrize("name", ["Adam", "AdamW"])
-def test_steps_are_those_of_the_optimizer(name):
+def test_steps_are_those_of_the_optimizer(name, begun):
     module = stack()
     modules = [module, copy.deepcopy(module)]
     optimizers = [
@@ -80,6 +81,8 @@ def test_steps_are_those_of_the_optimizer(name):
     ]
     steps = [quick_step(optimizers[0]), optimizers[1].step]
     assert steps[0] != optimizers[0].step
+    if begun:
+        begin_moments(optimizers[0], [*module.encoder.parameters(), *module.decoder.parameters()])
     for i in range(4):
         x = torch.randn(10, 6)
         for module, optimizer, step in zip(modules, optimizers, steps, strict=True):

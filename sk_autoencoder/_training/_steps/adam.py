@@ -35,8 +35,18 @@ class Moments(NamedTuple):
     steps: list[Tensor]
 
 
+def begin_moments(optimizer: torch.optim.Optimizer, parameters: list[Tensor]) -> None:
+    """Let fused Adam remember of parameters what it does before its first step."""
+    for parameter in parameters:
+        if parameter not in optimizer.state:
+            zeros = (torch.zeros_like(parameter, requires_grad=False) for _ in range(2))
+            moments = dict(zip(("exp_avg", "exp_avg_sq"), zeros, strict=True))
+            step = torch.zeros((), dtype=torch.float32, device=parameter.device)
+            optimizer.state[parameter] = {"step": step, **moments}
+
+
 def moments_of(optimizer: torch.optim.Optimizer, parameters: list[Tensor]) -> Moments:
-    """Return what Adam remembers of parameters, after its first step, as it holds it."""
+    """Return what Adam remembers of parameters, as it holds it."""
     states = [optimizer.state[parameter] for parameter in parameters]
     return Moments(*([s[name] for s in states] for name in ("exp_avg", "exp_avg_sq", "step")))
 

@@ -10,7 +10,13 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from sk_autoencoder._training._steps.adam import Moments, is_fused_adam, moments_of, take_step
+from sk_autoencoder._training._steps.adam import (
+    Moments,
+    begin_moments,
+    is_fused_adam,
+    moments_of,
+    take_step,
+)
 from sk_autoencoder._training._steps.clipping import GradientClip, length_of
 from sk_autoencoder._training._steps.flat import WIDTH, like, padded_size
 from sk_autoencoder._training.net_state import StatefulNet
@@ -65,7 +71,8 @@ class ShardedAdam:
         self.my_parts, self.my_total = [part[mine] for part in self.parts], self.total[mine]
         self.gradient, self.weights = self.parts[self.rank], like(parameters, weights)
         self.my_weights = self._mine(self.weights)
-        self.groups: list[tuple[dict, list[Tensor], list[Tensor], Moments]] = []
+        begin_moments(self.optimizer, parameters)
+        self.groups = [self._part_of(group) for group in self.optimizer.param_groups]
         self.n_steps = 0
 
     @contextmanager
@@ -83,29 +90,27 @@ class ShardedAdam:
     @torch.no_grad()
     def begin_epoch(self) -> None:
         """Take the weights to where all compute with them."""
-        self._share_weights()
+        for place, piece in self._mine(self.parameters).items():
+            self.my_weights[place].copy_(piece)
+        self._meet()
         if self.average is not None:
             averaged = self._mine(self.average.others)
             self.average.narrow([*self.my_weights.values()], [*averaged.values()])
 
     @torch.no_grad()
     def sum_(self, tensor: Tensor, weight: float) -> None:
-        """Sum a gradient over all processes, each weighted: the first one whole, then my part."""
+        """Sum my part of the gradients of all processes, each weighted."""
         self.shares[self.rank] = weight
         self._meet()
-        if self.groups:
-            _sum(self.my_parts, self.shares, self.my_total)
-            return
-        _sum([*self.parts], self.shares, self.total)
-        self._meet()
-        tensor.copy_(self.total)
+        # In the order of the processes, so that all have the same bits.
+        weights = self.shares.tolist()
+        torch.mul(self.my_parts[0], weights[0], out=self.my_total)
+        for part, weight in zip(self.my_parts[1:], weights[1:], strict=True):
+            self.my_total.add_(part, alpha=weight)
 
     @torch.no_grad()
     def _cut(self, clip: GradientClip) -> None:
-        """Cut the gradient, by the length of all its parts."""
-        if not self.groups:
-            clip.cut(self.gradient)
-            return
+        """Cut my part of the gradient, by the length of all its parts."""
         self.lengths[self.rank] = length_of(self.my_total)
         self._meet()
         self.my_total.mul_(clip.share_of(torch.linalg.vector_norm(self.lengths)))
@@ -113,12 +118,6 @@ class ShardedAdam:
     @torch.no_grad()
     def step(self) -> None:
         """Step my part of the weights."""
-        if not self.groups:
-            # The optimizer makes its state itself, in its first step.
-            self.optimizer.step()
-            self._share_weights()
-            self.groups = [self._part_of(group) for group in self.optimizer.param_groups]
-            return
         for group in self.groups:
             take_step(*group)
         self.n_steps += 1
@@ -142,12 +141,6 @@ class ShardedAdam:
 
     def _mine(self, tensors: Sequence[Tensor]) -> dict[int, Tensor]:
         return pieces(tensors, self.cells[self.rank])
-
-    def _share_weights(self) -> None:
-        """Show my part of the parameters to all, and wait for theirs."""
-        for place, piece in self._mine(self.parameters).items():
-            self.my_weights[place].copy_(piece)
-        self._meet()
 
     def _part_of(self, group: dict) -> tuple[dict, list[Tensor], list[Tensor], Moments]:
         """Return a group of parameters, and what `take_step` needs of my part of them."""
@@ -207,11 +200,3 @@ def pieces(tensors: Sequence[Tensor], cells: slice) -> dict[int, Tensor]:
             found[place] = flat[start:stop]
         at += len(flat)
     return found
-
-
-def _sum(parts: list[Tensor], shares: Tensor, total: Tensor) -> None:
-    """Sum weighted tensors in the order of the processes, so that all have the same bits."""
-    weights = shares.tolist()
-    torch.mul(parts[0], weights[0], out=total)
-    for part, weight in zip(parts[1:], weights[1:], strict=True):
-        total.add_(part, alpha=weight)
