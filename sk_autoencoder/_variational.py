@@ -175,6 +175,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
 
     compile : bool, default=False
         Whether to compile the module with `torch.compile`, which needs a C++ compiler.
+
     distributed : bool or "auto", default="auto"
         Whether to train together with other processes that run the same script, as torchrun
         starts them. "auto" does so where it finds some, and True needs them.

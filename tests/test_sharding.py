@@ -93,8 +93,8 @@ def of_several(n, optimizer, is_cut):
                 for parameter, part in zip(
                     parameters, gradient_of(rank, step, weights), strict=True
                 ):
-                    parameter.grad.copy_(part)
-                sharded.sum_(sharded.gradient, SHARES[n][rank])
+                    parameter.grad.copy_(part * SHARES[n][rank])
+                sharded.add()
                 if is_cut:
                     sharded.cut()
                 sharded.step()

@@ -54,7 +54,7 @@ def fit_on_dask() -> None:
     """Fit on two workers, and tell the seconds and the error."""
     import dask
     from dask import array as da
-    from distributed import Client, LocalCluster
+    from distributed import Client, LocalCluster, wait
 
     from sk_autoencoder.dask import DaskAutoencoderTransformer
     from sk_autoencoder.datasets import load_fashion_mnist
@@ -65,6 +65,7 @@ def fit_on_dask() -> None:
     with LocalCluster(**settings) as cluster, Client(cluster) as client:
         client.run(importlib.import_module, "sk_autoencoder.dask")  # as in one process before
         rows = client.persist(da.from_array(X, chunks=(CHUNK, X.shape[1])))
+        wait(rows)  # until the workers hold them, as rows are in memory elsewhere
         autoencoder = DaskAutoencoderTransformer(**PARAMS)
         began = time.perf_counter()
         autoencoder.fit(rows)

@@ -65,6 +65,11 @@ class Backprop:
         the gradients stay in theirs.
     gradient : Tensor, default=None
         Where gradients are written, of a `padded_size`; None for memory of its own.
+
+    Attributes
+    ----------
+    share : float
+        What gradients are multiplied by: 1, or the share of the batch in that of all processes.
     """
 
     def __init__(
@@ -73,7 +78,7 @@ class Backprop:
         dtype: torch.dtype | None = None,
         gradient: Tensor | None = None,
     ):
-        self.dtype = dtype
+        self.dtype, self.share = dtype, 1.0
         parameters = list(module.parameters())
         size = padded_size(parameters)
         self.gradient = parameters[0].new_zeros(size) if gradient is None else gradient.zero_()
@@ -97,7 +102,7 @@ class Backprop:
             y = y.addmm_(z, out.transposed)
         error = y.to(t.dtype).sub_(target.rows)
         squares = error.square()
-        error.mul_(2 / error.numel())
+        error.mul_(2 / error.numel() * self.share)
         if target.weight is not None:
             weight = target.weight[:, None]
             squares.mul_(weight)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
+from torch import Tensor
+
+from sk_autoencoder._nn.batch import Target
 from sk_autoencoder._training._steps.adam import quick_step
 from sk_autoencoder._training._steps.backprop import Backprop
 from sk_autoencoder._training._steps.pieces import InPieces
 from sk_autoencoder._training._steps.sharding import ShardedAdam, sharded_adam
-from sk_autoencoder._training._steps.sharing import Shared, shared
+from sk_autoencoder._training._steps.sharing import shared
 from sk_autoencoder._training.net_state import StatefulNet, Steps
 
 
@@ -30,8 +33,16 @@ def _steps_of_a_part(net: StatefulNet, sharded: ShardedAdam) -> Steps:
     with sharded.lent():
         backprop = Backprop(net.module_, net.autocast_dtype, sharded.gradient)
     computed = InPieces(backprop, net.parameters())
+
+    def gradients(t: Tensor, target: Target) -> Tensor:
+        backprop.share = len(t) / net.rows_a_batch_
+        # Of others, that have more rows, there may be some where here are none.
+        loss = computed(t, target) if len(t) else sharded.gradient.zero_().new_zeros(())
+        sharded.add()
+        return loss
+
     return Steps(
-        Shared(computed, sharded, net.rows_a_batch_, backprop.gradient),
+        gradients,
         sharded.cut,
         sharded.step,
         runs_module=False,

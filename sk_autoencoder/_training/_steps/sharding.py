@@ -45,7 +45,8 @@ class ShardedAdam:
     Attributes
     ----------
     gradient : Tensor
-        Where this process writes the gradients of all parameters, one behind the other.
+        Where this process writes the gradients of all parameters, one behind the other, weighted
+        by the share that its rows have in a batch.
     cut : callable or None
         Cuts the sum of the gradients, where the net does that.
 
@@ -63,7 +64,7 @@ class ShardedAdam:
         self.processes, self.memory = net.processes_, memory
         self.rank, n = net.processes_.rank, net.processes_.size
         size = padded_size(parameters)
-        parts, weights, self.shares, self.lengths = memory.cells.split([n * size, size, n, n])
+        parts, weights, self.lengths = memory.cells.split([n * size, size, n])
         edges = [WIDTH * (size // WIDTH * rank // n) for rank in range(n + 1)]
         self.cells = [slice(*edge) for edge in pairwise(edges)]
         mine = self.cells[self.rank]
@@ -98,15 +99,12 @@ class ShardedAdam:
             self.average.narrow([*self.my_weights.values()], [*averaged.values()])
 
     @torch.no_grad()
-    def sum_(self, tensor: Tensor, weight: float) -> None:
-        """Sum my part of the gradients of all processes, each weighted."""
-        self.shares[self.rank] = weight
+    def add(self) -> None:
+        """Add my part of the gradients of all processes."""
         self._meet()
-        # In the order of the processes, so that all have the same bits.
-        weights = self.shares.tolist()
-        torch.mul(self.my_parts[0], weights[0], out=self.my_total)
-        for part, weight in zip(self.my_parts[1:], weights[1:], strict=True):
-            self.my_total.add_(part, alpha=weight)
+        torch.add(self.my_parts[0], self.my_parts[1], out=self.my_total)
+        for part in self.my_parts[2:]:
+            self.my_total.add_(part)
 
     @torch.no_grad()
     def _cut(self, clip: GradientClip) -> None:
@@ -187,7 +185,7 @@ def sharded_adam(net: StatefulNet) -> ShardedAdam | None:
 
 def n_cells(size: int, n: int) -> int:
     """Return how many cells `n` processes share for so many weights."""
-    return (n + 1) * size + 2 * n
+    return (n + 1) * size + n
 
 
 def pieces(tensors: Sequence[Tensor], cells: slice) -> dict[int, Tensor]:

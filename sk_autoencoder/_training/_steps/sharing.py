@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 from torch import Tensor
 
@@ -11,12 +9,6 @@ from sk_autoencoder._nn.batch import Target
 from sk_autoencoder._training._steps.flat import like
 from sk_autoencoder._training._steps.pieces import InPieces
 from sk_autoencoder._utils.processes import Alone
-
-
-class Sums(Protocol):
-    """What sums a tensor over processes, in place of that of each."""
-
-    def sum_(self, tensor: Tensor, weight: float) -> None: ...
 
 
 def shared(
@@ -33,16 +25,18 @@ class Shared:
     ----------
     gradients : InPieces
         Computes those of the part.
-    sums : Sums
-        What adds the parts: the processes that have them, or what takes their steps.
+    processes : Processes
+        Those that have the parts.
     n_rows : float
         Mean number of rows of a batch of all of them: each row counts the same.
     flat : Tensor, default=None
         What all gradients are views of; None where they are not.
     """
 
-    def __init__(self, gradients: InPieces, sums: Sums, n_rows: float, flat: Tensor | None = None):
-        self.gradients, self.sums = gradients, sums
+    def __init__(
+        self, gradients: InPieces, processes: Alone, n_rows: float, flat: Tensor | None = None
+    ):
+        self.gradients, self.processes = gradients, processes
         self.n_rows, self.flat = n_rows, flat
 
     def __call__(self, t: Tensor, target: Target) -> Tensor:
@@ -70,10 +64,10 @@ class Shared:
     def _add(self, n_rows: int) -> None:
         share = n_rows / self.n_rows
         if self.flat is not None:
-            self.sums.sum_(self.flat, share)
+            self.processes.sum_(self.flat, share)
             return
         parts = [p.grad for p in self.gradients.parameters if p.grad is not None]
         flat = torch.cat([part.reshape(-1) for part in parts])
-        self.sums.sum_(flat, share)
+        self.processes.sum_(flat, share)
         for part, whole in zip(parts, like(parts, flat), strict=True):
             part.copy_(whole)
