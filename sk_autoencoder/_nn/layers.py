@@ -144,13 +144,21 @@ def linear(n_in: int, n_out: int, generator, bias: bool = True) -> nn.Linear:
     Torch's own start makes them smaller from layer to layer: a deep stack then begins almost
     linear, and may never leave PCA behind.
     """
-    # Without weights, on "meta", where others are to come.
-    device = "meta" if torch.get_default_device().type == "meta" else "cpu"
-    # As torch.nn.utils.skip_init, which loads sympy in its first call: half a second.
-    layer = nn.Linear(n_in, n_out, bias=bias, device="meta")
     bound = (3 / n_in) ** 0.5
-    for name, parameter in list(layer.named_parameters()):
-        values = torch.empty(parameter.shape, dtype=torch.float32, device=device)
-        nn.init.uniform_(values, -bound, bound, generator=generator)
-        setattr(layer, name, nn.Parameter(values))
+    # Without weights, on "meta", where others are to come.
+    is_empty = torch.get_default_device().type == "meta"
+
+    def drawn(*shape: int) -> nn.Parameter:
+        values = torch.empty(shape, dtype=torch.float32, device="meta" if is_empty else "cpu")
+        if not is_empty:
+            nn.init.uniform_(values, -bound, bound, generator=generator)
+        return nn.Parameter(values)
+
+    # Without torch's own start, which draws from its global generator. To skip that by
+    # torch.nn.utils.skip_init loads sympy in the first call: half a second.
+    layer = nn.Linear.__new__(nn.Linear)
+    nn.Module.__init__(layer)
+    layer.in_features, layer.out_features = n_in, n_out
+    layer.weight = drawn(n_out, n_in)
+    layer.register_parameter("bias", drawn(n_out) if bias else None)
     return layer
