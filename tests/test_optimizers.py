@@ -142,7 +142,6 @@ WAYS = """
 """
 
 
-@pytest.mark.quick
 def test_nothing_waits_for_the_compiler_of_torch(tmp_path):
     script = """
         import sys, warnings
