@@ -55,9 +55,13 @@ def ask(rounds: int) -> Answer:
     for name in seconds:
         print(f"  {name:<24} {middle[name]:8.3f} s", flush=True)
     waits = [
-        Bar(f"first {name}, above the second", wait, MOST_SECONDS, "s")
+        Bar(
+            f"first {name}, above the second",
+            middle[f"first {name}"] - middle[f"second {name}"],
+            MOST_SECONDS,
+            "s",
+        )
         for name in CALLS
-        for wait in [middle[f"first {name}"] - middle[f"second {name}"]]
     ]
     return Answer(seconds, bars=[ratio, *waits])
 

@@ -146,11 +146,11 @@ def linear(n_in: int, n_out: int, generator, bias: bool = True) -> nn.Linear:
     """
     bound = (3 / n_in) ** 0.5
     # Without weights, on "meta", where others are to come.
-    is_empty = torch.get_default_device().type == "meta"
+    device = "meta" if torch.get_default_device().type == "meta" else "cpu"
 
     def drawn(*shape: int) -> nn.Parameter:
-        values = torch.empty(shape, dtype=torch.float32, device="meta" if is_empty else "cpu")
-        if not is_empty:
+        values = torch.empty(shape, dtype=torch.float32, device=device)
+        if not values.is_meta:
             nn.init.uniform_(values, -bound, bound, generator=generator)
         return nn.Parameter(values)
 

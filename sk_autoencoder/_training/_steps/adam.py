@@ -39,10 +39,11 @@ def begin_moments(optimizer: torch.optim.Optimizer, parameters: list[Tensor]) ->
     """Let fused Adam remember of parameters what it does before its first step."""
     for parameter in parameters:
         if parameter not in optimizer.state:
-            zeros = (torch.zeros_like(parameter, requires_grad=False) for _ in range(2))
-            moments = dict(zip(("exp_avg", "exp_avg_sq"), zeros, strict=True))
-            step = torch.zeros((), dtype=torch.float32, device=parameter.device)
-            optimizer.state[parameter] = {"step": step, **moments}
+            optimizer.state[parameter] = {
+                "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
+                "exp_avg": torch.zeros_like(parameter),
+                "exp_avg_sq": torch.zeros_like(parameter),
+            }
 
 
 def moments_of(optimizer: torch.optim.Optimizer, parameters: list[Tensor]) -> Moments:
