@@ -23,7 +23,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
     prior is normal with the variance of the components beyond the noise, in the units of X. With
     `module`, or without `linear_shortcut`, the prior has variance 1 in the units in which the
     network sees X. The variance of the noise is always the one that suits the reconstructions best
-    [18]_, so that there is nothing to tune, and codes do not collapse to the prior.
+    [3]_, so that there is nothing to tune, and codes do not collapse to the prior.
 
     It differs from `AutoencoderTransformer` in this: the epoch with the best bound is kept, without
     a test against PCA; components are not nested; losses in `history_` are the bound as an error,
@@ -40,38 +40,36 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         that share of the variance of the training rows. None takes ``min(n_samples, n_features)``.
 
     whiten : bool, default=False
-        Whether `transform` gives codes that are centred and uncorrelated, with unit variances.
+        Whether codes are centred and uncorrelated, with unit variances.
 
     hidden_layer_sizes : "auto" or sequence of int, default="auto"
-        Widths of the encoder's hidden layers; the decoder has them in reverse. "auto" takes three
-        widths that halve, the first from 128 to 512 and none below that of the code.
+        Widths of the encoder's hidden layers, which the decoder reverses. "auto" takes three that
+        halve, the first from 128 to 512, none below the code's.
 
     activation : {"celu", "elu", "gelu", "identity", "leaky_relu", "mish", "relu", "selu", \
             "sigmoid", "silu", "softplus", "tanh"}, default="silu"
-        Activation behind each hidden layer. The code and the output have none.
+        Activation behind each hidden layer.
 
     linear_shortcut : bool, default=True
         Whether to start at probabilistic PCA. False starts from random weights.
 
     dropout : float, default=0.0
-        Share of the hidden units that are zero in a step of the training, in [0, 1) [4]_.
+        Share of hidden units that are zero in a step, in [0, 1).
 
     normalization : {"batch", "layer"}, default=None
-        Normalization between each hidden layer and its activation [5]_ [6]_. With "batch",
-        weights are not averaged.
+        Normalization before each activation. With "batch", weights are not averaged.
 
     tied_weights : bool, default=False
-        Whether the decoder's weights are the transposes of the encoder's.
+        Whether the decoder's weights are the encoder's, transposed.
 
     pretrain : {"layerwise"}, default=None
-        "layerwise" first trains each layer and its mirror on what the layers below give [7]_. Only
-        used when `linear_shortcut` is False.
+        "layerwise" first trains each layer on what those below give [4]_. Only used when
+        `linear_shortcut` is False.
 
     module : torch.nn.Module or callable, default=None
-        A network in place of the stack: a module, which is copied, or what makes one. It needs the
-        methods `encode`, from float32 tensors of shape (batch, n_features), rows of X as they are,
-        to (batch, n_components), and `decode`, the way back. It draws from torch's global
-        generator, so that threads may not fit it together.
+        A network in place of the stack, or what makes one. Its `encode` maps float32 tensors of
+        shape (batch, n_features) to (batch, n_components), its `decode` back. Threads may not fit
+        it together.
 
     loss : {"squared_error", "binary_crossentropy"}, default="squared_error"
         What is likely: normal noise around the reconstruction, or, for X in [0, 1], a logistic
@@ -79,71 +77,69 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
 
     kl_weight : float, default=1.0
         Weight of the divergence from the prior in training: above 1 codes keep less, and their
-        components part more [3]_.
+        components part more [5]_.
 
     supervised_weight : float, default=0.0
-        Weight of a linear head that predicts y from the code, in training alone: by cross-entropy
-        for classes, by the squared error of the standardised y for values [8]_ [9]_. At 1, a head
-        that knows nothing loses as much as the mean of X. Rows with the class -1, NaN or None have
-        no label. With 0, y is ignored.
+        Weight of a linear head that predicts y from the code in training, by cross-entropy or the
+        squared error of the standardised y [6]_ [7]_. At 1, knowing nothing loses as much as the
+        mean of X. The class -1, NaN or None is no label.
 
     corruption : {"gaussian", "masking", "salt_and_pepper", "swap"} or callable, default=None
-        What is done to rows before they are encoded, while the target stays clean [10]_.
-        "masking" sets cells to the mean of their feature, "salt_and_pepper" to its least or
-        greatest value, and "swap" takes them from other rows. A callable takes rows, a tensor of
-        shape (batch, n_features), and a torch.Generator, and returns corrupted rows.
+        What is done to rows before encoding [8]_. "masking" sets cells to the mean of their
+        feature, "salt_and_pepper" to its least or greatest value, "swap" takes them from other
+        rows. A callable takes a tensor of shape (batch, n_features) and a torch.Generator, and
+        returns corrupted rows.
 
     corruption_level : float, default=0.3
-        Standard deviation of "gaussian" noise, in the units of X; else the share of the cells, in
-        [0, 1]. Only used when `corruption` is a name.
+        Standard deviation of "gaussian" noise in units of X, else share of cells. Only used when
+        `corruption` is a name.
 
     sparsity_penalty : float, default=0.0
         Weight of a penalty that makes components zero in most rows. Penalties are of the order of
         1, and count in losses of the mean of X.
 
     sparsity : {"l1", "kl"}, default="l1"
-        "l1" is the mean absolute value of components, as shares of their root mean squares [11]_;
-        "kl" compares their mean activities with `sparsity_target` [12]_. Only used when
-        `sparsity_penalty` is above 0.
+        "l1" is the mean absolute value over the root mean square [9]_; "kl" compares mean
+        activities with `sparsity_target` [10]_. Only used when `sparsity_penalty` is above 0.
 
     sparsity_target : float, default=0.05
         Mean activity of a component, in (0, 1). Only used when `sparsity` is "kl".
 
     contractive_penalty : float, default=0.0
-        Weight of the share that noise of the rows has in the codes [13]_ [14]_.
+        Weight of the share that noise of rows has in codes [11]_.
 
     orthogonality_penalty : float, default=0.0
-        Weight of the mean squared correlation of pairs of components over a batch [15]_.
+        Weight of the mean squared correlation of pairs of components [12]_.
 
     weight_decay : "auto" or float, default="auto"
-        Weight decay of the optimizer. "auto" is 0.1 for AdamW, and the default of the others.
+        Weight decay. "auto" is 0.1 for AdamW, and the default of other optimizers.
 
     optimizer : {"adam", "adamw", "rmsprop", "sgd"} or callable, default="adamw"
-        Optimizer, by name or as a class of torch. "adamw" has betas of (0.9, 0.97), and "sgd" a
-        Nesterov momentum of 0.9.
+        Optimizer, by name or as a class. "adamw" has betas of (0.9, 0.97), "sgd" a Nesterov
+        momentum of 0.9.
 
     lr : "auto" or float, default="auto"
         Learning rate, the highest one of the schedule. "auto" is 5e-3.
 
     lr_schedule : {"one_cycle", "constant"}, default="one_cycle"
-        Schedule of the learning rate over `max_epochs`: one rise and one fall [16]_, or none.
+        Learning rate over `max_epochs`: a rise and a fall [13]_, or constant.
 
     average : bool, default=True
-        Whether an epoch ends with a moving average of the weights [17]_. Only used in `fit`, when
-        `module` is None.
+        Whether an epoch ends with averaged weights [14]_. Only used in `fit`, when `module` is
+        None.
 
     batch_size : "auto" or int, default="auto"
-        Rows a step. "auto" is a power of two, from 16 to 256, for some 16 batches an epoch.
+        Rows a step. "auto" takes from 16 to 256, for some 16 batches an epoch.
 
     max_epochs : "auto" or int, default="auto"
         Largest number of epochs. "auto" makes some 4000 steps, in 12 to 400 epochs.
 
     warm_start : bool, default=False
-        Whether `fit` goes on from the last call, with the same optimizer.
+        Whether `fit` goes on from the last call, with its optimizer.
 
     early_stopping : bool, default=True
-        Whether to set rows aside for validation, and keep the best epoch. False trains on all rows
-        and keeps the last weights.
+        Whether to set rows aside for validation, and keep the best epoch. False keeps the last
+        weights.
 
     validation_fraction : "auto" or float, default="auto"
         Share of the rows, or groups, that is set aside, in (0, 1). "auto" is a tenth, or 100 rows,
@@ -151,53 +147,48 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
 
     refit : "auto" or bool, default="auto"
         Whether to train once more on all rows, for as many epochs as were best. "auto" does so
-        with fewer than 2000 distinct rows. Only used when `early_stopping` is True, without
-        `callbacks`, `X_val` or `warm_start`.
+        with fewer than 2000. Only used when `early_stopping` is True, without `callbacks`, `X_val`
+        or `warm_start`.
 
     n_iter_no_change : int, default=100
-        Epochs without a better validation loss after which training stops.
+        Epochs without a better validation loss before training stops.
 
     tol : float, default=1e-4
-        Share by which the validation loss has to fall to count in `n_iter_no_change`.
+        Share by which a better validation loss has to be lower.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the split, the first weights and the order of rows. An int repeats a fit bit by
-        bit on one machine.
+        Determines split, first weights and order of rows. An int repeats a fit bit by bit on one
+        machine.
 
     device : str or torch.device, default="auto"
-        Device that trains, such as "cuda:0", "mps" or "xpu". "auto" takes a CUDA GPU where there is
-        one, else the CPU. One without numbers of 64 bits trains alone: all else, and all methods
-        of the fitted estimator, are computed on the CPU.
+        Device that trains, such as "cuda:0" or "mps". "auto" takes a CUDA GPU, else the CPU.
 
     precision : {"auto", "bfloat16", "float32", "tf32"}, default="float32"
         Precision of matrix products in training. "auto" takes bfloat16, or TF32 on CUDA, where
-        that is quicker and PCA leaves at least a hundredth of the variance.
+        that is quicker and PCA leaves 1 % of the variance.
 
     compile : bool, default=False
-        Whether to compile the module with `torch.compile`, which needs a C++ compiler.
+        Whether to use `torch.compile`, which needs a C++ compiler.
 
     distributed : bool or "auto", default="auto"
-        Whether to train together with other processes that run the same script, as torchrun
-        starts them. "auto" does so where it finds some, and True needs them.
+        Whether to train with other processes of the same script, as torchrun starts them. "auto"
+        does so where it finds some; True needs them.
 
     callbacks : list, default=None
-        Callbacks of skorch, or (name, callback) pairs. What they are given is in the units of X.
-        `set_callbacks` takes those of scikit-learn.
+        Callbacks of skorch, or (name, callback) pairs.
 
     net_params : dict, default=None
-        Further parameters of skorch's `NeuralNet`, such as
-        ``{"optimizer__betas": (0.9, 0.95)}`` or, with a class as `module`,
-        ``{"module__width": 32}``.
+        Further parameters of skorch's `NeuralNet`, such as ``{"optimizer__betas": (0.9, 0.95)}``
+        or, with a class as `module`, ``{"module__width": 32}``.
 
     checkpoint : str or os.PathLike, default=None
-        File for the state of `fit`, which ``fit(X, resume_from=checkpoint)`` goes on from.
+        File that ``fit(X, resume_from=checkpoint)`` goes on from.
 
     checkpoint_every : int, default=10
-        Epochs from one state written to `checkpoint` to the next.
+        Epochs between two writes of it.
 
     on_interrupt : {"raise", "stop"}, default="raise"
-        What Ctrl-C does in `fit`: "stop" ends it after the epoch, and keeps the best one. A second
-        Ctrl-C raises.
+        What Ctrl-C does in `fit`: "stop" ends it after the epoch.
 
     verbose : int or bool, default=0
         Whether to print a line an epoch, and why the result is PCA.
@@ -205,19 +196,17 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
     Attributes
     ----------
     model_ : FittedAutoencoder
-        The fitted autoencoder by itself, with `encode`, `decode`, `reconstruct`, `sample` and
-        `score_samples`, on NumPy arrays. It is immutable, and safe in threads.
+        The fitted autoencoder alone: immutable, NumPy in and out, safe in threads.
 
     net_ : skorch.NeuralNet
-        The trained net; ``net_.module_`` is the torch module. `net_.predict` and `net_.forward`
-        take rows of X and return reconstructions in the units of X. Only `warm_start` and
-        `partial_fit` keep its optimizer, so that a pickle of a plain fit is small.
+        The trained net, whose `predict` gives reconstructions. Only `warm_start` and `partial_fit`
+        keep its optimizer.
 
     n_components_ : int
         Width of the code.
 
     explained_variance_ : ndarray of shape (`n_components_`,)
-        Variance of each component on the training rows, before whitening, float64.
+        Variance of each component on training rows, before whitening, float64.
 
     mean_ : ndarray of shape (n_features,)
         Mean of the training rows, float64.
@@ -229,30 +218,29 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         network before its first step.
 
     n_iter_ : int
-        Number of epochs of the last call of `fit` or `partial_fit`.
+        Epochs of the last call.
 
     best_epoch_ : int
-        The epoch whose weights were kept; 0 is the start.
+        The epoch that was kept; 0 is the start.
 
     is_pca_ : bool
         False: there is no test against PCA.
 
     validation_score_ : float or None
-        Share of the variance of the validation rows that is explained, or of another `loss`; None
-        without validation rows.
+        Share of the variance, or other `loss`, explained on validation rows.
 
     pca_validation_score_ : float or None
-        The same for PCA, fitted on the training rows.
+        The same for PCA of the training rows.
 
     noise_variance_ : float
         Variance of the noise of a cell, in the squared units of X: the expected mean squared error
         of at most 1000 validation rows or, without any, training rows. Only with the squared error.
 
     n_features_in_ : int
-        Number of features seen during `fit`.
+        Number of features.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of features seen during `fit`, where all of them are strings.
+        Names of features.
 
     See Also
     --------
@@ -266,28 +254,20 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
 
     References
     ----------
-    .. [1] Kingma and Welling (2014). Auto-encoding variational Bayes. ICLR.
-    .. [2] Tipping and Bishop (1999). Probabilistic principal component analysis. Journal of the
-       Royal Statistical Society B 61(3).
-    .. [3] Higgins et al. (2017). beta-VAE. ICLR.
-    .. [4] Srivastava et al. (2014). Dropout. JMLR 15.
-    .. [5] Ioffe and Szegedy (2015). Batch normalization. ICML.
-    .. [6] Ba, Kiros and Hinton (2016). Layer normalization. arXiv:1607.06450.
-    .. [7] Bengio et al. (2007). Greedy layer-wise training of deep networks. NeurIPS.
-    .. [8] Le, Patterson and White (2018). Supervised autoencoders. NeurIPS.
-    .. [9] Verma et al. (2019). Manifold mixup. ICML.
-    .. [10] Vincent et al. (2010). Stacked denoising autoencoders. JMLR 11.
-    .. [11] Hoyer (2004). Non-negative matrix factorization with sparseness constraints. JMLR 5.
-    .. [12] Ng (2011). Sparse autoencoder. CS294A lecture notes, Stanford University.
-    .. [13] Rifai et al. (2011). Contractive auto-encoders. ICML.
-    .. [14] Hutchinson (1990). A stochastic estimator of the trace of the influence matrix.
-       Communications in Statistics 19(2).
-    .. [15] Cogswell et al. (2016). Reducing overfitting by decorrelating representations. ICLR.
-    .. [16] Smith and Topin (2018). Super-convergence. arXiv:1708.07120.
-    .. [17] Polyak and Juditsky (1992). Acceleration of stochastic approximation by averaging.
-       SIAM Journal on Control and Optimization 30(4).
-    .. [18] Rybkin, Daniilidis and Levine (2021). Simple and effective VAE training with
-       calibrated decoders. ICML.
+    .. [1] Kingma and Welling (2014). ICLR.
+    .. [2] Tipping and Bishop (1999). J. R. Statist. Soc. B 61(3).
+    .. [3] Rybkin, Daniilidis and Levine (2021). ICML.
+    .. [4] Bengio et al. (2007). NeurIPS 19.
+    .. [5] Higgins et al. (2017). ICLR.
+    .. [6] Le, Patterson and White (2018). NeurIPS 31.
+    .. [7] Verma et al. (2019). ICML.
+    .. [8] Vincent et al. (2010). JMLR 11.
+    .. [9] Hoyer (2004). JMLR 5.
+    .. [10] Ng (2011). CS294A lecture notes, Stanford University.
+    .. [11] Rifai et al. (2011). ICML.
+    .. [12] Cogswell et al. (2016). ICLR.
+    .. [13] Smith and Topin (2018). arXiv:1708.07120.
+    .. [14] Polyak and Juditsky (1992). SIAM J. Control Optim. 30(4).
 
     Examples
     --------
