@@ -30,7 +30,7 @@ def test_a_long_gradient_is_cut_to_the_mean_length_before():
         assert clipped(clip, parameters, [0.0, 3.0], [4.0]) == pytest.approx(5)
     assert clipped(clip, parameters, [0.0, 300.0], [400.0]) == pytest.approx(5)
     # It counted twice the mean in the mean.
-    assert clip.mean.item() == pytest.approx(5 + 0.05 * 5)
+    assert clip.mean == pytest.approx(5 + 0.05 * 5)
     assert clipped(clip, parameters, [0.0, 0.3], [0.4]) == pytest.approx(0.5)
 
 
@@ -56,6 +56,15 @@ def test_gradients_of_zero_stay_so():
     for _ in range(2):
         assert clipped(clip, parameters, [0.0, 0.0]) == 0
     # Later ones are not measured by them.
+    assert clipped(clip, parameters, [3.0, 4.0]) == pytest.approx(5)
+
+
+def test_a_gradient_whose_length_is_not_finite_counts_twice_the_mean():
+    parameters = [nn.Parameter(torch.zeros(2))]
+    clip = GradientClip(parameters)
+    clipped(clip, parameters, [3.0, 4.0])
+    assert clipped(clip, parameters, [3e30, 4e30]) == 0
+    assert clip.mean == pytest.approx(5 + 0.05 * 5)
     assert clipped(clip, parameters, [3.0, 4.0]) == pytest.approx(5)
 
 

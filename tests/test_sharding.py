@@ -2,6 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +11,7 @@ from torch import nn
 
 from sk_autoencoder._training._steps.averaging import WeightAverage
 from sk_autoencoder._training._steps.clipping import GradientClip
-from sk_autoencoder._training._steps.flat import WIDTH, like, padded_size
+from sk_autoencoder._training._steps.flat import WIDTH, like, padded_size, places
 from sk_autoencoder._training._steps.sharding import (
     LEAST_WEIGHTS,
     ShardedAdam,
@@ -130,12 +131,14 @@ def test_all_end_with_what_one_process_ends_with(n, optimizer, is_cut):
 @pytest.mark.quick
 def test_pieces_are_all_cells_once():
     tensors = [torch.arange(float(n)) for n in (5, 1, 7, 4)]
-    parts = [pieces(tensors, slice(*edges)) for edges in ((0, 6), (6, 8), (8, 20))]
-    assert [list(part) for part in parts] == [[0, 1], [2], [2, 3]]
+    start = places(tensors)[2].start
+    edges = (0, 6, start + 2, start + 3, 2**10)
+    parts = [pieces(tensors, slice(*edge)) for edge in pairwise(edges)]
+    assert [list(part) for part in parts] == [[0], [1, 2], [2], [2, 3]]
     for place, tensor in enumerate(tensors):
         assert torch.equal(torch.cat([p[place] for p in parts if place in p]), tensor)
-    parts[1][2].zero_()
-    assert tensors[2].tolist() == [0, 0, 2, 3, 4, 5, 6]
+    parts[2][2].fill_(9)
+    assert tensors[2].tolist() == [0, 1, 9, 3, 4, 5, 6]
 
 
 def offered(n_weights=LEAST_WEIGHTS, n=2, dtype=torch.float32, **params):

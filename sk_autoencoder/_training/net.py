@@ -17,6 +17,7 @@ from sk_autoencoder._training._steps.adam import quick_step
 from sk_autoencoder._training._steps.averaging import WeightAverage
 from sk_autoencoder._training._steps.backprop import is_plain
 from sk_autoencoder._training._steps.clipping import GradientClip
+from sk_autoencoder._training._steps.epoch import take_steps
 from sk_autoencoder._training._steps.pieces import InPieces
 from sk_autoencoder._training._steps.plain import plain_steps
 from sk_autoencoder._training._steps.schedule import one_cycle
@@ -242,31 +243,13 @@ class AutoencoderNet(StatefulNet):
         """Whether callbacks of the user may look at single batches."""
         return any(name not in own_callbacks.OWN_CALLBACKS for name, _ in self.callbacks_)
 
-    @torch.enable_grad()  # whatever the caller has set
     def _train(self, iterator) -> float:
         """Take a step on each batch, with nothing in between; the loss is read once at the end."""
         if self.steps_ is None:
             self.steps_ = self.make_steps()
-        gradients, clip, take_step, runs_module, begin_epoch, end_epoch = self.steps_
-        begin_epoch()
-        if runs_module:
+        if self.steps_.mode is torch.enable_grad:
             self._set_training(True)
-        average, pace = self.average_, self.pace_
-        mean = MeanLoss(self.device, iterator.dataset.data.processes)
-        for t, target in iterator:
-            if pace is not None:
-                pace.next_step()
-            mean.add(gradients(t, target), len(t))
-            self._next_lr()
-            if clip is not None:
-                clip()
-            take_step()
-            if average is not None:
-                average.update()
-        if pace is not None:
-            pace.pause()
-        end_epoch()
-        return mean.value()
+        return take_steps(self, self.steps_, iterator)
 
     def make_steps(self) -> Steps:
         """Return what the steps of a training are made of, which no callback looks at."""
@@ -274,7 +257,7 @@ class AutoencoderNet(StatefulNet):
             return plain_steps(self)
         pieces = InPieces(self._gradients, self.parameters())
         gradients = shared(pieces, self.processes_, self.rows_a_batch_)
-        return Steps(gradients, self.clip_, quick_step(self.optimizer_), runs_module=True)
+        return Steps(gradients, self.clip_, quick_step(self.optimizer_), torch.enable_grad)
 
     def _gradients(self, t, target) -> Tensor:
         """Compute the gradients of a batch, and return its loss."""
@@ -310,7 +293,7 @@ class AutoencoderNet(StatefulNet):
         """Take skorch's steps, each of them noted and told to callbacks."""
         mean, rows = MeanLoss(self.device, iterator.dataset.data.processes), iterator.dataset
         for batch in iterator:
-            self._next_lr()
+            self.next_lr()
             told = self._told(batch, rows.block(iterator.chosen))
             self.notify("on_batch_begin", batch=told, training=True)
             step = step_fn(batch)
@@ -390,10 +373,3 @@ class AutoencoderNet(StatefulNet):
             group["lr"] = group["initial_lr"] = self.lr
         # As numbers of Python, which a checkpoint of the optimizer can be loaded with.
         self.rates_ = iter(one_cycle(n_steps).tolist()) if name == "one_cycle" else None
-
-    def _next_lr(self) -> None:
-        if self.rates_ is None:
-            return
-        factor = next(self.rates_)
-        for group in self.optimizer_.param_groups:
-            group["lr"] = factor * group["initial_lr"]

@@ -36,22 +36,24 @@ class Frames:
 
 
 def _nothing() -> None:
-    """Do nothing, before and after an epoch."""
+    """Do nothing, around an epoch and after the last one."""
 
 
 class Steps(NamedTuple):
     """What a training step is made of: gradients of a batch, perhaps cut, and a step along them.
 
-    `runs_module` tells whether the module is called, which then has to be in training mode.
-    `begin_epoch` and `end_epoch` stand around those of an epoch.
+    `mode` is a context of torch for each: `enable_grad` where the module is called, which then has
+    to be in training mode, `inference_mode` where no tensor is made that is kept. `begin_epoch` and
+    `end_epoch` stand around those of an epoch, and `release` ends the training.
     """
 
     gradients: Callable[..., Tensor]
     clip: Callable[[], None] | None
     take: Callable[[], Any]
-    runs_module: bool
+    mode: Callable[[], Any]
     begin_epoch: Callable[[], None] = _nothing
     end_epoch: Callable[[], None] = _nothing
+    release: Callable[[], None] = _nothing
 
 
 def _copied_tensors(optimizer: Any) -> dict[int, Tensor]:
@@ -99,7 +101,6 @@ class MeanLoss:
         self.rounded = None if self.total.dtype == torch.float64 else self.total.clone()
         self.n_rows = 0
 
-    @torch.no_grad()
     def add(self, loss: Tensor, n_rows: int) -> None:
         self.n_rows += n_rows
         if self.rounded is None:
@@ -227,6 +228,8 @@ class StatefulNet(NeuralNet):
 
     def prepare_for_inference(self) -> None:
         """End training: inference mode, without a schedule, where frames are and in their dtype."""
+        if self.steps_ is not None:
+            self.steps_.release()
         self.rates_ = self.average_ = self.clip_ = self.compiled_ = None
         self.steps_ = self.pieces_ = None
         self.processes_ = ALONE
@@ -235,6 +238,14 @@ class StatefulNet(NeuralNet):
             part.zero_grad()
             part.eval()
         self.send(self.frames.input.device, self.frames.input.dtype)
+
+    def next_lr(self) -> None:
+        """Set the learning rate of the next step, where there is a schedule."""
+        if self.rates_ is None:
+            return
+        factor = next(self.rates_)
+        for group in self.optimizer_.param_groups:
+            group["lr"] = factor * group["initial_lr"]
 
     def forget_optimizer(self) -> None:
         """Leave the optimizer, larger than the weights, which only a fit that goes on needs."""

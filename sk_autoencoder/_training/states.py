@@ -40,7 +40,7 @@ def state_of(setup: Setup, n_before: int) -> dict[str, Any]:
         "own": [_values("a loss or corruption", part.state_dict()) for part in _own(setup)],
         "trained": [parameter.requires_grad for parameter in net.parameters()],
         "optimizer": _values("the optimizer", net.optimizer_.state_dict()),
-        "clip": None if net.clip_ is None else to_values(net.clip_.mean),
+        "clip": None if net.clip_ is None or net.clip_.mean is None else float(net.clip_.mean),
         "average": None
         if average is None
         else {"n": average.n_steps, "others": to_values(average.others)},
@@ -69,7 +69,7 @@ def restore(setup: Setup, state: dict[str, Any], n_batches: int) -> int:
         net.optimizer_.load_state_dict(from_values(state["optimizer"]))
     _restore_average(net, state["average"])
     if net.clip_ is not None:
-        net.clip_.mean = _on(net.device, state["clip"])
+        net.clip_.mean = None if state["clip"] is None else float(state["clip"])
     epochs = from_values(state["epochs"])
     net.history.extend(epochs)
     if net.rates_ is not None:
@@ -139,10 +139,6 @@ def _restore_average(net: AutoencoderNet, state: dict[str, Any] | None) -> None:
     average.n_steps, average.shown = state["n"], True
     for other, found in zip(average.others, state["others"], strict=True):
         other.copy_(found)
-
-
-def _on(device: Any, tensor: torch.Tensor | None) -> torch.Tensor | None:
-    return None if tensor is None else tensor.to(device)
 
 
 def _generators(setup: Setup) -> list[Generator]:

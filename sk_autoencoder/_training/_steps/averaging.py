@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from sk_autoencoder._training._steps.flat import joined, like
+
 HORIZON = 200
 WARM_UP = 3
 EVERY = 4
@@ -29,19 +31,24 @@ class WeightAverage:
     def __init__(self, parameters: Iterable[nn.Parameter]):
         self.parameters = [parameter.detach() for parameter in parameters]
         self.others = [parameter.clone() for parameter in self.parameters]
-        self.whole = self.parameters, self.others
+        self.widen()
         self.n_steps = 0
         self.shown = False
 
     def narrow(self, parameters: list[Tensor], others: list[Tensor]) -> None:
         """Average a part of the parameters alone, into views of `others`, until `widen`."""
-        self.parameters, self.others = parameters, others
+        self.averaged = parameters, others
 
     def widen(self) -> None:
         """Average all parameters again."""
-        self.parameters, self.others = self.whole
+        self.averaged = self.parameters, self.others
 
-    @torch.no_grad()
+    def flatten(self, weights: Tensor) -> None:
+        """Average all parameters as one tensor, which holds them, one behind the other."""
+        others = joined(self.others)
+        self.parameters, self.others = (like(self.others, flat) for flat in (weights, others))
+        self.averaged = [weights], [others]
+
     def update(self) -> None:
         """Take a step of the optimizer into the average; later on, only every fourth."""
         self.n_steps += 1
@@ -50,13 +57,14 @@ class WeightAverage:
             if self.n_steps % EVERY:
                 return
             share *= EVERY
-        torch._foreach_lerp_(self.others, self.parameters, share)
+        parameters, others = self.averaged
+        torch._foreach_lerp_(others, parameters, share)
 
     @torch.no_grad()
     def show(self, shown: bool) -> None:
         """Put the average into the module, or the weights that the optimizer goes on from."""
         if shown is not self.shown:
-            for parameter, other in zip(self.parameters, self.others, strict=True):
+            for parameter, other in zip(*self.averaged, strict=True):
                 kept = parameter.clone()
                 parameter.copy_(other)
                 other.copy_(kept)

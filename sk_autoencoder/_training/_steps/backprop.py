@@ -89,7 +89,6 @@ class Backprop:
         shortcuts = module.encoder_shortcut, module.decoder_shortcut
         self.shortcuts = [None if layer is None else _Linear(layer) for layer in shortcuts]
 
-    @torch.no_grad()
     def __call__(self, t: Tensor, target: Target) -> Tensor:
         into, out = self.shortcuts
         self._take_weights()
@@ -116,7 +115,7 @@ class Backprop:
         if into is not None:
             into.set_gradient(gz, x)
         # Row by row, since threads share a sum of all in an order of their own.
-        return squares.mean(dim=1).mean()
+        return squares.sum(dim=1).sum().div_(squares.numel())
 
     def _take_weights(self) -> None:
         """Take the weights of now in the dtype of products, where that is another than theirs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +32,7 @@ class GradientClip:
 
     def __init__(self, parameters: Iterable[nn.Parameter]):
         self.parameters = list(parameters)
-        self.mean: Tensor | None = None
+        self.mean: Any = None
 
     @torch.no_grad()
     def __call__(self) -> None:
@@ -41,16 +42,27 @@ class GradientClip:
         for gradient in gradients:
             gradient.mul_(share)
 
-    @torch.no_grad()
     def cut(self, gradient: Tensor) -> None:
         """Cut a gradient of all parameters in one tensor, of a multiple of `WIDTH` numbers."""
-        gradient.mul_(self.share_of(length_of(gradient)))
+        share = self.share_of(length_of(gradient))
+        if not isinstance(share, float) or share != 1:
+            gradient.mul_(share)
 
-    def share_of(self, length: Tensor) -> Tensor:
-        """Return the share of a gradient that is left, and take its length into the mean."""
-        mean = length if self.mean is None else torch.where(self.mean > 0, self.mean, length)
-        self.mean = mean.lerp(torch.minimum(length, MOST * mean), SHARE)
-        return (mean / length.clamp(min=TINY)).clamp(max=1.0)
+    def share_of(self, length: Tensor) -> float | Tensor:
+        """Return the share of a gradient that is left, and take its length into the mean.
+
+        On the CPU it is a number of Python, which is computed many times as quickly.
+        """
+        if length.device.type == "cpu":
+            value: Any = length.item()
+            mean: Any = self.mean or value
+            counted, longer = min(value, MOST * mean), max(value, mean)
+        else:
+            mean = length if self.mean is None else torch.as_tensor(self.mean, device=length.device)
+            mean = torch.where(mean > 0, mean, length)
+            counted, longer = torch.minimum(length, MOST * mean), torch.maximum(length, mean)
+        self.mean = mean + SHARE * (counted - mean)
+        return mean / (longer + TINY)
 
 
 def length_of(gradient: Tensor) -> Tensor:

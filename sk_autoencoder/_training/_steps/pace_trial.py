@@ -55,9 +55,9 @@ def _computed(net: AutoencoderNet, rows: tuple, n_batches: int) -> Iterator[Tens
     train, judges = rows
     module, optimizer = copy.deepcopy((net.module_, net.optimizer_))
     clip = None if net.clip_ is None else GradientClip(module.parameters())
-    twin = net.twin(module_=module, optimizer_=optimizer, clip_=clip)
-    gradients, cut, take_step, *_ = twin.make_steps()
     average = WeightAverage(module.parameters())
+    twin = net.twin(module_=module, optimizer_=optimizer, clip_=clip, average_=average)
+    gradients, cut, take_step, *_ = twin.make_steps()
     for size in {len(train) // n_batches, -(-len(train) // n_batches)}:
         yield gradients(*train[:size])
         if cut is not None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
+import torch
 from torch import Tensor
 
 from sk_autoencoder._nn.batch import Target
 from sk_autoencoder._training._steps.adam import quick_step
 from sk_autoencoder._training._steps.backprop import Backprop
+from sk_autoencoder._training._steps.flat_adam import FlatAdam, is_flat
 from sk_autoencoder._training._steps.pieces import InPieces
 from sk_autoencoder._training._steps.sharding import ShardedAdam, sharded_adam
 from sk_autoencoder._training._steps.sharing import shared
@@ -22,11 +24,14 @@ def plain_steps(net: StatefulNet) -> Steps:
 
 
 def _steps_of_all_weights(net: StatefulNet) -> Steps:
-    backprop = Backprop(net.module_, net.autocast_dtype)
+    flat = FlatAdam(net) if is_flat(net) else None
+    backprop = Backprop(net.module_, net.autocast_dtype, None if flat is None else flat.gradient)
     computed = InPieces(backprop, net.parameters())
     gradients = shared(computed, net.processes_, net.rows_a_batch_, backprop.gradient)
     cut = None if net.clip_ is None else partial(net.clip_.cut, backprop.gradient)
-    return Steps(gradients, cut, quick_step(net.optimizer_), runs_module=False)
+    if flat is None:
+        return Steps(gradients, cut, quick_step(net.optimizer_), torch.no_grad)
+    return Steps(gradients, cut, flat.step, torch.inference_mode, release=flat.release)
 
 
 def _steps_of_a_part(net: StatefulNet, sharded: ShardedAdam) -> Steps:
@@ -45,7 +50,7 @@ def _steps_of_a_part(net: StatefulNet, sharded: ShardedAdam) -> Steps:
         gradients,
         sharded.cut,
         sharded.step,
-        runs_module=False,
+        torch.inference_mode,
         begin_epoch=sharded.begin_epoch,
         end_epoch=sharded.end_epoch,
     )

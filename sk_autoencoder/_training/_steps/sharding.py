@@ -18,7 +18,7 @@ from sk_autoencoder._training._steps.adam import (
     take_step,
 )
 from sk_autoencoder._training._steps.clipping import GradientClip, length_of
-from sk_autoencoder._training._steps.flat import WIDTH, like, padded_size
+from sk_autoencoder._training._steps.flat import WIDTH, like, padded_size, places
 from sk_autoencoder._training.net_state import StatefulNet
 from sk_autoencoder._utils.shared_memory import SharedMemory
 
@@ -190,11 +190,9 @@ def n_cells(size: int, n: int) -> int:
 
 def pieces(tensors: Sequence[Tensor], cells: slice) -> dict[int, Tensor]:
     """Return views of what some cells have of tensors one behind the other, by their places."""
-    found, at = {}, 0
-    for place, tensor in enumerate(tensors):
-        flat = tensor.detach().view(-1)
-        start, stop = (min(max(edge - at, 0), len(flat)) for edge in (cells.start, cells.stop))
+    found = {}
+    for place, (tensor, own) in enumerate(zip(tensors, places(tensors), strict=True)):
+        start, stop = max(cells.start, own.start), min(cells.stop, own.stop)
         if start < stop:
-            found[place] = flat[start:stop]
-        at += len(flat)
+            found[place] = tensor.detach().view(-1)[start - own.start : stop - own.start]
     return found

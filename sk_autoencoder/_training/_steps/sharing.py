@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sk_autoencoder._nn.batch import Target
-from sk_autoencoder._training._steps.flat import like
+from sk_autoencoder._training._steps.flat import joined, like
 from sk_autoencoder._training._steps.pieces import InPieces
 from sk_autoencoder._utils.processes import Alone
 
@@ -67,7 +67,7 @@ class Shared:
             self.processes.sum_(self.flat, share)
             return
         parts = [p.grad for p in self.gradients.parameters if p.grad is not None]
-        flat = torch.cat([part.reshape(-1) for part in parts])
+        flat = joined(parts)
         self.processes.sum_(flat, share)
         for part, whole in zip(parts, like(parts, flat), strict=True):
             part.copy_(whole)
