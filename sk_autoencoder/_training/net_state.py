@@ -174,9 +174,12 @@ class StatefulNet(NeuralNet):
             part.load_state_dict(state)
 
     def twin(self, **others) -> StatefulNet:
-        """Return a net with the same attributes but for some; `copy` would pickle the module."""
+        """Return a net with the same attributes but for some; `copy` would pickle the module.
+
+        The steps of a training are those of one net.
+        """
         twin = object.__new__(type(self))
-        twin.__dict__ |= vars(self) | others
+        twin.__dict__ |= vars(self) | {"steps_": None, "pieces_": None} | others
         return twin
 
     def copy(self) -> StatefulNet:
