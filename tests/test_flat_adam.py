@@ -204,6 +204,23 @@ def one_by_one(monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("params", "are_flat"),
+    [({}, True), ({"precision": "bfloat16"}, True), ({"loss": "huber"}, False)],
+)
+def test_weights_of_a_plain_stack_are_stepped_as_one(X, monkeypatch, params, are_flat):
+    made = []
+
+    class Spied(FlatAdam):
+        def step(self):
+            made.append(self)
+            super().step()
+
+    monkeypatch.setattr(plain, "FlatAdam", Spied)
+    AutoencoderTransformer(**PARAMS, **params).fit(X)
+    assert bool(made) is are_flat
+
+
+@pytest.mark.parametrize(
     "params", [{}, {"warm_start": True}, {"average": False}, {"early_stopping": False}]
 )
 def test_a_fit_is_that_of_steps_one_by_one(X, params, request):
