@@ -25,18 +25,24 @@ HERE = Path(__file__).parents[2]
 TURN = 0.3
 
 
-def serve(tree: Path, threads: int, pipe) -> None:
-    """Answer each name of a task with the seconds of a call, by the package of a tree."""
+def take_tree(tree: Path, threads: int) -> None:
+    """Let this process have the package of a tree, and so many threads."""
     sys.path.insert(0, str(tree))
-    warnings.simplefilter("ignore")
     import torch
 
     import sk_autoencoder
-    from benchmarks.speed.tasks import TASKS
 
     if not Path(sk_autoencoder.__file__).is_relative_to(tree):
         raise SystemExit(f"{sk_autoencoder.__file__} is not of {tree}")
     torch.set_num_threads(threads)
+
+
+def serve(tree: Path, threads: int, pipe) -> None:
+    """Answer each name of a task with the seconds of a call, by the package of a tree."""
+    warnings.simplefilter("ignore")
+    take_tree(tree, threads)
+    from benchmarks.speed.tasks import TASKS
+
     pipe.send(list(TASKS))
     calls, repeats = {}, {}
     for task in iter(pipe.recv, None):

@@ -23,20 +23,7 @@ import pandas as pd
 from benchmarks.machine import describe
 from benchmarks.quality.arguments import add_tables, parser_of, write_rows
 from benchmarks.quality.tables import load, pairs_of
-
-HERE = Path(__file__).parents[2]
-
-
-def take_tree(tree: Path) -> None:
-    """Let this process have the package of a tree, and one thread."""
-    sys.path.insert(0, str(tree))
-    import torch
-
-    import sk_autoencoder
-
-    if not Path(sk_autoencoder.__file__).is_relative_to(tree):
-        raise ImportError(f"{sk_autoencoder.__file__} is not of {tree}")
-    torch.set_num_threads(1)
+from benchmarks.speed.former import HERE, take_tree
 
 
 def fit(path: Path, n_components: int, seed: int) -> tuple[float, float]:
@@ -54,7 +41,7 @@ def compare(trees: dict[str, Path], cases: list[tuple]) -> pd.DataFrame:
     """Return a row a case, with seconds and scores of each tree."""
     context, rows = get_context("spawn"), []
     pools = {
-        name: ProcessPoolExecutor(1, context, initializer=take_tree, initargs=(tree,))
+        name: ProcessPoolExecutor(1, context, initializer=take_tree, initargs=(tree, 1))
         for name, tree in trees.items()
     }
     for path, n_components, seed in cases:
