@@ -98,6 +98,31 @@ def test_the_best_point_gains_most_and_more_than_chance():
     assert best_of({Point(1, 0.0): Gains(np.ones(1))}, few=False) == PCA
 
 
+def test_later_epochs_are_asked_of_until_they_gain_less_than_the_best_for_sure():
+    noise = np.random.RandomState(0).standard_normal((5, 50))
+    noise -= noise.mean(axis=1, keepdims=True)
+    means = {1: 1.0, 2: 2.0, 3: 1.9, 4: 0.5, 5: 0.4}
+
+    def last_epoch(means):
+        gains = {
+            Point(epoch, 0.0): Gains(mean + of_rows)
+            for (epoch, mean), of_rows in zip(means.items(), noise, strict=False)
+        }
+        return Evidence(gains, {}, Baseline(1.0, 1.0), 1.0).last_epoch()
+
+    assert last_epoch(means) == 3  # which may be better than 2 by other rows
+    assert last_epoch(means | {5: 1.9}) == 5
+    assert last_epoch(dict.fromkeys(means, 0.0)) == 5  # nothing tells them apart
+    assert last_epoch({epoch: -mean for epoch, mean in means.items()}) == 5  # of no gain, the least
+    assert last_epoch({1: 1.0}) == 1
+    # An epoch may be the best with its weights moved back to PCA. Of a single row nothing is sure.
+    shrunk = {Point(1, 0.0): 2.0, Point(2, 0.0): 0.1, Point(2, 0.5): 2.0, Point(3, 0.5): 0.1}
+    gains = {point: Gains(mean + noise[i]) for i, (point, mean) in enumerate(shrunk.items())}
+    assert Evidence(gains, {}, Baseline(1.0, 1.0), 1.0).last_epoch() == 2
+    gains = {point: Gains(np.array([mean])) for point, mean in shrunk.items()}
+    assert Evidence(gains, {}, Baseline(1.0, 1.0), 1.0).last_epoch() == 3
+
+
 @pytest.mark.parametrize("n_epochs", [1, 2, 9, 10, 11, 63, 400])
 def test_some_ten_epochs_are_judged_the_last_of_them(n_epochs):
     epochs = judged_epochs(n_epochs)
@@ -135,6 +160,28 @@ def test_each_row_is_asked_once_by_a_net_that_is_new_to_it(quick, X, courses, gr
     for train, rows in turns:
         assert len(train) + len(rows) == 120
         assert not np.isin(units[rows], units[train]).any()
+
+
+def test_other_rows_are_not_asked_of_epochs_that_have_lost(quick, X, monkeypatch):
+    monkeypatch.setattr(evidence, "SETTLED", np.inf)
+    monkeypatch.setattr(Evidence, "last_epoch", lambda self: 5)
+    lengths = []
+
+    def watched(run, setup, course, task):
+        lengths.append((course.plan.n_epochs, course.plan.length))
+        return run(setup, course, task)
+
+    wrap_runs(monkeypatch, watched)
+    autoencoder = quick(max_epochs=12).fit(X)
+    first, *turns, last = lengths
+    assert first == (12, 12)
+    assert turns == [(12, 5), (12, 5)]
+    assert last[0] == 12  # of the same schedule, in each of them
+    assert last[1] <= 5
+    assert len(autoencoder.history_) == 13
+    told = autoencoder.history_.set_index("epoch")["shrinkage"]
+    assert told[:5].notna().any()
+    assert told[6:].isna().all()
 
 
 def test_no_further_rows_are_asked_where_the_gain_is_sure(quick, X, courses):

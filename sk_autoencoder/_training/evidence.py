@@ -122,6 +122,16 @@ class Evidence:
             of_epochs.setdefault(point.epoch, {})[point] = gains
         return {epoch: best_of(gains, few=True).shrinkage for epoch, gains in of_epochs.items()}
 
+    def last_epoch(self) -> int:
+        """Return the last epoch that may yet prove to be the best.
+
+        The points of later ones gain less than that of the highest mean gain, by more than chance
+        asks of few rows.
+        """
+        top = max(self.gains.values(), key=lambda gains: gains.of_each.mean())
+        may_win = (p for p, gains in self.gains.items() if (top - gains).bound(BIAS_OF_FEW) <= 0)
+        return max(point.epoch for point in may_win)
+
     @property
     def n_independent(self) -> int:
         """How many rows, or groups, do not depend on each other; 0 without a point."""

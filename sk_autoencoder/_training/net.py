@@ -221,7 +221,8 @@ class AutoencoderNet(StatefulNet):
 
     def _check_trainable(self) -> None:
         """Refuse to train for an epoch in which callbacks have frozen all parameters."""
-        if not any(p.requires_grad for p in self.parameters()):
+        groups = self.optimizer_.param_groups  # to ask for names as well takes as long as a step
+        if not any(p.requires_grad for group in groups for p in group["params"]):
             raise ValueError(
                 f"Callbacks have frozen all parameters of the network in epoch "
                 f"{self.history[-1, 'epoch']}, so that nothing can be trained. Leave some to "

@@ -157,7 +157,8 @@ def judge_in_turn(attempt: Attempt, choice: Choice, tools: Tools) -> tuple[Choic
     """Choose a point on the way from PCA by what all rows tell, each of a net new to it.
 
     The net is trained anew without some rows that were not asked yet, until the gain is settled
-    or none are left. Return the choice, and whether a callback asks to stop.
+    or none are left, and no longer than to the last epoch that may yet be chosen. Return the
+    choice, and whether a callback asks to stop.
     """
     split = attempt.split
     setup, plan = attempt.run.setup, attempt.plan.until(len(attempt.run.epochs))
@@ -169,6 +170,7 @@ def judge_in_turn(attempt: Attempt, choice: Choice, tools: Tools) -> tuple[Choic
         others, asked = rows_to_confirm(replace(split, train=fresh), n_valid, tools.rng)
         if len(asked) == 0:
             break
+        plan = plan.until(evidence.last_epoch())
         repeated = _repeat(attempt, Course(others, None, plan, asked=asked), tools)
         if repeated.stopped:
             return choice, True

@@ -158,8 +158,9 @@ class _Layers:
 
     def __init__(self, stack: nn.Sequential):
         self.linear = [_Linear(layer) for layer in [*stack][::2]]
-        self.activations = [*stack][1::2]
-        self.derivatives = [DERIVATIVES[type(activation)] for activation in self.activations]
+        activations = [*stack][1::2]
+        self.activations = [activation.forward for activation in activations]
+        self.derivatives = [DERIVATIVES[type(activation)] for activation in activations]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the output of the stack; what the way back needs is kept until then."""
