@@ -328,13 +328,13 @@ class FittedAutoencoder(Portable):
             has_missing = not sparse.issparse(X) and not has_finite_sum(X)
         return self.astype(X.dtype), X, has_missing
 
+    @torch.inference_mode()
     def _encode_rows(self, X, has_missing: bool) -> np.ndarray:
         def encode(block) -> np.ndarray:
             z = self.module.encode(self.read(block, has_missing)) * self.frame.scale
             return self.whitening.forward(z)[:, : self.n_components].contiguous().cpu().numpy()
 
-        with torch.inference_mode():
-            codes = _by_blocks(encode, X, self.n_features, self.n_components)
+        codes = _by_blocks(encode, X, self.n_features, self.n_components)
         check_result(codes, X, "codes", self.frame.scale)
         return codes
 

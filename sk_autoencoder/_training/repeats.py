@@ -161,8 +161,7 @@ def judge_in_turn(attempt: Attempt, choice: Choice, tools: Tools) -> tuple[Choic
     choice, and whether a callback asks to stop.
     """
     split = attempt.split
-    setup, plan = attempt.run.setup, attempt.plan.until(len(attempt.run.epochs))
-    evidence = attempt.evidence
+    setup, evidence = attempt.run.setup, attempt.evidence
     fresh, n_valid, n_judges = split.train, evidence.n_independent, choice.n_judges
     for _ in range(MOST_TURNS - 1):
         if evidence.is_settled or not evidence.gains:
@@ -170,7 +169,7 @@ def judge_in_turn(attempt: Attempt, choice: Choice, tools: Tools) -> tuple[Choic
         others, asked = rows_to_confirm(replace(split, train=fresh), n_valid, tools.rng)
         if len(asked) == 0:
             break
-        plan = plan.until(evidence.last_epoch())
+        plan = attempt.plan.until(evidence.last_epoch())
         repeated = _repeat(attempt, Course(others, None, plan, asked=asked), tools)
         if repeated.stopped:
             return choice, True
