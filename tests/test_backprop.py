@@ -54,6 +54,60 @@ def test_a_batch_is_left_as_it_was():
     torch.testing.assert_close(x, before, rtol=0, atol=0)
 
 
+def gradients_of_autograd(module, x, rows):
+    """The gradients of a copy of a module."""
+    module = copy.deepcopy(module)
+    module.zero_grad()
+    FrameError(Frame(np.zeros(6), 1.0))(module(x), Target(rows, None)).backward()
+    return [parameter.grad for parameter in module.parameters()]
+
+
+@pytest.mark.parametrize("sizes", [(10, 10), (10, 9, 10), (3, 10, 4, 3), (1, 2, 1)])
+def test_batches_of_other_sizes_leave_nothing_behind(sizes):
+    module = stack()
+    backprop = Backprop(module)
+    for seed, size in enumerate(sizes):
+        generator = torch.Generator().manual_seed(seed)
+        x, rows = torch.randn(2, size, 6, generator=generator)
+        expected = gradients_of_autograd(module, x, rows)
+        backprop(x, Target(rows, None))
+        for parameter, gradient in zip(module.parameters(), expected, strict=True):
+            torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-6)
+        with torch.no_grad():  # a step, as an optimizer takes it
+            for parameter in module.parameters():
+                parameter.sub_(parameter.grad, alpha=0.1)
+
+
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16])
+def test_batches_share_the_memory_of_the_largest(dtype):
+    backprop = Backprop(stack(), dtype)
+    for size in (10, 9, 3):
+        backprop(torch.ones(size, 6), Target(torch.ones(size, 6), None))
+    of_each = [[t.data_ptr() for t in backprop.calls[size].tensors] for size in (10, 9, 3)]
+    assert of_each[0] == of_each[1] == of_each[2]
+    assert len(set(of_each[0])) == len(of_each[0]) > 10
+    backprop(torch.ones(11, 6), Target(torch.ones(11, 6), None))
+    assert [*backprop.calls] == [11]
+
+
+@pytest.mark.parametrize("shortcut", [False, True])
+def test_products_in_half_precision_are_those_of_autocast(shortcut):
+    module = stack(linear_shortcut=shortcut)
+    backprop = Backprop(module, torch.bfloat16)
+    for _ in range(2):  # weights are taken anew at each step
+        x = torch.randn(10, 6)
+        with torch.autocast("cpu", torch.bfloat16):
+            expected = gradients_of_autograd(module, x, x)
+        loss = backprop(x, Target(x, None))
+        assert loss.dtype == torch.float32
+        for parameter, gradient in zip(module.parameters(), expected, strict=True):
+            assert parameter.grad.dtype == torch.float32
+            torch.testing.assert_close(parameter.grad, gradient, rtol=0.05, atol=0.05)
+        with torch.no_grad():
+            for parameter in module.parameters():
+                parameter.mul_(-0.5)
+
+
 def test_other_modules_are_not_plain():
     class Own(StackedAutoencoder):
         pass

@@ -1,0 +1,87 @@
+"""Activations and their gradients, written into tensors that are at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+aten: Any = torch.ops.aten
+
+# To be called at each step, without anything to be given.
+Call = Callable[[], Any]
+
+
+class Activation(NamedTuple):
+    """What to call for an activation y of x, and for its gradient.
+
+    Attributes
+    ----------
+    forward : callable
+        Of x and y: returns what writes y.
+    backward : callable
+        Of a tensor, x and y: returns what turns the gradient by y, in that tensor, into that by x.
+    """
+
+    forward: Callable[[Tensor, Tensor], Call]
+    backward: Callable[[Tensor, Tensor, Tensor], Call]
+
+
+def _nothing() -> None: ...
+
+
+def _elu(alpha: float, scale: float) -> Activation:
+    backward, numbers = aten.elu_backward.grad_input, (alpha, scale, 1, False)
+    return Activation(
+        lambda x, y: partial(aten.elu.out, x, alpha, scale, 1, out=y),
+        lambda g, x, _: partial(backward, g, *numbers, x, grad_input=g),
+    )
+
+
+# The numbers are those of torch's defaults, which `ACTIVATIONS` has.
+WRITTEN_OUT: dict[type[nn.Module], Activation] = {
+    nn.CELU: _elu(1, 1),
+    nn.ELU: _elu(1, 1),
+    nn.GELU: Activation(
+        lambda x, y: partial(aten.gelu.out, x, out=y),
+        lambda g, x, _: partial(aten.gelu_backward.grad_input, g, x, grad_input=g),
+    ),
+    nn.Identity: Activation(
+        lambda x, y: partial(y.copy_, x),
+        lambda g, *_: _nothing,
+    ),
+    nn.LeakyReLU: Activation(
+        lambda x, y: partial(aten.leaky_relu.out, x, 0.01, out=y),
+        lambda g, x, _: partial(
+            aten.leaky_relu_backward.grad_input, g, x, 0.01, False, grad_input=g
+        ),
+    ),
+    nn.Mish: Activation(
+        lambda x, y: partial(aten.mish.out, x, out=y),
+        lambda g, x, _: lambda: g.copy_(aten.mish_backward.default(g, x)),
+    ),
+    nn.ReLU: Activation(
+        lambda x, y: partial(torch.clamp_min, x, 0, out=y),
+        lambda g, _, y: partial(aten.threshold_backward.grad_input, g, y, 0, grad_input=g),
+    ),
+    nn.SELU: _elu(1.6732632423543772, 1.0507009873554805),
+    nn.Sigmoid: Activation(
+        lambda x, y: partial(torch.sigmoid, x, out=y),
+        lambda g, _, y: partial(aten.sigmoid_backward.grad_input, g, y, grad_input=g),
+    ),
+    nn.SiLU: Activation(
+        lambda x, y: partial(aten.silu.out, x, out=y),
+        lambda g, x, _: partial(aten.silu_backward.grad_input, g, x, grad_input=g),
+    ),
+    nn.Softplus: Activation(
+        lambda x, y: partial(aten.softplus.out, x, 1, 20, out=y),
+        lambda g, x, _: partial(aten.softplus_backward.grad_input, g, x, 1, 20, grad_input=g),
+    ),
+    nn.Tanh: Activation(
+        lambda x, y: partial(torch.tanh, x, out=y),
+        lambda g, _, y: partial(aten.tanh_backward.grad_input, g, y, grad_input=g),
+    ),
+}

@@ -1,0 +1,167 @@
+"""Calls of torch that send a batch through a plain stack and back, on tensors that stay the same.
+
+To make tensors anew at each step, and views of them, takes as long as small products.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from sk_autoencoder._training._steps.activations import WRITTEN_OUT, Activation, Call
+
+
+class Linear:
+    """What to call for a linear layer whose parameters have their gradients.
+
+    Parameters
+    ----------
+    layer : torch.nn.Linear
+    dtype : torch.dtype or None
+        What matrices are multiplied in; None for the dtype of the weights.
+    """
+
+    def __init__(self, layer: nn.Linear, dtype: torch.dtype | None):
+        parameters = [p.detach() for p in (layer.weight, layer.bias) if p is not None]
+        # Those in the dtype of the weights are these, and change as they do.
+        converted = [parameter.to(dtype) for parameter in parameters]
+        self.weight, self.bias = (*converted, None)[:2]
+        self.transposed = self.weight.t()
+        self.n_outputs, self.n_inputs = self.weight.shape
+        self.weight_gradient: Any = layer.weight.grad
+        self.bias_gradient: Any = None if layer.bias is None else layer.bias.grad
+        pairs = zip(converted, parameters, strict=True)
+        self.conversions: list[Call] = [partial(a.copy_, b) for a, b in pairs if a is not b]
+
+    def forward(self, x: Tensor, y: Tensor) -> Call:
+        """Return what writes the output for x into y."""
+        return partial(torch.addmm, self.bias, x, self.transposed, out=y)
+
+    def backward(self, g: Tensor, x: Tensor) -> list[Call]:
+        """Return what writes the gradients of the parameters: of that by the output, and x."""
+        if g.dtype == self.weight_gradient.dtype:
+            calls: list[Call] = [partial(torch.mm, g.t(), x, out=self.weight_gradient)]
+        else:
+            calls = [lambda: self.weight_gradient.copy_(g.t() @ x)]
+        if self.bias_gradient is not None:
+            calls.append(partial(torch.sum, g, 0, out=self.bias_gradient))
+        return calls
+
+
+class Stack(NamedTuple):
+    """Linear layers with activations between them, and a linear shortcut past them all."""
+
+    layers: list[Linear]
+    activations: list[Activation]
+    shortcut: Linear | None
+
+    @classmethod
+    def of(
+        cls, stack: nn.Sequential, shortcut: nn.Linear | None, dtype: torch.dtype | None
+    ) -> Stack:
+        """Return what there is to call for modules."""
+        return cls(
+            [Linear(layer, dtype) for layer in [*stack][::2]],
+            [WRITTEN_OUT[type(activation)] for activation in [*stack][1::2]],
+            None if shortcut is None else Linear(shortcut, dtype),
+        )
+
+    @property
+    def conversions(self) -> list[Call]:
+        """What takes the weights of now into the dtype of products."""
+        every = [*self.layers] if self.shortcut is None else [*self.layers, self.shortcut]
+        return [call for layer in every for call in layer.conversions]
+
+
+class Calls:
+    """What is called for a batch of so many rows.
+
+    Parameters
+    ----------
+    encoder, decoder : Stack
+    n_rows : int
+    larger : Calls or None
+        Those for more rows, in whose memory these compute; None for memory of its own.
+
+    Attributes
+    ----------
+    x : Tensor of shape (n_rows, n_inputs)
+        What is encoded by `forward`.
+    y : Tensor of shape (n_rows, n_inputs)
+        What it is decoded to.
+    error, squares : Tensor of shape (n_rows, n_inputs)
+        Where the gradient by y is written, from which `backward` begins, and squares, both in the
+        dtype of the gradients.
+    forward, backward : list of callable
+    """
+
+    def __init__(self, encoder: Stack, decoder: Stack, n_rows: int, larger: Calls | None):
+        self.n_rows = n_rows
+        self.tensors: list[Tensor] = []
+        self.lent = iter([] if larger is None else larger.tensors)
+        self.forward: list[Call] = [*encoder.conversions, *decoder.conversions]
+        self.backward: list[Call] = []
+        first = encoder.layers[0]
+        weight, gradient = first.weight, first.weight_gradient
+        self.x = self._rows(first.n_inputs, weight)
+        z, on_the_way = self._forward(encoder, self.x)
+        self.y, onwards = self._forward(decoder, z)
+        self.squares = self._rows(first.n_inputs, gradient)
+        g = self.error = self.y
+        if weight.dtype != gradient.dtype:
+            self.error, g = (self._rows(first.n_inputs, of) for of in (gradient, weight))
+            self.backward.append(partial(g.copy_, self.error))
+        g = self._backward(decoder, onwards, g)
+        self._backward(encoder, on_the_way, g, for_input=False)
+
+    def _rows(self, width: int, like: Tensor) -> Tensor:
+        """Return a tensor of rows, in the dtype of another."""
+        tensor = next(self.lent, None)
+        if tensor is None:
+            tensor = like.new_empty(self.n_rows, width)
+        self.tensors.append(tensor)
+        return tensor[: self.n_rows]
+
+    def _forward(self, stack: Stack, x: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """Send x through a stack; return its output, and for each layer what goes in and out."""
+        passed = []
+        for layer, activation in zip_longest(stack.layers, stack.activations):
+            y = self._rows(layer.n_outputs, x)
+            self.forward.append(layer.forward(x, y))
+            passed.append((x, y))
+            if activation is not None:
+                x = self._rows(layer.n_outputs, y)
+                self.forward.append(activation.forward(y, x))
+        if stack.shortcut is not None:
+            self.forward.append(partial(y.addmm_, passed[0][0], stack.shortcut.transposed))
+        return y, passed
+
+    def _backward(
+        self,
+        stack: Stack,
+        passed: list[tuple[Tensor, Tensor]],
+        of_output: Tensor,
+        for_input: bool = True,
+    ) -> Tensor:
+        """Send the gradient by the output back; give that by the input, where it is asked for."""
+        g, x = of_output, passed[0][0]
+        for i in reversed(range(len(stack.layers))):
+            layer = stack.layers[i]
+            self.backward += layer.backward(g, passed[i][0])
+            if i == 0 and not for_input:
+                break
+            before = self._rows(layer.n_inputs, g)
+            self.backward.append(partial(torch.mm, g, layer.weight, out=before))
+            if i > 0:
+                backward = stack.activations[i - 1].backward
+                self.backward.append(backward(before, passed[i - 1][1], passed[i][0]))
+            g = before
+        if stack.shortcut is not None:
+            self.backward += stack.shortcut.backward(of_output, x)
+            if for_input:
+                self.backward.append(partial(g.addmm_, of_output, stack.shortcut.weight))
+        return g
