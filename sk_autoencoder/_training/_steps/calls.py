@@ -26,16 +26,17 @@ class Linear:
     """
 
     def __init__(self, layer: nn.Linear, dtype: torch.dtype | None):
-        parameters = [p.detach() for p in (layer.weight, layer.bias) if p is not None]
-        # Those in the dtype of the weights are these, and change as they do.
-        converted = [parameter.to(dtype) for parameter in parameters]
-        self.weight, self.bias = (*converted, None)[:2]
+        # Those in their own dtype are taken as they are, and change with the steps.
+        self.weight = layer.weight.detach().to(dtype)
+        self.bias: Any = None if layer.bias is None else layer.bias.detach().to(dtype)
         self.transposed = self.weight.t()
-        self.n_outputs, self.n_inputs = self.weight.shape
         self.weight_gradient: Any = layer.weight.grad
         self.bias_gradient: Any = None if layer.bias is None else layer.bias.grad
-        pairs = zip(converted, parameters, strict=True)
-        self.conversions: list[Call] = [partial(a.copy_, b) for a, b in pairs if a is not b]
+        self.conversions: list[Call] = [
+            partial(taken.copy_, parameter.detach())
+            for taken, parameter in ((self.weight, layer.weight), (self.bias, layer.bias))
+            if taken is not None and taken.dtype != parameter.dtype
+        ]
 
     def forward(self, x: Tensor, y: Tensor) -> Call:
         """Return what writes the output for x into y."""
@@ -105,15 +106,15 @@ class Calls:
         self.lent = iter([] if larger is None else larger.tensors)
         self.forward: list[Call] = [*encoder.conversions, *decoder.conversions]
         self.backward: list[Call] = []
-        first = encoder.layers[0]
-        weight, gradient = first.weight, first.weight_gradient
-        self.x = self._rows(first.n_inputs, weight)
+        weight, gradient = encoder.layers[0].weight, encoder.layers[0].weight_gradient
+        width = weight.shape[1]
+        self.x = self._rows(width, weight)
         z, on_the_way = self._forward(encoder, self.x)
         self.y, onwards = self._forward(decoder, z)
-        self.squares = self._rows(first.n_inputs, gradient)
+        self.squares = self._rows(width, gradient)
         g = self.error = self.y
         if weight.dtype != gradient.dtype:
-            self.error, g = (self._rows(first.n_inputs, of) for of in (gradient, weight))
+            self.error, g = (self._rows(width, of) for of in (gradient, weight))
             self.backward.append(partial(g.copy_, self.error))
         g = self._backward(decoder, onwards, g)
         self._backward(encoder, on_the_way, g, for_input=False)
@@ -130,11 +131,11 @@ class Calls:
         """Send x through a stack; return its output, and for each layer what goes in and out."""
         passed = []
         for layer, activation in zip_longest(stack.layers, stack.activations):
-            y = self._rows(layer.n_outputs, x)
+            y = self._rows(len(layer.weight), x)
             self.forward.append(layer.forward(x, y))
             passed.append((x, y))
             if activation is not None:
-                x = self._rows(layer.n_outputs, y)
+                x = self._rows(len(layer.weight), y)
                 self.forward.append(activation.forward(y, x))
         if stack.shortcut is not None:
             self.forward.append(partial(y.addmm_, passed[0][0], stack.shortcut.transposed))
@@ -154,7 +155,7 @@ class Calls:
             self.backward += layer.backward(g, passed[i][0])
             if i == 0 and not for_input:
                 break
-            before = self._rows(layer.n_inputs, g)
+            before = self._rows(layer.weight.shape[1], g)
             self.backward.append(partial(torch.mm, g, layer.weight, out=before))
             if i > 0:
                 backward = stack.activations[i - 1].backward
