@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import get_total_norm
 
 from sk_autoencoder._training._steps.flat import WIDTH
 
@@ -38,15 +37,20 @@ class GradientClip:
     def __call__(self) -> None:
         """Cut the gradients that the parameters have."""
         gradients = [p.grad for p in self.parameters if p.grad is not None]
-        share = self.share_of(get_total_norm(gradients))
-        for gradient in gradients:
-            gradient.mul_(share)
+        if gradients:
+            lengths = torch._foreach_norm(gradients)
+            self._cut(gradients, torch.linalg.vector_norm(torch.stack(lengths)))
 
     def cut(self, gradient: Tensor) -> None:
         """Cut a gradient of all parameters in one tensor, of a multiple of `WIDTH` numbers."""
-        share = self.share_of(length_of(gradient))
-        if not isinstance(share, float) or share != 1:
-            gradient.mul_(share)
+        self._cut([gradient], length_of(gradient))
+
+    def _cut(self, gradients: list[Tensor], length: Tensor) -> None:
+        share = self.share_of(length)
+        # To ask that of a tensor would be to wait for it.
+        if isinstance(share, Tensor) or share != 1:
+            for gradient in gradients:
+                gradient.mul_(share)
 
     def share_of(self, length: Tensor) -> float | Tensor:
         """Return the share of a gradient that is left, and take its length into the mean.
