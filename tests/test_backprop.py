@@ -54,40 +54,49 @@ def test_a_batch_is_left_as_it_was():
     torch.testing.assert_close(x, before, rtol=0, atol=0)
 
 
-def gradients_of_autograd(module, x, rows):
-    """The gradients of a copy of a module."""
+def autograd(module, x, target):
+    """The loss, and the gradients of a copy of a module."""
     module = copy.deepcopy(module)
     module.zero_grad()
-    FrameError(Frame(np.zeros(6), 1.0))(module(x), Target(rows, None)).backward()
-    return [parameter.grad for parameter in module.parameters()]
+    loss = FrameError(Frame(np.zeros(6), 1.0))(module(x), target)
+    loss.backward()
+    return loss.detach(), [parameter.grad for parameter in module.parameters()]
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("activation", ["silu", "tanh", "identity", "mish"])
 @pytest.mark.parametrize("sizes", [(10, 10), (10, 9, 10), (3, 10, 4, 3), (1, 2, 1)])
-def test_batches_of_other_sizes_leave_nothing_behind(sizes):
-    module = stack()
+def test_batches_of_other_sizes_leave_nothing_behind(sizes, activation, weighted):
+    module = stack(activation=activation)
     backprop = Backprop(module)
     for seed, size in enumerate(sizes):
         generator = torch.Generator().manual_seed(seed)
         x, rows = torch.randn(2, size, 6, generator=generator)
-        expected = gradients_of_autograd(module, x, rows)
-        backprop(x, Target(rows, None))
-        for parameter, gradient in zip(module.parameters(), expected, strict=True):
+        target = Target(rows, torch.rand(size, generator=generator) if weighted else None)
+        loss, gradients = autograd(module, x, target)
+        torch.testing.assert_close(backprop(x, target), loss)
+        for parameter, gradient in zip(module.parameters(), gradients, strict=True):
             torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-6)
         with torch.no_grad():  # a step, as an optimizer takes it
             for parameter in module.parameters():
-                parameter.sub_(parameter.grad, alpha=0.1)
+                parameter.sub_(parameter.grad, alpha=0.001)
 
 
 @pytest.mark.parametrize("dtype", [None, torch.bfloat16])
-def test_batches_share_the_memory_of_the_largest(dtype):
-    backprop = Backprop(stack(), dtype)
-    for size in (10, 9, 3):
+def test_a_row_less_is_computed_in_the_same_memory_and_fewer_in_less(dtype):
+    def memory(size):
         backprop(torch.ones(size, 6), Target(torch.ones(size, 6), None))
-    of_each = [[t.data_ptr() for t in backprop.calls[size].tensors] for size in (10, 9, 3)]
-    assert of_each[0] == of_each[1] == of_each[2]
-    assert len(set(of_each[0])) == len(of_each[0]) > 10
-    backprop(torch.ones(11, 6), Target(torch.ones(11, 6), None))
-    assert [*backprop.calls] == [11]
+        tensors = backprop.calls[size].tensors
+        assert len({tensor.data_ptr() for tensor in tensors}) == len(tensors)
+        return [tensor.data_ptr() for tensor in tensors], sum(tensor.nbytes for tensor in tensors)
+
+    backprop = Backprop(stack(), dtype)
+    most = memory(10)
+    assert memory(9) == memory(10) == most
+    assert [*backprop.calls] == [10, 9]
+    assert memory(5)[1] == most[1] / 2
+    assert [*backprop.calls] == [5]
+    assert memory(6)[1] == most[1] * 0.6
 
 
 @pytest.mark.parametrize("shortcut", [False, True])
@@ -97,10 +106,11 @@ def test_products_in_half_precision_are_those_of_autocast(shortcut):
     for _ in range(2):  # weights are taken anew at each step
         x = torch.randn(10, 6)
         with torch.autocast("cpu", torch.bfloat16):
-            expected = gradients_of_autograd(module, x, x)
+            expected, gradients = autograd(module, x, Target(x, None))
         loss = backprop(x, Target(x, None))
         assert loss.dtype == torch.float32
-        for parameter, gradient in zip(module.parameters(), expected, strict=True):
+        torch.testing.assert_close(loss, expected, rtol=0.05, atol=0.05)
+        for parameter, gradient in zip(module.parameters(), gradients, strict=True):
             assert parameter.grad.dtype == torch.float32
             torch.testing.assert_close(parameter.grad, gradient, rtol=0.05, atol=0.05)
         with torch.no_grad():

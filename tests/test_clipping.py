@@ -50,6 +50,18 @@ def test_frozen_parameters_have_no_gradient_to_cut():
     assert clipped(clip, parameters, [6.0, 8.0], None) == pytest.approx(5)
 
 
+def test_a_gradient_that_is_not_cut_is_not_written():
+    parameters = [nn.Parameter(torch.zeros(2))]
+    clip = GradientClip(parameters)
+    clipped(clip, parameters, [3.0, 4.0])
+    whole = torch.full((1024,), 0.01)
+    parameters[0].grad = torch.tensor([3.0, 1.0])
+    for gradient, cut in ((parameters[0].grad, clip), (whole, lambda: clip.cut(whole))):
+        before = gradient._version
+        cut()
+        assert gradient._version == before
+
+
 def test_gradients_of_zero_stay_so():
     parameters = [nn.Parameter(torch.zeros(2))]
     clip = GradientClip(parameters)

@@ -21,13 +21,17 @@ class Activation(NamedTuple):
     Attributes
     ----------
     forward : callable
-        Of x and y: returns what writes y.
+        Given x and y, it returns the call that writes y.
     backward : callable
-        Of a tensor, x and y: returns what turns the gradient by y, in that tensor, into that by x.
+        Given g and either x or y, it returns the call that multiplies g, a gradient by y, with the
+        derivative, so that it is the gradient by x.
+    of_x : bool
+        Whether the derivative is computed from x, and not from y.
     """
 
     forward: Callable[[Tensor, Tensor], Call]
-    backward: Callable[[Tensor, Tensor, Tensor], Call]
+    backward: Callable[[Tensor, Tensor], Call]
+    of_x: bool = True
 
 
 def _nothing() -> None: ...
@@ -37,7 +41,7 @@ def _elu(alpha: float, scale: float) -> Activation:
     backward, numbers = aten.elu_backward.grad_input, (alpha, scale, 1, False)
     return Activation(
         lambda x, y: partial(aten.elu.out, x, alpha, scale, 1, out=y),
-        lambda g, x, _: partial(backward, g, *numbers, x, grad_input=g),
+        lambda g, x: partial(backward, g, *numbers, x, grad_input=g),
     )
 
 
@@ -47,41 +51,42 @@ WRITTEN_OUT: dict[type[nn.Module], Activation] = {
     nn.ELU: _elu(1, 1),
     nn.GELU: Activation(
         lambda x, y: partial(aten.gelu.out, x, out=y),
-        lambda g, x, _: partial(aten.gelu_backward.grad_input, g, x, grad_input=g),
+        lambda g, x: partial(aten.gelu_backward.grad_input, g, x, grad_input=g),
     ),
     nn.Identity: Activation(
         lambda x, y: partial(y.copy_, x),
-        lambda g, *_: _nothing,
+        lambda g, x: _nothing,
     ),
     nn.LeakyReLU: Activation(
         lambda x, y: partial(aten.leaky_relu.out, x, 0.01, out=y),
-        lambda g, x, _: partial(
-            aten.leaky_relu_backward.grad_input, g, x, 0.01, False, grad_input=g
-        ),
+        lambda g, x: partial(aten.leaky_relu_backward.grad_input, g, x, 0.01, False, grad_input=g),
     ),
     nn.Mish: Activation(
         lambda x, y: partial(aten.mish.out, x, out=y),
-        lambda g, x, _: lambda: g.copy_(aten.mish_backward.default(g, x)),
+        lambda g, x: lambda: g.copy_(aten.mish_backward.default(g, x)),
     ),
     nn.ReLU: Activation(
         lambda x, y: partial(torch.clamp_min, x, 0, out=y),
-        lambda g, _, y: partial(aten.threshold_backward.grad_input, g, y, 0, grad_input=g),
+        lambda g, y: partial(aten.threshold_backward.grad_input, g, y, 0, grad_input=g),
+        of_x=False,
     ),
     nn.SELU: _elu(1.6732632423543772, 1.0507009873554805),
     nn.Sigmoid: Activation(
         lambda x, y: partial(torch.sigmoid, x, out=y),
-        lambda g, _, y: partial(aten.sigmoid_backward.grad_input, g, y, grad_input=g),
+        lambda g, y: partial(aten.sigmoid_backward.grad_input, g, y, grad_input=g),
+        of_x=False,
     ),
     nn.SiLU: Activation(
         lambda x, y: partial(aten.silu.out, x, out=y),
-        lambda g, x, _: partial(aten.silu_backward.grad_input, g, x, grad_input=g),
+        lambda g, x: partial(aten.silu_backward.grad_input, g, x, grad_input=g),
     ),
     nn.Softplus: Activation(
         lambda x, y: partial(aten.softplus.out, x, 1, 20, out=y),
-        lambda g, x, _: partial(aten.softplus_backward.grad_input, g, x, 1, 20, grad_input=g),
+        lambda g, x: partial(aten.softplus_backward.grad_input, g, x, 1, 20, grad_input=g),
     ),
     nn.Tanh: Activation(
         lambda x, y: partial(torch.tanh, x, out=y),
-        lambda g, _, y: partial(aten.tanh_backward.grad_input, g, y, grad_input=g),
+        lambda g, y: partial(aten.tanh_backward.grad_input, g, y, grad_input=g),
+        of_x=False,
     ),
 }

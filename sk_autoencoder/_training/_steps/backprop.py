@@ -29,7 +29,8 @@ class Backprop:
 
     Calling it sets the `grad` of each parameter, as `backward` of the loss would after
     `zero_grad`. They are parts of one tensor, `gradient`, which stays the same; zeros after
-    them make it a multiple of `WIDTH` long.
+    them make it a multiple of `WIDTH` long. What is computed on the way stays in memory, to be
+    written over by the next batch.
 
     Parameters
     ----------
@@ -82,9 +83,12 @@ class Backprop:
         return squares.sum(dim=1).sum().div_(squares.numel())
 
     def _calls_of(self, n_rows: int) -> Calls:
-        """Make the calls for so many rows, in the memory of those for more of them."""
+        """Make the calls for so many rows, in the memory of those for one more.
+
+        Batches differ by a row at most. Where they are smaller, what was taken is given back.
+        """
         most = max(self.calls, default=0)
-        if n_rows > most:
+        if n_rows > most or n_rows < most - 1:
             self.calls.clear()
         calls = Calls(self.encoder, self.decoder, n_rows, self.calls.get(most))
         self.calls[n_rows] = calls

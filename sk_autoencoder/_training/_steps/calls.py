@@ -26,7 +26,7 @@ class Linear:
     """
 
     def __init__(self, layer: nn.Linear, dtype: torch.dtype | None):
-        # Those in their own dtype are taken as they are, and change with the steps.
+        # Without a conversion these are the parameters themselves, and change with them.
         self.weight = layer.weight.detach().to(dtype)
         self.bias: Any = None if layer.bias is None else layer.bias.detach().to(dtype)
         self.transposed = self.weight.t()
@@ -43,7 +43,7 @@ class Linear:
         return partial(torch.addmm, self.bias, x, self.transposed, out=y)
 
     def backward(self, g: Tensor, x: Tensor) -> list[Call]:
-        """Return what writes the gradients of the parameters: of that by the output, and x."""
+        """Return what writes the gradients of the parameters, given that by the output for x."""
         if g.dtype == self.weight_gradient.dtype:
             calls: list[Call] = [partial(torch.mm, g.t(), x, out=self.weight_gradient)]
         else:
@@ -86,17 +86,19 @@ class Calls:
     encoder, decoder : Stack
     n_rows : int
     larger : Calls or None
-        Those for more rows, in whose memory these compute; None for memory of its own.
+        Those of the same stacks for more rows, in whose memory these compute; None for memory of
+        its own.
 
     Attributes
     ----------
     x : Tensor of shape (n_rows, n_inputs)
         What is encoded by `forward`.
     y : Tensor of shape (n_rows, n_inputs)
-        What it is decoded to.
-    error, squares : Tensor of shape (n_rows, n_inputs)
-        Where the gradient by y is written, from which `backward` begins, and squares, both in the
-        dtype of the gradients.
+        What it is decoded to; the error is written over it where both are of one dtype.
+    error : Tensor of shape (n_rows, n_inputs)
+        The gradient by y, from which `backward` begins, in the dtype of the gradients.
+    squares : Tensor of shape (n_rows, n_inputs)
+        Room for the squares of the error.
     forward, backward : list of callable
     """
 
@@ -109,15 +111,15 @@ class Calls:
         weight, gradient = encoder.layers[0].weight, encoder.layers[0].weight_gradient
         width = weight.shape[1]
         self.x = self._rows(width, weight)
-        z, on_the_way = self._forward(encoder, self.x)
-        self.y, onwards = self._forward(decoder, z)
+        z, encoded = self._forward(encoder, self.x)
+        self.y, decoded = self._forward(decoder, z)
         self.squares = self._rows(width, gradient)
-        g = self.error = self.y
+        g = self.error = self.y  # which is not needed any more when the error is written
         if weight.dtype != gradient.dtype:
             self.error, g = (self._rows(width, of) for of in (gradient, weight))
             self.backward.append(partial(g.copy_, self.error))
-        g = self._backward(decoder, onwards, g)
-        self._backward(encoder, on_the_way, g, for_input=False)
+        g = self._backward(decoder, decoded, g)
+        self._backward(encoder, encoded, g, for_input=False)
 
     def _rows(self, width: int, like: Tensor) -> Tensor:
         """Return a tensor of rows, in the dtype of another."""
@@ -150,19 +152,25 @@ class Calls:
     ) -> Tensor:
         """Send the gradient by the output back; give that by the input, where it is asked for."""
         g, x = of_output, passed[0][0]
-        for i in reversed(range(len(stack.layers))):
-            layer = stack.layers[i]
-            self.backward += layer.backward(g, passed[i][0])
-            if i == 0 and not for_input:
-                break
-            before = self._rows(layer.weight.shape[1], g)
-            self.backward.append(partial(torch.mm, g, layer.weight, out=before))
-            if i > 0:
-                backward = stack.activations[i - 1].backward
-                self.backward.append(backward(before, passed[i - 1][1], passed[i][0]))
-            g = before
-        if stack.shortcut is not None:
-            self.backward += stack.shortcut.backward(of_output, x)
-            if for_input:
-                self.backward.append(partial(g.addmm_, of_output, stack.shortcut.weight))
+        for i in reversed(range(1, len(stack.layers))):
+            layer, activation = stack.layers[i], stack.activations[i - 1]
+            before, behind = passed[i - 1][1], passed[i][0]
+            # What the derivative is not computed from makes room for the gradient.
+            kept, room = (before, behind) if activation.of_x else (behind, before)
+            self.backward += [
+                *layer.backward(g, behind),
+                partial(torch.mm, g, layer.weight, out=room),
+                activation.backward(room, kept),
+            ]
+            g = room
+        first, shortcut = stack.layers[0], stack.shortcut
+        self.backward += first.backward(g, x)
+        if shortcut is not None:
+            self.backward += shortcut.backward(of_output, x)
+        if for_input:
+            of_input = self._rows(x.shape[1], g)
+            self.backward.append(partial(torch.mm, g, first.weight, out=of_input))
+            if shortcut is not None:
+                self.backward.append(partial(of_input.addmm_, of_output, shortcut.weight))
+            g = of_input
         return g

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
 
 from sk_autoencoder._training._steps.flat import WIDTH
 
@@ -37,15 +38,14 @@ class GradientClip:
     def __call__(self) -> None:
         """Cut the gradients that the parameters have."""
         gradients = [p.grad for p in self.parameters if p.grad is not None]
-        if gradients:
-            lengths = torch._foreach_norm(gradients)
-            self._cut(gradients, torch.linalg.vector_norm(torch.stack(lengths)))
+        self.cut_by(get_total_norm(gradients), gradients)
 
     def cut(self, gradient: Tensor) -> None:
         """Cut a gradient of all parameters in one tensor, of a multiple of `WIDTH` numbers."""
-        self._cut([gradient], length_of(gradient))
+        self.cut_by(length_of(gradient), [gradient])
 
-    def _cut(self, gradients: list[Tensor], length: Tensor) -> None:
+    def cut_by(self, length: Tensor, gradients: list[Tensor]) -> None:
+        """Cut gradients, or parts of them, by the length of all together."""
         share = self.share_of(length)
         # To ask that of a tensor would be to wait for it.
         if isinstance(share, Tensor) or share != 1:

@@ -111,7 +111,7 @@ class ShardedAdam:
         """Cut my part of the gradient, by the length of all its parts."""
         self.lengths[self.rank] = length_of(self.my_total)
         self._meet()
-        self.my_total.mul_(clip.share_of(torch.linalg.vector_norm(self.lengths)))
+        clip.cut_by(torch.linalg.vector_norm(self.lengths), [self.my_total])
 
     @torch.no_grad()
     def step(self) -> None:
