@@ -29,6 +29,15 @@ def stack(**params):
     return module
 
 
+def autograd(module, x, target):
+    """The loss, and the gradients of a copy of a module."""
+    module = copy.deepcopy(module)
+    module.zero_grad()
+    loss = FrameError(Frame(np.zeros(6), 1.0))(module(x), target)
+    loss.backward()
+    return loss.detach(), [parameter.grad for parameter in module.parameters()]
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("shortcut", [False, True])
 @pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
@@ -38,11 +47,9 @@ def test_gradients_are_those_of_autograd(activation, shortcut, weighted):
     generator = torch.Generator().manual_seed(1)
     x, rows = 3 * torch.randn(2, 10, 6, generator=generator)
     target = Target(rows, torch.rand(10, generator=generator) if weighted else None)
-    expected = FrameError(Frame(np.zeros(6), 1.0))(module(x), target)
-    expected.backward()
-    gradients = [parameter.grad for parameter in module.parameters()]
+    expected, gradients = autograd(module, x, target)
     loss = Backprop(module)(x, target)
-    torch.testing.assert_close(loss, expected.detach())
+    torch.testing.assert_close(loss, expected)
     for parameter, gradient in zip(module.parameters(), gradients, strict=True):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-6)
 
@@ -52,15 +59,6 @@ def test_a_batch_is_left_as_it_was():
     before = x.clone()
     Backprop(stack())(x, Target(x, None))
     torch.testing.assert_close(x, before, rtol=0, atol=0)
-
-
-def autograd(module, x, target):
-    """The loss, and the gradients of a copy of a module."""
-    module = copy.deepcopy(module)
-    module.zero_grad()
-    loss = FrameError(Frame(np.zeros(6), 1.0))(module(x), target)
-    loss.backward()
-    return loss.detach(), [parameter.grad for parameter in module.parameters()]
 
 
 @pytest.mark.parametrize("weighted", [False, True])

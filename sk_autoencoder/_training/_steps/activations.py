@@ -45,14 +45,20 @@ def _elu(alpha: float, scale: float) -> Activation:
     )
 
 
+def _activation(forward: Any, backward: Any, *numbers: float, of_x: bool = True) -> Activation:
+    """Return one whose value and whose gradient take the same numbers."""
+    return Activation(
+        lambda x, y: partial(forward, x, *numbers, out=y),
+        lambda g, kept: partial(backward, g, kept, *numbers, grad_input=g),
+        of_x,
+    )
+
+
 # The numbers are those of torch's defaults, which `ACTIVATIONS` has.
 WRITTEN_OUT: dict[type[nn.Module], Activation] = {
     nn.CELU: _elu(1, 1),
     nn.ELU: _elu(1, 1),
-    nn.GELU: Activation(
-        lambda x, y: partial(aten.gelu.out, x, out=y),
-        lambda g, x: partial(aten.gelu_backward.grad_input, g, x, grad_input=g),
-    ),
+    nn.GELU: _activation(aten.gelu.out, aten.gelu_backward.grad_input),
     nn.Identity: Activation(
         lambda x, y: partial(y.copy_, x),
         lambda g, x: _nothing,
@@ -71,22 +77,8 @@ WRITTEN_OUT: dict[type[nn.Module], Activation] = {
         of_x=False,
     ),
     nn.SELU: _elu(1.6732632423543772, 1.0507009873554805),
-    nn.Sigmoid: Activation(
-        lambda x, y: partial(torch.sigmoid, x, out=y),
-        lambda g, y: partial(aten.sigmoid_backward.grad_input, g, y, grad_input=g),
-        of_x=False,
-    ),
-    nn.SiLU: Activation(
-        lambda x, y: partial(aten.silu.out, x, out=y),
-        lambda g, x: partial(aten.silu_backward.grad_input, g, x, grad_input=g),
-    ),
-    nn.Softplus: Activation(
-        lambda x, y: partial(aten.softplus.out, x, 1, 20, out=y),
-        lambda g, x: partial(aten.softplus_backward.grad_input, g, x, 1, 20, grad_input=g),
-    ),
-    nn.Tanh: Activation(
-        lambda x, y: partial(torch.tanh, x, out=y),
-        lambda g, y: partial(aten.tanh_backward.grad_input, g, y, grad_input=g),
-        of_x=False,
-    ),
+    nn.Sigmoid: _activation(torch.sigmoid, aten.sigmoid_backward.grad_input, of_x=False),
+    nn.SiLU: _activation(aten.silu.out, aten.silu_backward.grad_input),
+    nn.Softplus: _activation(aten.softplus.out, aten.softplus_backward.grad_input, 1, 20),
+    nn.Tanh: _activation(torch.tanh, aten.tanh_backward.grad_input, of_x=False),
 }
