@@ -89,7 +89,7 @@ class NetworkConfig:
     """The module: the stacked autoencoder, or one of the user's."""
 
     hidden_layer_sizes: Any = _parameter(StrOptions({"auto"}), "array-like", fixed=True)
-    activation: str = _parameter(StrOptions(set(ACTIVATIONS)), fixed=True)
+    activation: str = _parameter(StrOptions({"auto", *ACTIVATIONS}), fixed=True)
     linear_shortcut: bool = _parameter("boolean", fixed=True)
     dropout: float = _parameter(Interval(Real, 0, 1, closed="left"), fixed=True)
     normalization: str | None = _parameter(StrOptions(set(NORMALIZATIONS)), None, fixed=True)

@@ -17,7 +17,7 @@ class AutoencoderTransformer(BaseAutoencoder):
     """Dimensionality reduction with a stacked autoencoder that starts at PCA.
 
     An encoder of layers that get narrower maps rows to codes, and a decoder that mirrors it maps
-    them back, with a small mean squared error [1]_. Both start as PCA. The best validation epoch is
+    them back, with a small mean squared error [1]_. Both start at PCA. The best validation epoch is
     kept if it beats PCA by more than chance; else the result is PCA of all rows.
 
     Copies of a row stay on one side of the split. Pass `groups` or `X_val` to `fit` where other
@@ -40,9 +40,9 @@ class AutoencoderTransformer(BaseAutoencoder):
         Widths of the encoder's hidden layers, which the decoder reverses. "auto" takes three that
         halve, the first from 128 to 512, none below the code's.
 
-    activation : {"celu", "elu", "gelu", "identity", "leaky_relu", "mish", "relu", "selu", \
-            "sigmoid", "silu", "softplus", "tanh"}, default="silu"
-        Activation behind each hidden layer.
+    activation : {"auto", "celu", "elu", "gelu", "identity", "leaky_relu", "mish", "relu", "selu", \
+            "sigmoid", "silu", "softplus", "tanh"}, default="auto"
+        Activation. "auto" is "elu" where few rows have to beat PCA, else "silu".
 
     linear_shortcut : bool, default=True
         Whether to start at PCA. False gives the textbook stack, with random weights.
@@ -112,8 +112,8 @@ class AutoencoderTransformer(BaseAutoencoder):
         momentum of 0.9.
 
     lr : "auto" or float, default="auto"
-        Highest learning rate. "auto" is 5e-3; where Adam goes on from PCA by a smooth loss alone,
-        2.56 over the first hidden width [12]_, from 5e-3 to 0.02, with gradients clipped.
+        Highest learning rate. "auto" is 5e-3; where Adam starts at PCA with a smooth loss alone,
+        2.56 over the first hidden width [12]_, from 5e-3 to 0.02, or 0.01 of few rows.
 
     lr_schedule : {"one_cycle", "constant"}, default="one_cycle"
         Learning rate over `max_epochs`: a rise and a fall [13]_, or constant.
@@ -123,11 +123,11 @@ class AutoencoderTransformer(BaseAutoencoder):
         None.
 
     batch_size : "auto" or int, default="auto"
-        Rows a step. "auto" takes from 16 to 256, for some 16 batches an epoch.
+        Rows a step. "auto" takes 16 to 256, for some 16 batches an epoch.
 
     max_epochs : "auto" or int, default="auto"
         Largest number of epochs. "auto" makes 2000 to 4000 steps, in 12 to 400 epochs; fewer than
-        2000 rows begin with half, and train anew for twice as long while validation rows gain.
+        2000 rows begin with 1000, doubled anew while validation rows gain.
 
     warm_start : bool, default=False
         Whether `fit` goes on from the last call, with its optimizer.
@@ -191,7 +191,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         What Ctrl-C does in `fit`: "stop" ends it after the epoch.
 
     verbose : int or bool, default=0
-        Whether to print a line an epoch, and why the result is PCA.
+        Whether to print each epoch, and why the result is PCA.
 
     Attributes
     ----------
@@ -248,7 +248,7 @@ class AutoencoderTransformer(BaseAutoencoder):
     --------
     VariationalAutoencoderTransformer : Codes with a prior.
     sklearn.decomposition.PCA : The start.
-    compare_with_pca : Both, on unseen rows.
+    compare_with_pca : Both compared.
 
     References
     ----------
@@ -284,7 +284,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         nested: bool = False,
         whiten: bool = False,
         hidden_layer_sizes: str | Sequence[int] = "auto",
-        activation: str = "silu",
+        activation: str = "auto",
         linear_shortcut: bool = True,
         dropout: float = 0.0,
         normalization: str | None = None,

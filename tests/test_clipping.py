@@ -8,7 +8,7 @@ from torch import nn
 
 from sk_autoencoder import AutoencoderTransformer
 from sk_autoencoder._training._steps.clipping import GradientClip
-from sk_autoencoder._training.budget import MAX_LR
+from sk_autoencoder._training.budget import MAX_LR, MAX_LR_OF_FEW
 from sk_autoencoder._training.plan import LR
 
 pytestmark = pytest.mark.quick
@@ -93,13 +93,13 @@ class Watch(Callback):
 @pytest.mark.parametrize(
     ("params", "lr", "clips"),
     [
-        ({}, MAX_LR, True),
-        ({"hidden_layer_sizes": (256,)}, 0.01, True),
+        ({}, MAX_LR_OF_FEW, True),
+        ({"hidden_layer_sizes": (320,)}, 0.008, True),
         ({"hidden_layer_sizes": (2048,)}, LR, False),
-        ({"hidden_layer_sizes": ()}, MAX_LR, True),
-        ({"optimizer": "adam"}, MAX_LR, True),
-        ({"loss": "huber", "normalization": "layer"}, MAX_LR, True),
-        ({"nested": True}, MAX_LR, True),
+        ({"hidden_layer_sizes": ()}, MAX_LR_OF_FEW, True),
+        ({"optimizer": "adam"}, MAX_LR_OF_FEW, True),
+        ({"loss": "huber", "normalization": "layer"}, MAX_LR_OF_FEW, True),
+        ({"nested": True}, MAX_LR_OF_FEW, True),
         ({"optimizer": "sgd"}, LR, False),
         ({"linear_shortcut": False}, LR, False),
         ({"loss": "poisson"}, LR, False),
@@ -121,6 +121,15 @@ def test_where_the_rate_is_chosen_from_the_width(X, params, lr, clips):
     assert watch.clips is clips
 
 
+@pytest.mark.parametrize(("n_distinct", "lr"), [(1999, MAX_LR_OF_FEW), (2000, MAX_LR)])
+def test_the_rate_of_few_distinct_rows_is_lower(n_distinct, lr):
+    X = np.random.RandomState(0).standard_normal((n_distinct, 3))
+    watch = Watch()
+    autoencoder = AutoencoderTransformer(1, max_epochs=3, callbacks=[watch])
+    autoencoder.fit(np.append(X, X[:100], axis=0))
+    assert watch.highest == pytest.approx(lr, rel=0.01)
+
+
 def test_cells_that_are_missing_make_gradients_noisy(X):
     watch, X = Watch(), X.copy()
     X[::3, 1] = np.nan
@@ -135,7 +144,7 @@ def test_a_warm_start_takes_the_rate_of_now(X):
     autoencoder.set_params(lr=1e-3).fit(X)
     assert watch.highest == pytest.approx(1e-3, rel=0.01)
     autoencoder.set_params(lr="auto").fit(X)
-    assert watch.highest == pytest.approx(MAX_LR, rel=0.01)
+    assert watch.highest == pytest.approx(MAX_LR_OF_FEW, rel=0.01)
 
 
 def test_clipped_steps_that_callbacks_watch_are_those_of_steps_that_none_does(X):

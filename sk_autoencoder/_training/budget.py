@@ -7,31 +7,33 @@ import math
 import torch
 
 from sk_autoencoder._nn.stack import StackedAutoencoder
-from sk_autoencoder._training.few_rows import FEW
+from sk_autoencoder._training.few_rows import FEW, are_few
 from sk_autoencoder._training.plan import LR, Plan, batch_size
 from sk_autoencoder._training.setup import Setup
+from sk_autoencoder._training.split import Split
 
 AUTO_EPOCHS = (12, 400)
 
 # Of "auto": the highest learning rate, and the steps at `LR`. From PCA on the rate can be higher:
 # that of Adam goes with one over the width of a layer (Yang et al., 2022). Few rows overfit sooner.
-LR_TIMES_WIDTH, MAX_LR = 2.56, 0.02
-STEPS, SHARE_OF_FEW = 4000, 0.5
+LR_TIMES_WIDTH, MAX_LR, MAX_LR_OF_FEW = 2.56, 0.02, 0.01
+STEPS, SHARE_OF_FEW = 4000, 0.35
 SMOOTH_LOSSES = ("squared_error", "huber")
 
 
-def make_plan(setup: Setup, n_rows: int, *, learns: bool, few: bool) -> Plan:
-    """Return the plan of a fit on so many training rows, which has no epochs unless it learns.
+def make_plan(setup: Setup, split: Split, *, learns: bool) -> Plan:
+    """Return the plan of a fit, which has no epochs unless it learns.
 
-    Where these are `few`, and not judged by others from then on, it is a short one to begin with.
+    Where rows are few, and trained on again or not judged, it is a short one to begin with.
     """
-    config = setup.config
+    config, n_rows = setup.config, split.train.n_of_all
     schedule, size = config.schedule, batch_size(config, n_rows)
     lr, is_quick = config.optimizer.lr, _learns_quickly(setup)
     if lr == "auto":
-        lr = _largest_lr(setup.net.module_) if is_quick else LR
+        lr = _largest_lr(setup.net.module_, are_few(split.data)) if is_quick else LR
     n_epochs = schedule.max_epochs
-    is_short = n_epochs == "auto" and is_quick and few and n_rows < FEW
+    is_short = n_epochs == "auto" and is_quick and n_rows < FEW
+    is_short = is_short and (split.held_out is None or split.judges_in_turn(config))
     if n_epochs == "auto":
         least, most = AUTO_EPOCHS
         n_steps = STEPS * math.sqrt(LR / lr) if is_quick else STEPS
@@ -62,6 +64,7 @@ def _learns_quickly(setup: Setup) -> bool:
     return is_free and is_adam and config.compares_with_pca and is_smooth
 
 
-def _largest_lr(module: StackedAutoencoder) -> float:
+def _largest_lr(module: StackedAutoencoder, few: bool) -> float:
     """Return the learning rate of a network that starts at PCA."""
-    return min(max(LR_TIMES_WIDTH / module.encoder[0].out_features, LR), MAX_LR)
+    most = MAX_LR_OF_FEW if few else MAX_LR
+    return min(max(LR_TIMES_WIDTH / module.encoder[0].out_features, LR), most)

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from sk_autoencoder._config import Config
 from sk_autoencoder._data import Data
-from sk_autoencoder._utils.copies import count_distinct
 
 # Distinct rows, which judge and train in turn.
 FEW = 2000
+
+# Of "auto". New rows of small tables are reconstructed better with the first, while curves
+# that many rows tell of are followed more closely with the second, whose slope has no corner.
+ACTIVATION_OF_FEW, ACTIVATION = "elu", "silu"
+
+
+def choose_activation(config: Config, data: Data) -> str:
+    """Return the activation of the stack on a table, by name.
+
+    Few rows are compared with PCA: penalties ask for another network.
+    """
+    if config.network.activation != "auto":
+        return config.network.activation
+    return ACTIVATION_OF_FEW if config.compares_with_pca and are_few(data) else ACTIVATION
 
 
 def trains_again(config: Config, data: Data) -> bool:
@@ -22,20 +33,22 @@ def trains_again(config: Config, data: Data) -> bool:
         return False
     if config.schedule.refit != "auto":
         return bool(config.schedule.refit)
-    return _are_few(data)
+    return are_few(data)
 
 
 def judges_in_turn(config: Config, data: Data) -> bool:
     """Whether rows are so few that each of them is asked whether the net beats PCA."""
-    return config.compares_with_pca and trains_again(config, data) and _are_few(data)
+    return config.compares_with_pca and trains_again(config, data) and are_few(data)
 
 
 def is_worth_sharing(data: Data) -> bool:
     """Whether rows are so many that processes train on parts of them, and not each on all."""
-    return not (data.is_streamed or _are_few(data))
+    return not (data.is_streamed or are_few(data))
 
 
-def _are_few(data: Data) -> bool:
+def are_few(data: Data) -> bool:
+    """Whether the table has few distinct rows; of those that are streamed there are many."""
     if data.is_streamed:
         return False
-    return count_distinct(data.copies, np.arange(data.X.shape[0])) < FEW
+    n_distinct = data.X.shape[0] if data.copies is None else data.copies.max() + 1
+    return bool(n_distinct < FEW)

@@ -137,8 +137,7 @@ def _fit(
     baseline = None if split.held_out is None else setup.baseline(split.held_out)
     history = _first_row(setup, split, baseline) if previous is None else previous.history
     in_turn = split.judges_in_turn(config)
-    few = in_turn or split.held_out is None
-    plan = make_plan(setup, split.train.n_of_all, learns=_learns(setup, split), few=few)
+    plan = make_plan(setup, split, learns=_learns(setup, split))
     # More tasks than epochs, since trainings follow.
     task = tools.watch.begin("fit", plan.n_epochs + MOST_REPEATS)
     tools = replace(tools, watch=task)

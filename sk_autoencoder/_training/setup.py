@@ -31,6 +31,7 @@ from sk_autoencoder._pca.principal_axes import PrincipalAxes
 from sk_autoencoder._training._steps.precision import quick_products
 from sk_autoencoder._training.baseline import Baseline, Cells, best_slope, of_corrupted
 from sk_autoencoder._training.batches import Batches
+from sk_autoencoder._training.few_rows import choose_activation
 from sk_autoencoder._training.masking import make_corruptor, mask_again
 from sk_autoencoder._training.net import AutoencoderNet
 from sk_autoencoder._training.net_state import Frames
@@ -283,7 +284,7 @@ def build_net(blueprint: Blueprint, parts: Parts) -> AutoencoderNet:
     with local_torch_generator(owns_module, seed, device):
         net = AutoencoderNet(
             **{
-                "module": _module(config.network, frame.n_axes, blueprint),
+                "module": _module(blueprint),
                 "criterion": parts.objective,
                 "bottleneck": parts.bottleneck,
                 "penalties": parts.penalties,
@@ -305,8 +306,9 @@ def build_net(blueprint: Blueprint, parts: Parts) -> AutoencoderNet:
     return net
 
 
-def _module(network: NetworkConfig, n_inputs: int, blueprint: Blueprint) -> Any:
+def _module(blueprint: Blueprint) -> Any:
     """Return the module to train: a copy of the user's, or a stacked autoencoder."""
+    network, n_inputs = blueprint.config.network, blueprint.frame.n_axes
     if isinstance(network.module, nn.Module):
         return copy.deepcopy(network.module).float()
     if network.module is not None:
@@ -318,7 +320,7 @@ def _module(network: NetworkConfig, n_inputs: int, blueprint: Blueprint) -> Any:
         n_inputs,
         blueprint.width,
         hidden,
-        activation=network.activation,
+        activation=choose_activation(blueprint.config, blueprint.data),
         linear_shortcut=network.linear_shortcut,
         generator=blueprint.generator(),
         dropout=network.dropout,
