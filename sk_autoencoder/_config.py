@@ -24,6 +24,9 @@ from sk_autoencoder._nn.losses import LOSSES, Loss, find_loss
 from sk_autoencoder._nn.penalties import SPARSITIES
 from sk_autoencoder._sklearn_compat import Interval, RealNotInt, StrOptions
 
+# Whose gradients do not jump.
+SMOOTH_LOSSES = ("squared_error", "huber")
+
 OPTIMIZERS = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
@@ -276,6 +279,18 @@ class Config:
     def compares_with_pca(self) -> bool:
         """Whether the network goes on from PCA, and makes small what PCA's loss is."""
         return self.starts_at_pca and not self.penalties.any
+
+    @property
+    def goes_on_smoothly(self) -> bool:
+        """Whether the network goes on from PCA by gradients without noise but the choice of rows.
+
+        Penalties and a bound ask for another network than the reconstruction, farther from PCA.
+        """
+        network, loss = self.network, self.objective.loss
+        is_noisy = network.dropout > 0 or network.normalization == "batch"
+        is_noisy = is_noisy or self.corruption.changes_rows
+        is_smooth = not callable(loss) and loss in SMOOTH_LOSSES
+        return self.compares_with_pca and is_smooth and not is_noisy
 
     @property
     def gives_wide_codes_meaning(self) -> bool:

@@ -42,7 +42,7 @@ class AutoencoderTransformer(BaseAutoencoder):
 
     activation : {"auto", "celu", "elu", "gelu", "identity", "leaky_relu", "mish", "relu", "selu", \
             "sigmoid", "silu", "softplus", "tanh"}, default="auto"
-        Activation. "auto" is "elu" where few rows have to beat PCA, else "silu".
+        Activation. "auto" is "elu" for few rows without noise or penalties, else "silu".
 
     linear_shortcut : bool, default=True
         Whether to start at PCA. False gives the textbook stack, with random weights.
@@ -113,7 +113,7 @@ class AutoencoderTransformer(BaseAutoencoder):
 
     lr : "auto" or float, default="auto"
         Highest learning rate. "auto" is 5e-3; where Adam starts at PCA with a smooth loss alone,
-        2.56 over the first hidden width [12]_, from 5e-3 to 0.02, or 0.01 of few rows.
+        2.56 over the first hidden width [12]_, from 5e-3 to 0.02, and half of it with "elu".
 
     lr_schedule : {"one_cycle", "constant"}, default="one_cycle"
         Learning rate over `max_epochs`: a rise and a fall [13]_, or constant.

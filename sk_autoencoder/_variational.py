@@ -46,9 +46,9 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         Widths of the encoder's hidden layers, which the decoder reverses. "auto" takes three that
         halve, the first from 128 to 512, none below the code's.
 
-    activation : {"auto", "celu", "elu", "gelu", "identity", "leaky_relu", "mish", "relu", "selu", \
-            "sigmoid", "silu", "softplus", "tanh"}, default="auto"
-        Activation. "auto" is "elu" where few rows have to beat PCA, else "silu".
+    activation : {"celu", "elu", "gelu", "identity", "leaky_relu", "mish", "relu", "selu", \
+            "sigmoid", "silu", "softplus", "tanh"}, default="silu"
+        Activation behind each hidden layer.
 
     linear_shortcut : bool, default=True
         Whether to start at probabilistic PCA. False starts from random weights.
@@ -285,7 +285,7 @@ class VariationalAutoencoderTransformer(BaseAutoencoder):
         *,
         whiten: bool = False,
         hidden_layer_sizes: str | Sequence[int] = "auto",
-        activation: str = "auto",
+        activation: str = "silu",
         linear_shortcut: bool = True,
         dropout: float = 0.0,
         normalization: str | None = None,

@@ -5,6 +5,7 @@ import pytest
 from scipy import sparse
 
 from sk_autoencoder._training.few_rows import FEW
+from sk_autoencoder._training.plan import LR
 
 N_FEATURES = 3
 
@@ -34,7 +35,11 @@ def test_distinct_rows_are_counted_and_not_those_that_train(quick, make, n_disti
     [
         ({"refit": False}, "elu"),
         ({"early_stopping": False}, "elu"),
-        ({"corruption": "gaussian"}, "elu"),
+        ({"corruption": "gaussian"}, "silu"),
+        ({"dropout": 0.1}, "silu"),
+        ({"normalization": "batch"}, "silu"),
+        ({"normalization": "layer"}, "elu"),
+        ({"loss": "absolute_error"}, "silu"),
         ({"loss": "huber"}, "elu"),
         ({"nested": True}, "elu"),
         ({"sparsity_penalty": 0.1}, "silu"),
@@ -45,7 +50,7 @@ def test_distinct_rows_are_counted_and_not_those_that_train(quick, make, n_disti
     ],
     ids=str,
 )
-def test_fits_that_do_not_compare_with_pca_take_that_of_many_rows(quick, X, params, expected):
+def test_fits_whose_gradients_are_noisy_or_jump_take_that_of_many_rows(quick, X, params, expected):
     assert of_fit(quick(**params).fit(X)) == expected
 
 
@@ -62,10 +67,27 @@ def test_a_fit_that_goes_on_keeps_its_activation(quick, X):
 
 
 @pytest.mark.quick
-def test_partial_fit_counts_the_rows_of_its_first_call(quick):
-    few = quick(1, batch_size=512).partial_fit(rows(20))
-    assert of_fit(few.partial_fit(rows(FEW))) == "elu"
-    assert of_fit(quick(1, batch_size=512).partial_fit(rows(FEW))) == "silu"
+def test_partial_fit_takes_that_of_many_rows_since_more_may_come(quick, X):
+    autoencoder = quick().partial_fit(X[:20])
+    assert of_fit(autoencoder) == "silu"
+    assert of_fit(autoencoder.fit(X)) == "elu"
+    assert of_fit(autoencoder.partial_fit(X)) == "elu"
+
+
+@pytest.mark.quick
+def test_a_network_with_missing_cells_takes_that_of_many_rows(quick, X):
+    X[::3, 1] = np.nan
+    assert of_fit(quick().fit(X)) == "silu"
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("activation", ["celu", "elu", "silu"])
+def test_steps_of_partial_fit_are_half_as_long_where_the_activation_is_steep(
+    quick, X, activation
+):
+    once = quick(activation=activation, lr="auto", lr_schedule="constant").partial_fit(X)
+    expected = LR if activation == "silu" else LR / 2
+    assert once.partial_fit(X).net_.optimizer_.param_groups[0]["lr"] == expected
 
 
 @pytest.mark.quick

@@ -8,7 +8,7 @@ from torch import nn
 
 from sk_autoencoder import AutoencoderTransformer
 from sk_autoencoder._training._steps.clipping import GradientClip
-from sk_autoencoder._training.budget import MAX_LR, MAX_LR_OF_FEW
+from sk_autoencoder._training.budget import MAX_LR
 from sk_autoencoder._training.plan import LR
 
 pytestmark = pytest.mark.quick
@@ -93,13 +93,13 @@ class Watch(Callback):
 @pytest.mark.parametrize(
     ("params", "lr", "clips"),
     [
-        ({}, MAX_LR_OF_FEW, True),
-        ({"hidden_layer_sizes": (320,)}, 0.008, True),
-        ({"hidden_layer_sizes": (2048,)}, LR, False),
-        ({"hidden_layer_sizes": ()}, MAX_LR_OF_FEW, True),
-        ({"optimizer": "adam"}, MAX_LR_OF_FEW, True),
-        ({"loss": "huber", "normalization": "layer"}, MAX_LR_OF_FEW, True),
-        ({"nested": True}, MAX_LR_OF_FEW, True),
+        ({}, MAX_LR / 2, True),
+        ({"hidden_layer_sizes": (256,)}, 0.005, True),
+        ({"hidden_layer_sizes": (2048,)}, LR / 2, False),
+        ({"hidden_layer_sizes": ()}, MAX_LR / 2, True),
+        ({"optimizer": "adam"}, MAX_LR / 2, True),
+        ({"loss": "huber", "normalization": "layer"}, MAX_LR / 2, True),
+        ({"nested": True}, MAX_LR / 2, True),
         ({"optimizer": "sgd"}, LR, False),
         ({"linear_shortcut": False}, LR, False),
         ({"loss": "poisson"}, LR, False),
@@ -121,7 +121,7 @@ def test_where_the_rate_is_chosen_from_the_width(X, params, lr, clips):
     assert watch.clips is clips
 
 
-@pytest.mark.parametrize(("n_distinct", "lr"), [(1999, MAX_LR_OF_FEW), (2000, MAX_LR)])
+@pytest.mark.parametrize(("n_distinct", "lr"), [(1999, MAX_LR / 2), (2000, MAX_LR)])
 def test_the_rate_of_few_distinct_rows_is_lower(n_distinct, lr):
     X = np.random.RandomState(0).standard_normal((n_distinct, 3))
     watch = Watch()
@@ -144,7 +144,7 @@ def test_a_warm_start_takes_the_rate_of_now(X):
     autoencoder.set_params(lr=1e-3).fit(X)
     assert watch.highest == pytest.approx(1e-3, rel=0.01)
     autoencoder.set_params(lr="auto").fit(X)
-    assert watch.highest == pytest.approx(MAX_LR_OF_FEW, rel=0.01)
+    assert watch.highest == pytest.approx(MAX_LR / 2, rel=0.01)
 
 
 def test_clipped_steps_that_callbacks_watch_are_those_of_steps_that_none_does(X):

@@ -15,6 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from sk_autoencoder import AutoencoderOutlierDetector, AutoencoderTransformer
+from sk_autoencoder._model.composed import Composed, compose_activations
+from sk_autoencoder._nn.layers import ACTIVATIONS
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -166,6 +168,20 @@ def test_a_graph_of_double_numbers(quick, digits):
     X = digits.astype(np.float32)
     (found,) = run(estimator.to_onnx(dtype="float32"), X)
     assert_near(found, estimator.transform(X), 1e-4)
+
+
+@pytest.mark.parametrize("activation", sorted({*ACTIVATIONS} - {"gelu"}))
+def test_a_graph_of_double_numbers_runs_with_each_activation(quick, digits, activation):
+    estimator = quick(activation=activation, max_epochs=1, early_stopping=False).fit(digits)
+    X = 30 * digits  # beyond the thresholds of activations
+    assert_near(run(estimator.to_onnx(), X)[0], estimator.transform(X), 1e-8)
+    assert not any(isinstance(part, Composed) for part in estimator.net_.module_.modules())
+
+
+def test_activations_of_a_module_of_ones_own_are_not_composed():
+    own = nn.Sequential(nn.Linear(3, 2), nn.ELU(2.0))
+    compose_activations(nn.ModuleList([own]))
+    assert isinstance(own[1], nn.ELU)
 
 
 def test_a_graph_is_written_whole_and_tells_nothing_of_this_machine(quick, digits, tmp_path):

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sk_autoencoder._model.composed import compose_activations
 from sk_autoencoder._model.exported import TorchAutoencoder, TorchImputer
 from sk_autoencoder._utils.packages import installed_by
 
@@ -78,6 +79,8 @@ def onnx_model(module: TorchAutoencoder, method: str, opset: int = OPSET) -> Any
 
 def exported(module: nn.Module, example: Tensor, graph: Graph) -> Any:
     """Return the graph of a module, for batches of any number of rows."""
+    if example.dtype == torch.float64:
+        compose_activations(module)
     with _silence(), torch.no_grad():
         program: Any = torch.onnx.export(
             module.cpu().eval(),

@@ -7,8 +7,8 @@ import math
 import torch
 
 from sk_autoencoder._nn.stack import StackedAutoencoder
-from sk_autoencoder._training.few_rows import FEW, are_few
-from sk_autoencoder._training.plan import LR, Plan, batch_size
+from sk_autoencoder._training.few_rows import FEW
+from sk_autoencoder._training.plan import LR, Plan, batch_size, share_of_lr
 from sk_autoencoder._training.setup import Setup
 from sk_autoencoder._training.split import Split
 
@@ -16,9 +16,8 @@ AUTO_EPOCHS = (12, 400)
 
 # Of "auto": the highest learning rate, and the steps at `LR`. From PCA on the rate can be higher:
 # that of Adam goes with one over the width of a layer (Yang et al., 2022). Few rows overfit sooner.
-LR_TIMES_WIDTH, MAX_LR, MAX_LR_OF_FEW = 2.56, 0.02, 0.01
-STEPS, SHARE_OF_FEW = 4000, 0.35
-SMOOTH_LOSSES = ("squared_error", "huber")
+LR_TIMES_WIDTH, MAX_LR = 2.56, 0.02
+STEPS, SHARE_OF_FEW = 4000, 0.5
 
 
 def make_plan(setup: Setup, split: Split, *, learns: bool) -> Plan:
@@ -28,43 +27,37 @@ def make_plan(setup: Setup, split: Split, *, learns: bool) -> Plan:
     """
     config, n_rows = setup.config, split.train.n_of_all
     schedule, size = config.schedule, batch_size(config, n_rows)
-    lr, is_quick = config.optimizer.lr, _learns_quickly(setup)
-    if lr == "auto":
-        lr = _largest_lr(setup.net.module_, are_few(split.data)) if is_quick else LR
+    is_quick, module = _learns_quickly(setup), setup.net.module_
+    highest = _highest_lr(module) if is_quick else LR
     n_epochs = schedule.max_epochs
     is_short = n_epochs == "auto" and is_quick and n_rows < FEW
     is_short = is_short and (split.held_out is None or split.judges_in_turn(config))
     if n_epochs == "auto":
         least, most = AUTO_EPOCHS
-        n_steps = STEPS * math.sqrt(LR / lr) if is_quick else STEPS
-        if is_short:
-            n_steps *= SHARE_OF_FEW
+        n_steps = STEPS * math.sqrt(LR / highest) * (SHARE_OF_FEW if is_short else 1)
         n_epochs = min(max(math.ceil(n_steps / math.ceil(n_rows / size)), least), most)
     n_epochs = n_epochs if learns else 0
     # The statistics of batch normalization are not those of averaged weights.
     averages = schedule.average and not config.network.has_own_module
     averages = averages and config.network.normalization != "batch"
-    clips = lr > LR and is_quick
+    lr, clips = config.optimizer.lr, highest > LR
+    if lr == "auto":
+        lr = highest * share_of_lr(module) if is_quick else LR
     return Plan(n_epochs, size, schedule.lr_schedule, lr, averages, clips, grows=is_short)
 
 
 def _learns_quickly(setup: Setup) -> bool:
     """Whether the rate is chosen here, and can be high: steps of Adam from PCA on, that get short.
 
-    Penalties and a bound ask for another network than the reconstruction, farther from PCA. Where
-    gradients are noisy beside the choice of rows, or jump, more and smaller steps were better.
+    Where gradients are noisy beside the choice of rows, or jump, more and smaller steps were
+    better.
     """
     config = setup.config
-    network, loss = config.network, config.objective.loss
     is_free = config.optimizer.lr == "auto" and config.schedule.lr_schedule == "one_cycle"
     is_adam = config.optimizer.made_by in (torch.optim.Adam, torch.optim.AdamW)
-    is_noisy = network.dropout > 0 or network.normalization == "batch"
-    is_noisy = is_noisy or setup.corruptor.changes_rows
-    is_smooth = not callable(loss) and loss in SMOOTH_LOSSES and not is_noisy
-    return is_free and is_adam and config.compares_with_pca and is_smooth
+    return is_free and is_adam and config.goes_on_smoothly and not setup.corruptor.changes_rows
 
 
-def _largest_lr(module: StackedAutoencoder, few: bool) -> float:
+def _highest_lr(module: StackedAutoencoder) -> float:
     """Return the learning rate of a network that starts at PCA."""
-    most = MAX_LR_OF_FEW if few else MAX_LR
-    return min(max(LR_TIMES_WIDTH / module.encoder[0].out_features, LR), most)
+    return min(max(LR_TIMES_WIDTH / module.encoder[0].out_features, LR), MAX_LR)

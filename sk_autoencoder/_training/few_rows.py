@@ -13,14 +13,12 @@ FEW = 2000
 ACTIVATION_OF_FEW, ACTIVATION = "elu", "silu"
 
 
-def choose_activation(config: Config, data: Data) -> str:
-    """Return the activation of the stack on a table, by name.
-
-    Few rows are compared with PCA: penalties ask for another network.
-    """
+def choose_activation(config: Config, data: Data, *, few: bool) -> str:
+    """Return the activation of the stack on a table, of few rows or not, by name."""
     if config.network.activation != "auto":
         return config.network.activation
-    return ACTIVATION_OF_FEW if config.compares_with_pca and are_few(data) else ACTIVATION
+    is_smooth = config.goes_on_smoothly and not data.has_missing
+    return ACTIVATION_OF_FEW if is_smooth and few else ACTIVATION
 
 
 def trains_again(config: Config, data: Data) -> bool:

@@ -40,7 +40,8 @@ class Blueprint:
     """What the parts of a training are made from.
 
     `axes` are as many as the code has components, and `frame` and `output` lead to and from the
-    module. A part draws from a generator of its own, with `seed`.
+    module. `few` tells that there are few rows in all. A part draws from a generator of its own,
+    with `seed`.
     """
 
     config: Config
@@ -49,6 +50,7 @@ class Blueprint:
     frame: Frame
     output: Frame
     width: int
+    few: bool
     seed: int
 
     def generator(self) -> Generator:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from torch import nn
+
 from sk_autoencoder._config import Config
+from sk_autoencoder._nn.stack import StackedAutoencoder
 
 BATCHES_PER_EPOCH = 16
 BATCH_SIZES = (16, 256)
 
 # Of lr="auto", where it is not chosen to be higher.
 LR = 5e-3
+
+# Whose slope at 0 is 1, twice that of SiLU, so that a step of the same length does more.
+STEEP, SHARE_OF_STEEP = ("celu", "elu"), 0.5
 
 
 @dataclass(frozen=True)
@@ -46,9 +52,18 @@ class Plan:
         return self.n_epochs if self.last is None else self.last
 
 
-def plan_one_epoch(config: Config, n_rows: int) -> Plan:
+def share_of_lr(module: nn.Module) -> float:
+    """Return what share of the learning rate that is chosen suits the activation of a module."""
+    is_stack = isinstance(module, StackedAutoencoder)
+    is_steep = is_stack and module.architecture["activation"] in STEEP
+    return SHARE_OF_STEEP if is_steep else 1.0
+
+
+def plan_one_epoch(config: Config, module: nn.Module, n_rows: int) -> Plan:
     """Return the plan of a single epoch at a constant learning rate."""
-    lr = LR if config.optimizer.lr == "auto" else config.optimizer.lr
+    lr = config.optimizer.lr
+    if lr == "auto":
+        lr = LR * share_of_lr(module)
     return Plan(1, batch_size(config, n_rows), "constant", lr, averages=False)
 
 

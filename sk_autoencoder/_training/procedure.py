@@ -15,7 +15,7 @@ from sk_autoencoder._model.fitted import FittedAutoencoder
 from sk_autoencoder._pca.principal_axes import explained_variance
 from sk_autoencoder._training.baseline import Baseline
 from sk_autoencoder._training.budget import make_plan
-from sk_autoencoder._training.few_rows import is_worth_sharing
+from sk_autoencoder._training.few_rows import are_few, is_worth_sharing
 from sk_autoencoder._training.finish import Facts, choose_size, finish, measure
 from sk_autoencoder._training.legend import legend
 from sk_autoencoder._training.net import AutoencoderNet
@@ -133,7 +133,7 @@ def _fit(
     if tools.processes.size > 1 and is_worth_sharing(split.data):
         split = split.share(tools.processes)
         data = split.data
-    setup = setup or set_up(split.train, config, tools.rng, width)
+    setup = setup or set_up(split.train, config, tools.rng, width, are_few(split.data))
     baseline = None if split.held_out is None else setup.baseline(split.held_out)
     history = _first_row(setup, split, baseline) if previous is None else previous.history
     in_turn = split.judges_in_turn(config)
@@ -188,7 +188,8 @@ def fit_one_epoch(data: Data, tools: Tools, previous: Training | None = None) ->
         saw_all_rows, before = previous.resumable.saw_all_rows, previous.resumable.moments
         history = previous.history
     task = tools.watch.begin("partial_fit", 1)
-    trained = run(setup, Course(data, None, plan_one_epoch(config, data.n_of_all)), task)
+    plan = plan_one_epoch(config, setup.net.module_, data.n_of_all)
+    trained = run(setup, Course(data, None, plan), task)
     facts = _measure(trained, data, previous)
     result = Result(trained.setup, _choose(trained, facts, None), saw_all_rows)
     training = _complete(result, data, _appended(history, trained), trained, before)

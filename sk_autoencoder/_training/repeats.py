@@ -13,7 +13,7 @@ from sk_autoencoder._config import Config
 from sk_autoencoder._training import selection
 from sk_autoencoder._training.checkpoints import UNKEPT
 from sk_autoencoder._training.evidence import PCA, Evidence
-from sk_autoencoder._training.few_rows import trains_again
+from sk_autoencoder._training.few_rows import are_few, trains_again
 from sk_autoencoder._training.finish import Facts, choose_size, measure_pca
 from sk_autoencoder._training.plan import Plan
 from sk_autoencoder._training.run import Course, Kept, Run, run
@@ -199,7 +199,7 @@ def _train_anew(attempt: Attempt, course: Course, tools: Tools, name: str) -> Ru
     # PCA of other rows may need another number of components for the same share of variance.
     keeps_width = n_epochs > 0 or tools.config.code.nested
     width = attempt.run.setup.width if keeps_width else None
-    setup = set_up(course.train, tools.config, tools.rng, width)
+    setup = set_up(course.train, tools.config, tools.rng, width, are_few(course.train))
     if n_epochs == 0:
         return Run(setup, None, stopped=False, epochs=())
     task = tools.watch.begin(name, n_epochs)

@@ -143,10 +143,11 @@ class Setup:
         return loss
 
 
-def set_up(data: Data, config: Config, rng, width: int | None = None) -> Setup:
+def set_up(data: Data, config: Config, rng, width: int | None = None, few: bool = False) -> Setup:
     """Fit PCA on some rows, and build the net that goes on from there.
 
-    `width` is that of the code where a training before this one has set it.
+    `width` is that of the code where a training before this one has set it, and `few` tells
+    that no more rows are to come than the few of the table.
     """
     began = time.perf_counter()
     axes, imputation = find_axes(data, config, rng)
@@ -159,7 +160,7 @@ def set_up(data: Data, config: Config, rng, width: int | None = None) -> Setup:
     output = choose_output(config, pca, frame, data)
     corruptor = make_corruptor(config.corruption, pca.mean, data, rng)
     seed = int(rng.randint(2**31)) + data.processes.rank  # each process draws for its own rows
-    blueprint = Blueprint(config, data, pca, frame, output, width, seed)
+    blueprint = Blueprint(config, data, pca, frame, output, width, few, seed)
     setup = Setup(config, pca, corruptor, build_net(blueprint, make_parts(blueprint, corruptor)))
     data.processes.equalize(setup.net.state())
     if config.network.pretrain == "layerwise":
@@ -320,7 +321,7 @@ def _module(blueprint: Blueprint) -> Any:
         n_inputs,
         blueprint.width,
         hidden,
-        activation=choose_activation(blueprint.config, blueprint.data),
+        activation=choose_activation(blueprint.config, blueprint.data, few=blueprint.few),
         linear_shortcut=network.linear_shortcut,
         generator=blueprint.generator(),
         dropout=network.dropout,
