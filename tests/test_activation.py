@@ -82,9 +82,7 @@ def test_a_network_with_missing_cells_takes_that_of_many_rows(quick, X):
 
 @pytest.mark.quick
 @pytest.mark.parametrize("activation", ["celu", "elu", "silu"])
-def test_steps_of_partial_fit_are_half_as_long_where_the_activation_is_steep(
-    quick, X, activation
-):
+def test_steps_of_partial_fit_are_half_as_long_where_the_activation_is_steep(quick, X, activation):
     once = quick(activation=activation, lr="auto", lr_schedule="constant").partial_fit(X)
     expected = LR if activation == "silu" else LR / 2
     assert once.partial_fit(X).net_.optimizer_.param_groups[0]["lr"] == expected

@@ -296,7 +296,8 @@ def test_the_ends_of_a_domain_belong_to_it(quick, loss, values):
 def test_a_callable_trains_as_the_loss_that_it_copies(smooth, X, loss):
     # In the units of the frame, so that gradients are as large beside the `eps` of Adam.
     X = X / np.sqrt(X.var(axis=0).mean())
-    named, own = (smooth(loss=of, early_stopping=False).fit(X) for of in ("squared_error", loss))
+    params = {"early_stopping": False, "activation": "silu"}
+    named, own = (smooth(loss=of, **params).fit(X) for of in ("squared_error", loss))
     np.testing.assert_allclose(own.transform(X), named.transform(X), atol=1e-5)
     losses = own.history_["train_loss"]
     np.testing.assert_allclose(losses, named.history_["train_loss"], rtol=1e-5)
@@ -304,7 +305,8 @@ def test_a_callable_trains_as_the_loss_that_it_copies(smooth, X, loss):
 
 def test_a_callable_of_torch_trains_as_the_name_for_it(smooth, X):
     huber = functools.partial(functional.huber_loss, reduction="none")
-    named, own = (smooth(loss=loss, early_stopping=False).fit(X) for loss in ("huber", huber))
+    params = {"early_stopping": False, "activation": "silu"}
+    named, own = (smooth(loss=loss, **params).fit(X) for loss in ("huber", huber))
     np.testing.assert_allclose(own.transform(X), named.transform(X), atol=1e-5)
 
 
