@@ -1,9 +1,8 @@
 """Penalties of the code: what each of them measures, and what it makes of a fit."""
 
-from functools import functools
+from functools import cache, partial
 from typing import NamedTuple
 
-import cache
 import numpy as np
 import pytest
 import torch
@@ -246,7 +245,7 @@ def test_uncorrelated_codes_correlate_less(measure):
 
 
 def test_a_single_component_is_trained_as_without_a_penalty_of_pairs(quick, X):
-    make = functools.partial(quick, 1, activation="silu")
+    make = partial(quick, 1, activation="silu")
     plain, penalized = (make(orthogonality_penalty=w).fit(X) for w in (0.0, 1.0))
     np.testing.assert_array_equal(penalized.transform(X), plain.transform(X))
     search = GridSearchCV(quick(orthogonality_penalty=0.1), {"n_components": [1, 2, 4]}, cv=2)

@@ -54,9 +54,9 @@ class Plan:
 
 def share_of_lr(module: nn.Module) -> float:
     """Return what share of the learning rate that is chosen suits the activation of a module."""
-    is_stack = isinstance(module, StackedAutoencoder)
-    is_steep = is_stack and module.architecture["activation"] in STEEP
-    return SHARE_OF_STEEP if is_steep else 1.0
+    if not isinstance(module, StackedAutoencoder):
+        return 1.0
+    return SHARE_OF_STEEP if module.architecture["activation"] in STEEP else 1.0
 
 
 def plan_one_epoch(config: Config, module: nn.Module, n_rows: int) -> Plan:
