@@ -29,7 +29,7 @@ from sk_autoencoder import AutoencoderTransformer
 
 LARGEST_LOSS = 0.005
 LARGEST_LOSS_TO_TEXTBOOK = 0.01
-LARGEST_RATIO = 0.31
+LARGEST_RATIO = 0.30
 FEW = 2000
 
 

@@ -38,10 +38,11 @@ def _nothing() -> None: ...
 
 
 def _elu(alpha: float, scale: float) -> Activation:
-    backward, numbers = aten.elu_backward.grad_input, (alpha, scale, 1, False)
+    backward, numbers = aten.elu_backward.grad_input, (alpha, scale, 1, True)
     return Activation(
         lambda x, y: partial(aten.elu.out, x, alpha, scale, 1, out=y),
-        lambda g, x: partial(backward, g, *numbers, x, grad_input=g),
+        lambda g, y: partial(backward, g, *numbers, y, grad_input=g),
+        of_x=False,
     )
 
 
