@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from sk_autoencoder._nn.layers import SELU_ALPHA, SELU_SCALE
 from sk_autoencoder._nn.stack import StackedAutoencoder
-
-SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
 class Composed(nn.Module):
@@ -23,16 +23,12 @@ class Composed(nn.Module):
         return self.function(x)
 
 
-def _elu(x: Tensor) -> Tensor:
-    return torch.where(x > 0, x, x.clamp(max=0).exp() - 1)
+def _elu(x: Tensor, alpha: float = 1.0, scale: float = 1.0) -> Tensor:
+    return scale * torch.where(x > 0, x, alpha * (x.clamp(max=0).exp() - 1))
 
 
 def _leaky_relu(x: Tensor) -> Tensor:
     return torch.where(x > 0, x, 0.01 * x)
-
-
-def _selu(x: Tensor) -> Tensor:
-    return SELU_SCALE * torch.where(x > 0, x, SELU_ALPHA * (x.clamp(max=0).exp() - 1))
 
 
 def _softplus(x: Tensor) -> Tensor:
@@ -48,7 +44,7 @@ COMPOSED: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
     nn.ELU: _elu,
     nn.LeakyReLU: _leaky_relu,
     nn.Mish: _mish,
-    nn.SELU: _selu,
+    nn.SELU: partial(_elu, alpha=SELU_ALPHA, scale=SELU_SCALE),
     nn.Softplus: _softplus,
 }
 

@@ -24,6 +24,9 @@ ACTIVATIONS = {
     "tanh": nn.Tanh,
 }
 
+# Klambauer et al. (2017). Self-normalizing neural networks. NeurIPS 30.
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+
 NORMALIZATIONS = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
 
 

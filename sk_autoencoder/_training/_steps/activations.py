@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from sk_autoencoder._nn.layers import SELU_ALPHA, SELU_SCALE
+
 aten: Any = torch.ops.aten
 
 # To be called at each step, without anything to be given.
@@ -77,7 +79,7 @@ WRITTEN_OUT: dict[type[nn.Module], Activation] = {
         lambda g, y: partial(aten.threshold_backward.grad_input, g, y, 0, grad_input=g),
         of_x=False,
     ),
-    nn.SELU: _elu(1.6732632423543772, 1.0507009873554805),
+    nn.SELU: _elu(SELU_ALPHA, SELU_SCALE),
     nn.Sigmoid: _activation(torch.sigmoid, aten.sigmoid_backward.grad_input, of_x=False),
     nn.SiLU: _activation(aten.silu.out, aten.silu_backward.grad_input),
     nn.Softplus: _activation(aten.softplus.out, aten.softplus_backward.grad_input, 1, 20),
