@@ -123,11 +123,11 @@ class AutoencoderTransformer(BaseAutoencoder):
         None.
 
     batch_size : "auto" or int, default="auto"
-        Rows a step. "auto" takes 16 to 256, for some 16 batches an epoch.
+        Rows a step. "auto" takes 16 to 256 first, for some 16 batches an epoch.
 
     max_epochs : "auto" or int, default="auto"
-        Largest number of epochs. "auto" makes 2000 to 4000 steps, in 12 to 400 epochs; fewer than
-        2000 rows begin with 1000, doubled anew while validation rows gain.
+        Most epochs. "auto" makes 2000 to 4000 steps, in 12 to 400 epochs; fewer than 2000 rows
+        begin with 1000, in twice the epochs while validation rows gain.
 
     warm_start : bool, default=False
         Whether `fit` goes on from the last call, with its optimizer.

@@ -127,7 +127,7 @@ def test_groups_judge_longer_trainings(free, roll, monkeypatch):
     gains_more = repeats._gains_more
 
     def watched(longer, shorter):
-        judged.append([evidence.n_independent for evidence in (longer, shorter)])
+        judged.append([attempt.evidence.n_independent for attempt in (longer, shorter)])
         return gains_more(longer, shorter)
 
     monkeypatch.setattr(repeats, "_gains_more", watched)

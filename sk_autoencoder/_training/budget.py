@@ -7,8 +7,8 @@ import math
 import torch
 
 from sk_autoencoder._nn.stack import StackedAutoencoder
-from sk_autoencoder._training.few_rows import FEW
-from sk_autoencoder._training.plan import LR, Plan, batch_size, share_of_lr
+from sk_autoencoder._training.few_rows import FEW, may_train_again
+from sk_autoencoder._training.plan import BATCH_SIZES, LR, Plan, batch_size, share_of_lr
 from sk_autoencoder._training.setup import Setup
 from sk_autoencoder._training.split import Split
 
@@ -32,6 +32,8 @@ def make_plan(setup: Setup, split: Split, *, learns: bool) -> Plan:
     n_epochs = schedule.max_epochs
     is_short = n_epochs == "auto" and is_quick and n_rows < FEW
     is_short = is_short and (split.held_out is None or split.judges_in_turn(config))
+    calms = n_epochs == schedule.batch_size == "auto" and is_quick and size < BATCH_SIZES[1]
+    calms = calms and split.held_out is not None and may_train_again(config)
     if n_epochs == "auto":
         least, most = AUTO_EPOCHS
         n_steps = STEPS * math.sqrt(LR / highest) * (SHARE_OF_FEW if is_short else 1)
@@ -43,7 +45,7 @@ def make_plan(setup: Setup, split: Split, *, learns: bool) -> Plan:
     lr, clips = config.optimizer.lr, highest > LR
     if lr == "auto":
         lr = highest * share_of_lr(module) if is_quick else LR
-    return Plan(n_epochs, size, schedule.lr_schedule, lr, averages, clips, grows=is_short)
+    return Plan(n_epochs, size, schedule.lr_schedule, lr, averages, clips, is_short, calms)
 
 
 def _learns_quickly(setup: Setup) -> bool:

@@ -21,13 +21,17 @@ def choose_activation(config: Config, data: Data, *, few: bool) -> str:
     return ACTIVATION_OF_FEW if is_smooth and few else ACTIVATION
 
 
-def trains_again(config: Config, data: Data) -> bool:
-    """Whether to train again, to confirm a gain over PCA and on all rows.
+def may_train_again(config: Config) -> bool:
+    """Whether there may be a second training.
 
-    Callbacks of skorch watch one training, and a warm start goes on from its validated
-    weights, so that with either there is no second one.
+    Callbacks of skorch watch one training, and a warm start goes on from its validated weights.
     """
-    if config.runtime.callbacks or config.runtime.warm_start:
+    return not (config.runtime.callbacks or config.runtime.warm_start)
+
+
+def trains_again(config: Config, data: Data) -> bool:
+    """Whether to train again, to confirm a gain over PCA and on all rows."""
+    if not may_train_again(config):
         return False
     if config.schedule.refit != "auto":
         return bool(config.schedule.refit)

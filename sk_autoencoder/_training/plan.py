@@ -26,7 +26,8 @@ class Plan:
 
     `n_epochs` is the length of the schedule of the learning rate, whose peak is `lr`; training may
     be told to end after `last` epochs of it. `averages` tells whether weights are averaged, `clips`
-    whether long gradients are cut, and `grows` whether a longer one may follow.
+    whether long gradients are cut, `grows` whether a longer one may follow, and `calms` whether
+    one in larger batches may.
     """
 
     n_epochs: int
@@ -36,11 +37,14 @@ class Plan:
     averages: bool
     clips: bool = False
     grows: bool = False
+    calms: bool = False
     last: int | None = None
 
-    def twice(self) -> Plan:
-        """Return the same plan for twice as many epochs."""
-        return replace(self, n_epochs=2 * self.n_epochs)
+    def grown(self, times: int) -> Plan:
+        """Return the plan of so many times as many epochs, in as much larger batches if it may."""
+        size = self.batch_size * (times if self.calms else 1)
+        last = None if self.last is None else times * self.last
+        return replace(self, n_epochs=times * self.n_epochs, batch_size=size, last=last)
 
     def until(self, epoch: int) -> Plan:
         """Return the same plan for the first epochs alone."""

@@ -27,12 +27,20 @@ MOST_TURNS = 3
 # How often the budget is doubled.
 MOST_DOUBLINGS = 2
 
-# All that may follow the first training.
-MOST_REPEATS = MOST_DOUBLINGS + MOST_TURNS
+# All that may follow the first training, of which the last may be repeated.
+MOST_REPEATS = MOST_DOUBLINGS + MOST_TURNS + 1
 
 # A net is not yet at its end whose best point comes late in the training, and whose rows that judge
 # lose at most so many times what those lose that train.
 LATE, MOST_OVERFIT = 0.7, 3.0
+
+# PCA is a saddle, which the noise of small batches may keep a net from leaving: it has not left it
+# where training rows still lose such a share of what they lose with PCA, unless that is next to
+# nothing of their variance. Batches are then as many times as large.
+STUCK, NEXT_TO_NOTHING, CALMER = 0.9, 1e-6, 4
+
+# A training on all rows is stuck too that saves a smaller share of what the one before has saved.
+LEAST_SAVED = 0.5
 
 
 @dataclass(frozen=True)
@@ -90,6 +98,11 @@ class Attempt:
         assert self.run.kept is not None
         return self.run.kept
 
+    @property
+    def is_pca(self) -> bool:
+        """Whether the rows that judge prefer PCA to each epoch."""
+        return self.kept.epoch == 0 if self.run.told is None else self.evidence.best() == PCA
+
     @cached_property
     def evidence(self) -> Evidence:
         """What the rows tell that were asked."""
@@ -99,25 +112,46 @@ class Attempt:
 
 
 def grow(attempt: Attempt, tools: Tools) -> Attempt:
-    """Train anew for twice as long while the rows that judge gain more by it than by chance.
+    """Train anew for longer while the rows that judge gain more by it than by chance.
 
-    Where a callback stops that, the training before is the last one.
+    Epochs are twice as many then, in batches twice as large, whose gradients are less noisy; four
+    times where the net has not left PCA. Where a callback stops that, the training before is the
+    last one.
     """
     split = attempt.split
     for _ in range(MOST_DOUBLINGS):
-        ended = attempt.run
-        may_grow = attempt.plan.grows and ended.told is not None and len(ended.epochs) > 0
-        if not may_grow or ended.stopped or not _is_unfinished(attempt):
+        ended, times = attempt.run, _times_longer(attempt)
+        if ended.stopped or times == 1:
             break
-        plan = attempt.plan.twice()
-        course = Course(split.train, split.held_out, plan, asked=split.held_out)
+        plan = attempt.plan.grown(times)
+        asked = None if ended.told is None else split.held_out
+        course = Course(split.train, split.held_out, plan, asked=asked)
         longer = Attempt(_train_anew(attempt, course, tools, "longer"), split, plan)
         if longer.run.stopped:
             return replace(attempt, run=replace(ended, stopped=True))
-        if not _gains_more(longer.evidence, attempt.evidence):
+        if not _gains_more(longer, attempt):
             break
         attempt = longer
     return attempt
+
+
+def _times_longer(attempt: Attempt) -> int:
+    """Return for how many times as many epochs a net may be trained to become a better one."""
+    plan, ended = attempt.plan, attempt.run
+    if ended.kept is None or not ended.epochs:
+        return 1
+    if plan.calms and attempt.is_pca:
+        return CALMER if _is_stuck(attempt) else 1
+    return 2 if plan.grows and ended.told is not None and _is_unfinished(attempt) else 1
+
+
+def _is_stuck(attempt: Attempt) -> bool:
+    """Whether a net has not left PCA, so that it has not learned its rows by heart either."""
+    setup, split = attempt.run.setup, attempt.split
+    if attempt.run.epochs[-1]["train_loss"] < STUCK * setup.loss or split.held_out is None:
+        return False
+    baseline = setup.baseline(split.held_out)
+    return baseline.pca > NEXT_TO_NOTHING * baseline.mean
 
 
 def _is_unfinished(attempt: Attempt) -> bool:
@@ -128,10 +162,13 @@ def _is_unfinished(attempt: Attempt) -> bool:
     return is_late and judged <= MOST_OVERFIT * trained
 
 
-def _gains_more(longer: Evidence, shorter: Evidence) -> bool:
+def _gains_more(longer: Attempt, shorter: Attempt) -> bool:
     """Whether the best point of a longer training is better than that of a shorter one."""
-    best, before = longer.best(), shorter.best()
-    return best != PCA and selection.better_than_chance(longer.gains[best] - shorter.gains[before])
+    if longer.is_pca or shorter.is_pca:
+        return not longer.is_pca
+    best, before = (attempt.evidence.best() for attempt in (longer, shorter))
+    gains = longer.evidence.gains[best] - shorter.evidence.gains[before]
+    return selection.better_than_chance(gains)
 
 
 def settle(attempt: Attempt, result: Result, tools: Tools) -> Result:
@@ -149,8 +186,20 @@ def settle(attempt: Attempt, result: Result, tools: Tools) -> Result:
     if stopped or not (is_pca or again):
         return result
     plan = attempt.plan.until(choice.epoch)
-    repeated = _repeat(attempt, Course(data, None, plan, shrinkage=choice.shrinkage), tools)
+    course = Course(data, None, plan, shrinkage=choice.shrinkage)
+    repeated = _repeat(attempt, course, tools)
+    if plan.calms and not repeated.stopped and _falls_behind(repeated, attempt.run):
+        repeated = _repeat(attempt, replace(course, plan=plan.grown(CALMER)), tools)
     return result if repeated.stopped else Result(repeated.setup, choice, again and not is_pca)
+
+
+def _falls_behind(repeated: Run, before: Run) -> bool:
+    """Whether a training saves far less of PCA's loss than one before, after as many epochs."""
+    if not repeated.epochs:
+        return False
+    last = len(repeated.epochs) - 1
+    saved, of_before = (r.setup.loss - r.epochs[last]["train_loss"] for r in (repeated, before))
+    return saved < LEAST_SAVED * of_before
 
 
 def judge_in_turn(attempt: Attempt, choice: Choice, tools: Tools) -> tuple[Choice, bool]:
