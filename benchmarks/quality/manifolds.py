@@ -3,7 +3,7 @@
     python -m benchmarks.quality.manifolds [--seeds 0 1 2]
 
 500, 1000 and 2000 rows of `make_s_curve` with a noise of .05, and of `make_swiss_roll` without;
-default parameters. The exit code is 1 where a bar is missed, on the rows fitted or on 2000 new ones.
+default parameters. The exit code is 1 where a bar is missed, on the rows fitted or on 2000 others.
 """
 
 from __future__ import annotations
