@@ -18,7 +18,7 @@ from skorch.callbacks import Callback, EarlyStopping, EpochScoring, Freezer, LRS
 from torch import nn
 
 from sk_autoencoder import AutoencoderTransformer
-from sk_autoencoder._training import checkpoints
+from sk_autoencoder._training import budget, checkpoints
 from sk_autoencoder._training.net import AutoencoderNet
 
 
@@ -136,6 +136,26 @@ def test_killed_fit_goes_on_bit_by_bit(run, path, name, monkeypatch):
             with pytest.raises(Killed):
                 run(case, **kept)
         resumed = run(case, **kept, resume_from=str(path))
+        assert bits(resumed) == expected
+
+
+@pytest.mark.parametrize("n_rows", [300, 2200])
+def test_a_fit_killed_in_a_training_in_larger_batches(run, path, n_rows, monkeypatch):
+    monkeypatch.setattr(budget, "AUTO_EPOCHS", (2, 2))
+    # Noise, of which nothing can be learned.
+    X = np.random.RandomState(0).standard_normal((n_rows, 6))
+    case = {"X": X, "max_epochs": "auto", "lr": "auto", "batch_size": "auto"}
+    with monkeypatch.context() as patched:
+        written = killed_after(patched, 0)
+        expected = bits(run(case, checkpoint=path, checkpoint_every=1))
+    assert written[:10] == [1] * 2 + [2] * 8
+    for n_writes in (2, 5, 9):
+        path.unlink()
+        with monkeypatch.context() as patched:
+            killed_after(patched, n_writes)
+            with pytest.raises(Killed):
+                run(case, checkpoint=path, checkpoint_every=1)
+        resumed = run(case, checkpoint=path, checkpoint_every=1, resume_from=str(path))
         assert bits(resumed) == expected
 
 
