@@ -71,7 +71,7 @@ def test_rows_that_gain_by_it_are_trained_on_for_longer(free, roll, monkeypatch)
     fits = [free(random_state=seed).fit(roll) for seed in range(4)]
     grown = [fit.n_iter_ > N_EPOCHS for fit in fits]
     assert sum(grown) >= 2
-    monkeypatch.setattr(repeats, "MOST_DOUBLINGS", 0)
+    monkeypatch.setattr(repeats, "MOST_LONGER", 0)
     short = [free(random_state=seed).fit(roll) for seed in range(4)]
     left, before = (np.mean([1 - fit.score(roll) for fit in each]) for each in (fits, short))
     assert left < 0.9 * before

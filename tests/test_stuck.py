@@ -1,4 +1,4 @@
-"""Nets that the noise of small batches keeps at PCA, which is a saddle, and how they leave it."""
+"""Nets that the noise of small batches keeps at PCA, and how they leave it."""
 
 import numpy as np
 import pytest

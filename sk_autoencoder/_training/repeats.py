@@ -24,19 +24,19 @@ from sk_autoencoder._utils.processes import ALONE, Alone
 # Trainings without some rows, which judge: a third of the rows in each of them.
 MOST_TURNS = 3
 
-# How often the budget is doubled.
-MOST_DOUBLINGS = 2
+# How often a training is followed by one of more epochs.
+MOST_LONGER = 2
 
 # All that may follow the first training, of which the last may be repeated.
-MOST_REPEATS = MOST_DOUBLINGS + MOST_TURNS + 1
+MOST_REPEATS = MOST_LONGER + MOST_TURNS + 1
 
 # A net is not yet at its end whose best point comes late in the training, and whose rows that judge
 # lose at most so many times what those lose that train.
 LATE, MOST_OVERFIT = 0.7, 3.0
 
-# PCA is a saddle, which the noise of small batches may keep a net from leaving: it has not left it
-# where training rows still lose such a share of what they lose with PCA, unless that is next to
-# nothing of their variance. Batches are then as many times as large.
+# Around PCA gradients are small, and the noise of small batches may keep a net there: it has not
+# left where training rows still lose such a share of what they lose with PCA, unless that is next
+# to nothing of their variance. Batches are then so many times as large.
 STUCK, NEXT_TO_NOTHING, CALMER = 0.9, 1e-6, 4
 
 # A training on all rows is stuck too that saves a smaller share of what the one before has saved.
@@ -119,7 +119,7 @@ def grow(attempt: Attempt, tools: Tools) -> Attempt:
     last one.
     """
     split = attempt.split
-    for _ in range(MOST_DOUBLINGS):
+    for _ in range(MOST_LONGER):
         ended, times = attempt.run, _times_longer(attempt)
         if ended.stopped or times == 1:
             break
