@@ -6,7 +6,10 @@ from seams import wrap_runs
 from sklearn.datasets import make_s_curve
 
 from sk_autoencoder import AutoencoderTransformer
-from sk_autoencoder._training import repeats
+from sk_autoencoder._training import budget, repeats
+from sk_autoencoder._training.evidence import Evidence, judged_epochs
+
+N_EPOCHS = 48
 
 
 def curve(n_rows, seed, noise=0.0):
@@ -31,7 +34,7 @@ def plans(monkeypatch):
 
 
 @pytest.mark.quick
-@pytest.mark.parametrize("seed", [1, 4])
+@pytest.mark.parametrize("seed", [1, 4, 7])
 def test_a_bent_plane_of_a_thousand_rows_is_found(seed):
     rows, new = curve(1000, seed)
     fit = AutoencoderTransformer(2, random_state=seed).fit(rows)
@@ -70,6 +73,22 @@ def test_a_training_on_all_rows_that_stays_at_pca_is_repeated(plans, monkeypatch
     assert last.last == 4 * before.last
     assert repeated.best_epoch_ == plain.best_epoch_
     assert repeated.score(new) > 0.97
+
+
+def test_epochs_of_larger_batches_tell_of_those_of_the_first_training(plans, monkeypatch):
+    rows, _ = curve(300, 0)
+    monkeypatch.setattr(repeats, "_is_unfinished", lambda attempt: False)
+    monkeypatch.setattr(repeats, "LEAST_SAVED", np.inf)
+    monkeypatch.setattr(Evidence, "is_settled", False)
+    monkeypatch.setattr(Evidence, "last_epoch", lambda evidence: N_EPOCHS)
+    monkeypatch.setattr(budget, "AUTO_EPOCHS", (N_EPOCHS, N_EPOCHS))
+    fit = AutoencoderTransformer(2, random_state=0).fit(rows)
+    sizes, lasts = zip(*[(plan.batch_size, plan.last) for plan, _ in plans[:5]], strict=True)
+    size, last = sizes[0], N_EPOCHS
+    assert sizes == (size, size, 4 * size, size, 4 * size)
+    assert lasts == (None, last, 4 * last, last, 4 * last)
+    told = fit.history_.set_index("epoch")["shrinkage"].dropna()
+    assert told.index.tolist() == [0, *judged_epochs(N_EPOCHS)]
 
 
 @pytest.mark.quick

@@ -173,6 +173,8 @@ class JudgePoints(Callback):
     data : Data
     epochs : sequence of int
     shrinkages : sequence of float
+    n_as_one : int, default=1
+        How many epochs of the net are one of `epochs`.
 
     Attributes
     ----------
@@ -180,20 +182,21 @@ class JudgePoints(Callback):
         As `Evidence` has them.
     """
 
-    def __init__(self, line, rows, data, *, epochs, shrinkages):
+    def __init__(self, line, rows, data, *, epochs, shrinkages, n_as_one=1):
         self.line = line
         self.rows = rows
         self.data = data
         self.epochs = epochs
         self.shrinkages = shrinkages
+        self.n_as_one = n_as_one
 
     def on_train_begin(self, net, **kwargs):
         self.gains_: dict[Point, Gains] = {}
         self.saved_: dict[Point, float] = {}
 
     def on_epoch_end(self, net, **kwargs):
-        epoch = net.history[-1, "epoch"]
-        if epoch in self.epochs:
+        epoch, rest = divmod(net.history[-1, "epoch"], self.n_as_one)
+        if rest == 0 and epoch in self.epochs:
             self.ask(net, epoch)
 
     def ask(self, net, epoch: int) -> None:

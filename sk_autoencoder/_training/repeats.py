@@ -27,8 +27,8 @@ MOST_TURNS = 3
 # How often a training is followed by one of more epochs.
 MOST_LONGER = 2
 
-# All that may follow the first training, of which the last may be repeated.
-MOST_REPEATS = MOST_LONGER + MOST_TURNS + 1
+# All that may follow the first training; those that fall behind it are repeated.
+MOST_REPEATS = MOST_LONGER + 2 * MOST_TURNS
 
 # A net is not yet at its end whose best point comes late in the training, and whose rows that judge
 # lose at most so many times what those lose that train.
@@ -39,7 +39,7 @@ LATE, MOST_OVERFIT = 0.7, 3.0
 # to nothing of their variance. Batches are then so many times as large.
 STUCK, NEXT_TO_NOTHING, CALMER = 0.9, 1e-6, 4
 
-# A training on all rows is stuck too that saves a smaller share of what the one before has saved.
+# A training falls behind that saves a smaller share of what the first has saved.
 LEAST_SAVED = 0.5
 
 
@@ -186,20 +186,8 @@ def settle(attempt: Attempt, result: Result, tools: Tools) -> Result:
     if stopped or not (is_pca or again):
         return result
     plan = attempt.plan.until(choice.epoch)
-    course = Course(data, None, plan, shrinkage=choice.shrinkage)
-    repeated = _repeat(attempt, course, tools)
-    if plan.calms and not repeated.stopped and _falls_behind(repeated, attempt.run):
-        repeated = _repeat(attempt, replace(course, plan=plan.grown(CALMER)), tools)
+    repeated = _repeat(attempt, Course(data, None, plan, shrinkage=choice.shrinkage), tools)
     return result if repeated.stopped else Result(repeated.setup, choice, again and not is_pca)
-
-
-def _falls_behind(repeated: Run, before: Run) -> bool:
-    """Whether a training saves far less of PCA's loss than one before, after as many epochs."""
-    if not repeated.epochs:
-        return False
-    last = len(repeated.epochs) - 1
-    saved, of_before = (r.setup.loss - r.epochs[last]["train_loss"] for r in (repeated, before))
-    return saved < LEAST_SAVED * of_before
 
 
 def judge_in_turn(attempt: Attempt, choice: Choice, tools: Tools) -> tuple[Choice, bool]:
@@ -235,11 +223,27 @@ def judge_in_turn(attempt: Attempt, choice: Choice, tools: Tools) -> tuple[Choic
 
 
 def _repeat(attempt: Attempt, course: Course, tools: Tools) -> Run:
-    """Train anew for the first epochs of the plan, and keep the history of the first training."""
-    repeated = _train_anew(attempt, course, tools, "refit" if course.asked is None else "confirm")
+    """Train anew for the first epochs of the plan, and keep the history of the first training.
+
+    A training that stays at PCA, where the first did not, is repeated in larger batches.
+    """
+    name = "refit" if course.asked is None else "confirm"
+    repeated = _train_anew(attempt, course, tools, name)
+    if course.plan.calms and not repeated.stopped and _falls_behind(repeated, attempt.run):
+        calmer = replace(course, plan=course.plan.grown(CALMER), n_as_one=CALMER)
+        repeated = _train_anew(attempt, calmer, tools, name)
     repeated.setup.net.prepare_for_inference()
     repeated.setup.net.history = attempt.run.setup.net.history
     return repeated
+
+
+def _falls_behind(repeated: Run, first: Run) -> bool:
+    """Whether a training saves far less of PCA's loss than the first did in as many epochs."""
+    if not repeated.epochs:
+        return False
+    last, of_pca = len(repeated.epochs) - 1, first.setup.loss
+    saved, of_first = (ran.setup.loss - ran.epochs[last]["train_loss"] for ran in (repeated, first))
+    return of_first > (1 - STUCK) * of_pca and saved < LEAST_SAVED * of_first
 
 
 def _train_anew(attempt: Attempt, course: Course, tools: Tools, name: str) -> Run:

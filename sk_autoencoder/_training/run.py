@@ -63,7 +63,7 @@ class Course:
 
     Rows that are `asked` tell of points on the way, to choose one of them later; by `held_out`
     rows the best epoch is chosen at once. `shrinkage` is the share of the way by which the last
-    weights are moved back to the first ones.
+    weights are moved back to the first ones. Of the epochs `n_as_one` are told as one.
     """
 
     train: Data
@@ -72,6 +72,7 @@ class Course:
     start_epoch: int = 0
     asked: Data | None = None
     shrinkage: float = 0.0
+    n_as_one: int = 1
 
 
 def run(setup: Setup, course: Course, task: Any, checkpoints: Any = UNKEPT) -> Run:
@@ -137,9 +138,10 @@ def _judge(setup: Setup, course: Course, judges: Any) -> JudgePoints | None:
         rows = judges
     else:
         rows = setup.rows(asked.part_of(course.train.processes), fixed=True)
-    epochs, shrinkages = judged_epochs(course.plan.n_epochs), setup.config.schedule.shrinkages
-    line = Line(setup.net.parameters())
-    return JudgePoints(line, rows, asked, epochs=epochs, shrinkages=shrinkages)
+    line, n_as_one = Line(setup.net.parameters()), course.n_as_one
+    epochs = judged_epochs(course.plan.n_epochs // n_as_one)
+    shrinkages = setup.config.schedule.shrinkages
+    return JudgePoints(line, rows, asked, epochs=epochs, shrinkages=shrinkages, n_as_one=n_as_one)
 
 
 def _run_epochs(setup: Setup, rows: tuple, n_epochs: int, task: Any, checkpoints: Any) -> bool:
