@@ -5,6 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from seams import wrap_runs
 from torch import nn
 
 from sk_autoencoder import AutoencoderTransformer, VariationalAutoencoderTransformer
@@ -127,3 +128,16 @@ def curved(n_samples, seed=0):
     u, v = rng.uniform(-1.5, 1.5, (2, n_samples))
     surface = [u, v, u * v, u**2, np.sin(2 * v), np.cos(u + v)]
     return np.column_stack(surface) + 0.05 * rng.standard_normal((n_samples, 6))
+
+
+@pytest.fixture
+def courses(monkeypatch):
+    """Give the list to which each training of a fit adds its `Course`."""
+    seen = []
+
+    def watched(run, setup, course, task):
+        seen.append(course)
+        return run(setup, course, task)
+
+    wrap_runs(monkeypatch, watched)
+    return seen

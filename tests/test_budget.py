@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from seams import wrap_runs
 from sklearn.datasets import make_swiss_roll
 from test_scikit_learn_callbacks import Recorder, StopAfter
 
@@ -32,19 +31,6 @@ def roll():
 
 
 @pytest.fixture
-def courses(monkeypatch):
-    """Give the list to which each training adds its rows, the epochs of its plan, and its end."""
-    seen = []
-
-    def watched(run, setup, course, task):
-        seen.append((len(course.train.rows), course.plan.n_epochs, course.plan.last))
-        return run(setup, course, task)
-
-    wrap_runs(monkeypatch, watched)
-    return seen
-
-
-@pytest.fixture
 def gaining(monkeypatch):
     """Let each longer training be a better one, which has more to come."""
     monkeypatch.setattr(repeats, "_gains_more", lambda longer, shorter: True)
@@ -55,13 +41,14 @@ def gaining(monkeypatch):
 def test_the_budget_is_doubled_twice_at_most(free, roll, courses, gaining):
     grown = free().fit(roll)
     longest = 4 * N_EPOCHS
-    rows, lengths, ends = zip(*courses, strict=True)
+    rows = [len(course.train.rows) for course in courses]
+    lengths = tuple(course.plan.n_epochs for course in courses)
     assert lengths[:3] == (N_EPOCHS, 2 * N_EPOCHS, longest)
     assert rows[0] == rows[1] == rows[2]
     # All that follow take the budget found, the last of them on all rows.
     assert set(lengths[3:]) == {longest}
     assert rows[-1] == len(roll)
-    assert ends[-1] == grown.best_epoch_
+    assert courses[-1].plan.last == grown.best_epoch_
     assert grown.n_iter_ == longest
     assert grown.history_["epoch"].tolist() == list(range(1 + longest))
 
@@ -83,8 +70,8 @@ def test_a_longer_training_that_gains_nothing_leaves_the_shorter_one(
 ):
     monkeypatch.setattr(repeats, "_gains_more", lambda longer, shorter: False)
     fit = free().fit(roll)
-    assert [n_epochs for _, n_epochs, _ in courses[:2]] == [N_EPOCHS, 2 * N_EPOCHS]
-    assert all(n_epochs == N_EPOCHS for _, n_epochs, _ in courses[2:])
+    assert [course.plan.n_epochs for course in courses[:2]] == [N_EPOCHS, 2 * N_EPOCHS]
+    assert all(course.plan.n_epochs == N_EPOCHS for course in courses[2:])
     assert fit.n_iter_ == N_EPOCHS
 
 
@@ -92,7 +79,7 @@ def test_a_longer_training_that_gains_nothing_leaves_the_shorter_one(
 def test_rows_that_are_learned_by_heart_are_not_trained_on_for_longer(free, courses):
     noise = np.random.RandomState(0).standard_normal((60, 12))
     free(hidden_layer_sizes=(128, 64)).fit(noise)
-    assert all(n_epochs == N_EPOCHS for _, n_epochs, _ in courses)
+    assert all(course.plan.n_epochs == N_EPOCHS for course in courses)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +96,7 @@ def test_rows_that_are_learned_by_heart_are_not_trained_on_for_longer(free, cour
 )
 def test_a_budget_that_is_given_or_judged_by_none_is_kept(free, roll, courses, params):
     free(**params).fit(roll)
-    assert all(n_epochs == N_EPOCHS for _, n_epochs, _ in courses)
+    assert all(course.plan.n_epochs == N_EPOCHS for course in courses)
 
 
 @pytest.mark.quick

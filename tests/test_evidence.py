@@ -132,48 +132,28 @@ def test_some_ten_epochs_are_judged_the_last_of_them(n_epochs):
     assert epochs == sorted(set(epochs))
 
 
-@pytest.fixture
-def courses(monkeypatch):
-    """Give the list to which each training adds the rows it trains on, and those that it asks."""
-    seen = []
-
-    def watched(run, setup, course, task):
-        asked = None if course.asked is None else course.asked.rows
-        seen.append((course.train.rows, asked))
-        return run(setup, course, task)
-
-    wrap_runs(monkeypatch, watched)
-    return seen
-
-
 @pytest.mark.parametrize("groups", [None, np.arange(120) // 4], ids=["rows", "groups"])
 def test_each_row_is_asked_once_by_a_net_that_is_new_to_it(quick, X, courses, groups, monkeypatch):
     monkeypatch.setattr(evidence, "SETTLED", np.inf)
     quick(max_epochs=12).fit(X, groups=groups)
-    *turns, (all_rows, none) = courses
-    assert none is None
-    assert len(all_rows) == 120
+    *turns, last = courses
+    assert last.asked is None
+    assert len(last.train.rows) == 120
     assert len(turns) == 3
-    asked = np.concatenate([rows for _, rows in turns])
+    asked = np.concatenate([turn.asked.rows for turn in turns])
     assert sorted(asked) == list(range(120))
     units = np.arange(120) if groups is None else groups
-    for train, rows in turns:
+    for turn in turns:
+        train, rows = turn.train.rows, turn.asked.rows
         assert len(train) + len(rows) == 120
         assert not np.isin(units[rows], units[train]).any()
 
 
-def test_other_rows_are_not_asked_of_epochs_that_have_lost(quick, X, monkeypatch):
+def test_other_rows_are_not_asked_of_epochs_that_have_lost(quick, X, courses, monkeypatch):
     monkeypatch.setattr(evidence, "SETTLED", np.inf)
     monkeypatch.setattr(Evidence, "last_epoch", lambda self: 5)
-    lengths = []
-
-    def watched(run, setup, course, task):
-        lengths.append((course.plan.n_epochs, course.plan.length))
-        return run(setup, course, task)
-
-    wrap_runs(monkeypatch, watched)
     autoencoder = quick(max_epochs=12).fit(X)
-    first, *turns, last = lengths
+    first, *turns, last = [(course.plan.n_epochs, course.plan.length) for course in courses]
     assert first == (12, 12)
     assert turns == [(12, 5), (12, 5)]
     assert last[0] == 12  # of the same schedule, in each of them
@@ -204,7 +184,7 @@ def test_no_further_rows_are_asked_where_the_gain_is_sure(quick, X, courses):
 )
 def test_where_rows_do_not_judge_in_turn(quick, X, courses, params):
     quick(max_epochs=12, **params).fit(X)
-    assert all(asked is None for _, asked in courses)
+    assert all(course.asked is None for course in courses)
 
 
 def test_the_last_weights_are_moved_back_along_the_line(quick, X, monkeypatch):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from seams import wrap_runs
 from sklearn.datasets import make_s_curve
 
 from sk_autoencoder import AutoencoderTransformer
@@ -20,17 +19,9 @@ def curve(n_rows, seed, noise=0.0):
     )
 
 
-@pytest.fixture
-def plans(monkeypatch):
-    """Give the list to which each training adds its plan, and whether it is on all rows."""
-    seen = []
-
-    def watched(run, setup, course, task):
-        seen.append((course.plan, course.held_out is None and course.asked is None))
-        return run(setup, course, task)
-
-    wrap_runs(monkeypatch, watched)
-    return seen
+def plans_of(courses):
+    """Give the plans of trainings, and whether each is on all rows."""
+    return [(course.plan, course.held_out is None and course.asked is None) for course in courses]
 
 
 @pytest.mark.quick
@@ -48,26 +39,26 @@ def test_a_bent_plane_of_more_rows_is_found():
     assert fit.score(new) > 0.97
 
 
-def test_a_net_that_stays_at_pca_is_trained_in_larger_batches(plans):
+def test_a_net_that_stays_at_pca_is_trained_in_larger_batches(courses):
     rows, _ = curve(1000, 1)
     AutoencoderTransformer(2, random_state=1).fit(rows)
-    (first, _), (calmer, _), *_, (last, on_all) = plans
+    (first, _), (calmer, _), *_, (last, on_all) = plans_of(courses)
     assert calmer.batch_size == 4 * first.batch_size
     assert calmer.n_epochs == 4 * first.n_epochs
     assert on_all
     assert last.batch_size >= calmer.batch_size
 
 
-def test_a_training_on_all_rows_that_stays_at_pca_is_repeated(plans, monkeypatch):
+def test_a_training_on_all_rows_that_stays_at_pca_is_repeated(courses, monkeypatch):
     rows, new = curve(300, 0)
     monkeypatch.setattr(repeats, "_is_unfinished", lambda attempt: False)
     plain = AutoencoderTransformer(2, random_state=0).fit(rows)
-    n_plans = len(plans)
+    n_plans = len(plans_of(courses))
     # As if it had saved nothing.
     monkeypatch.setattr(repeats, "LEAST_SAVED", np.inf)
     repeated = AutoencoderTransformer(2, random_state=0).fit(rows)
-    (before, _), (last, on_all) = plans[-2:]
-    assert len(plans) == 2 * n_plans + 1
+    (before, _), (last, on_all) = plans_of(courses)[-2:]
+    assert len(plans_of(courses)) == 2 * n_plans + 1
     assert on_all
     assert last.batch_size == 4 * before.batch_size
     assert last.last == 4 * before.last
@@ -75,7 +66,7 @@ def test_a_training_on_all_rows_that_stays_at_pca_is_repeated(plans, monkeypatch
     assert repeated.score(new) > 0.97
 
 
-def test_epochs_of_larger_batches_tell_of_those_of_the_first_training(plans, monkeypatch):
+def test_epochs_of_larger_batches_tell_of_those_of_the_first_training(courses, monkeypatch):
     rows, _ = curve(300, 0)
     monkeypatch.setattr(repeats, "_is_unfinished", lambda attempt: False)
     monkeypatch.setattr(repeats, "LEAST_SAVED", np.inf)
@@ -83,7 +74,9 @@ def test_epochs_of_larger_batches_tell_of_those_of_the_first_training(plans, mon
     monkeypatch.setattr(Evidence, "last_epoch", lambda evidence: N_EPOCHS)
     monkeypatch.setattr(budget, "AUTO_EPOCHS", (N_EPOCHS, N_EPOCHS))
     fit = AutoencoderTransformer(2, random_state=0).fit(rows)
-    sizes, lasts = zip(*[(plan.batch_size, plan.last) for plan, _ in plans[:5]], strict=True)
+    sizes, lasts = zip(
+        *[(plan.batch_size, plan.last) for plan, _ in plans_of(courses)[:5]], strict=True
+    )
     size, last = sizes[0], N_EPOCHS
     assert sizes == (size, size, 4 * size, size, 4 * size)
     assert lasts == (None, last, 4 * last, last, 4 * last)
@@ -97,16 +90,16 @@ def test_epochs_of_larger_batches_tell_of_those_of_the_first_training(plans, mon
     [{"batch_size": 32}, {"max_epochs": 20}, {"warm_start": True}, {"early_stopping": False}],
     ids=lambda params: next(iter(params)),
 )
-def test_what_is_given_or_judged_by_none_is_kept(plans, params):
+def test_what_is_given_or_judged_by_none_is_kept(courses, params):
     rows, _ = curve(1000, 1)
     AutoencoderTransformer(2, random_state=1, **params).fit(rows)
-    assert len({plan.batch_size for plan, on_all in plans if not on_all}) <= 1
-    assert len({plan.n_epochs for plan, _ in plans if plan.n_epochs > 0}) == 1
+    assert len({plan.batch_size for plan, on_all in plans_of(courses) if not on_all}) <= 1
+    assert len({plan.n_epochs for plan, _ in plans_of(courses) if plan.n_epochs > 0}) == 1
 
 
 @pytest.mark.quick
-def test_rows_that_pca_reconstructs_ask_for_no_larger_batches(plans):
+def test_rows_that_pca_reconstructs_ask_for_no_larger_batches(courses):
     random = np.random.RandomState(0)
     rows = random.standard_normal((300, 2)) @ random.standard_normal((2, 6))
     assert AutoencoderTransformer(2, random_state=0).fit(rows).is_pca_
-    assert len({plan.batch_size for plan, _ in plans if plan.n_epochs > 0}) == 1
+    assert len({plan.batch_size for plan, _ in plans_of(courses) if plan.n_epochs > 0}) == 1

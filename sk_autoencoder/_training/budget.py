@@ -45,7 +45,8 @@ def make_plan(setup: Setup, split: Split, *, learns: bool) -> Plan:
     lr, clips = config.optimizer.lr, highest > LR
     if lr == "auto":
         lr = highest * share_of_lr(module) if is_quick else LR
-    return Plan(n_epochs, size, schedule.lr_schedule, lr, averages, clips, is_short, calms)
+    course = schedule.lr_schedule
+    return Plan(n_epochs, size, course, lr, averages, clips, grows=is_short, calms=calms)
 
 
 def _learns_quickly(setup: Setup) -> bool:

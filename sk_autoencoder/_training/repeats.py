@@ -11,6 +11,7 @@ import numpy as np
 
 from sk_autoencoder._config import Config
 from sk_autoencoder._training import selection
+from sk_autoencoder._training.baseline import Baseline
 from sk_autoencoder._training.checkpoints import UNKEPT
 from sk_autoencoder._training.evidence import PCA, Evidence
 from sk_autoencoder._training.few_rows import are_few, trains_again
@@ -104,11 +105,16 @@ class Attempt:
         return self.kept.epoch == 0 if self.run.told is None else self.evidence.best() == PCA
 
     @cached_property
+    def baseline(self) -> Baseline:
+        """What the rows that judge lose with PCA, and with the mean."""
+        assert self.split.held_out is not None
+        return self.run.setup.baseline(self.split.held_out)
+
+    @cached_property
     def evidence(self) -> Evidence:
         """What the rows tell that were asked."""
         assert self.run.told is not None
-        assert self.split.held_out is not None
-        return self.run.told.evidence(self.run.setup.baseline(self.split.held_out))
+        return self.run.told.evidence(self.baseline)
 
 
 def grow(attempt: Attempt, tools: Tools) -> Attempt:
@@ -120,15 +126,15 @@ def grow(attempt: Attempt, tools: Tools) -> Attempt:
     """
     split = attempt.split
     for _ in range(MOST_LONGER):
-        ended, times = attempt.run, _times_longer(attempt)
-        if ended.stopped or times == 1:
+        times = _times_longer(attempt)
+        if times == 1:
             break
         plan = attempt.plan.grown(times)
-        asked = None if ended.told is None else split.held_out
+        asked = None if attempt.run.told is None else split.held_out
         course = Course(split.train, split.held_out, plan, asked=asked)
         longer = Attempt(_train_anew(attempt, course, tools, "longer"), split, plan)
         if longer.run.stopped:
-            return replace(attempt, run=replace(ended, stopped=True))
+            return replace(attempt, run=replace(attempt.run, stopped=True))
         if not _gains_more(longer, attempt):
             break
         attempt = longer
@@ -138,7 +144,7 @@ def grow(attempt: Attempt, tools: Tools) -> Attempt:
 def _times_longer(attempt: Attempt) -> int:
     """Return for how many times as many epochs a net may be trained to become a better one."""
     plan, ended = attempt.plan, attempt.run
-    if ended.kept is None or not ended.epochs:
+    if ended.stopped or not ended.epochs:
         return 1
     if plan.calms and attempt.is_pca:
         return CALMER if _is_stuck(attempt) else 1
@@ -147,11 +153,14 @@ def _times_longer(attempt: Attempt) -> int:
 
 def _is_stuck(attempt: Attempt) -> bool:
     """Whether a net has not left PCA, so that it has not learned its rows by heart either."""
-    setup, split = attempt.run.setup, attempt.split
-    if attempt.run.epochs[-1]["train_loss"] < STUCK * setup.loss or split.held_out is None:
+    if _has_left(attempt.run, len(attempt.run.epochs)):
         return False
-    baseline = setup.baseline(split.held_out)
-    return baseline.pca > NEXT_TO_NOTHING * baseline.mean
+    return attempt.baseline.pca > NEXT_TO_NOTHING * attempt.baseline.mean
+
+
+def _has_left(ended: Run, n_epochs: int) -> bool:
+    """Whether training rows have lost clearly less than with PCA after some epochs."""
+    return ended.epochs[n_epochs - 1]["train_loss"] < STUCK * ended.setup.loss
 
 
 def _is_unfinished(attempt: Attempt) -> bool:
@@ -239,11 +248,13 @@ def _repeat(attempt: Attempt, course: Course, tools: Tools) -> Run:
 
 def _falls_behind(repeated: Run, first: Run) -> bool:
     """Whether a training saves far less of PCA's loss than the first did in as many epochs."""
-    if not repeated.epochs:
+    n_epochs = len(repeated.epochs)
+    if n_epochs == 0 or not _has_left(first, n_epochs):
         return False
-    last, of_pca = len(repeated.epochs) - 1, first.setup.loss
-    saved, of_first = (ran.setup.loss - ran.epochs[last]["train_loss"] for ran in (repeated, first))
-    return of_first > (1 - STUCK) * of_pca and saved < LEAST_SAVED * of_first
+    saved, of_first = (
+        ended.setup.loss - ended.epochs[n_epochs - 1]["train_loss"] for ended in (repeated, first)
+    )
+    return saved < LEAST_SAVED * of_first
 
 
 def _train_anew(attempt: Attempt, course: Course, tools: Tools, name: str) -> Run:
