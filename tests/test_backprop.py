@@ -29,11 +29,12 @@ def stack(**params):
     return module
 
 
-def autograd(module, x, target):
-    """The loss, and the gradients of a copy of a module."""
+def autograd(module, x, target, mask=1):
+    """The loss, and the gradients of a copy of a module whose codes are multiplied by a mask."""
     module = copy.deepcopy(module)
     module.zero_grad()
-    loss = FrameError(Frame(np.zeros(6), 1.0))(module(x), target)
+    reconstruction = module.decode(module.encode(x) * mask)
+    loss = FrameError(Frame(np.zeros(6), 1.0))(reconstruction, target)
     loss.backward()
     return loss.detach(), [parameter.grad for parameter in module.parameters()]
 
@@ -78,6 +79,27 @@ def test_batches_of_other_sizes_leave_nothing_behind(sizes, activation, weighted
         with torch.no_grad():  # a step, as an optimizer takes it
             for parameter in module.parameters():
                 parameter.sub_(parameter.grad, alpha=0.001)
+
+
+@pytest.mark.parametrize("shortcut", [False, True])
+def test_codes_may_be_multiplied_by_a_mask(shortcut):
+    module = stack(linear_shortcut=shortcut)
+    masks = []
+
+    def mask(z):
+        masks.append(torch.rand(z.shape, generator=generator) < 0.5)
+        return masks[-1]
+
+    backprop = Backprop(module, mask=mask)
+    generator = torch.Generator().manual_seed(0)
+    for size in (10, 9, 10, 3):
+        x = torch.randn(size, 6, generator=generator)
+        found = backprop(x, Target(x, None))
+        loss, gradients = autograd(module, x, Target(x, None), masks[-1])
+        torch.testing.assert_close(found, loss)
+        for parameter, gradient in zip(module.parameters(), gradients, strict=True):
+            torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-6)
+    assert len({tuple(mask.flatten().tolist()) for mask in masks}) == len(masks) == 4
 
 
 @pytest.mark.parametrize("dtype", [None, torch.bfloat16])
@@ -170,15 +192,26 @@ def test_other_optimizers_take_their_own_steps(make):
     assert quick_step(optimizer) == optimizer.step
 
 
-def test_a_fit_learns_what_autograd_would_let_it_learn(monkeypatch, X):
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_fit_learns_what_autograd_would_let_it_learn(monkeypatch, X, nested):
     def fit():
         params = {"net_params": {"optimizer__eps": 0.01}}  # as the fixture `smooth` has it
-        model = AutoencoderTransformer(batch_size=16, max_epochs=3, random_state=0, **params)
+        model = AutoencoderTransformer(
+            batch_size=16, max_epochs=3, nested=nested, random_state=0, **params
+        )
         return model.fit(X)
 
+    made = []
+    monkeypatch.setattr(
+        "sk_autoencoder._training._steps.plain.Backprop",
+        lambda *args: made.append(Backprop(*args)) or made[-1],
+    )
     plain = fit()
+    assert made
+    made.clear()
     monkeypatch.setattr("sk_autoencoder._training.net.is_plain", lambda module: False)
     monkeypatch.setattr("sk_autoencoder._training.net.quick_step", lambda optimizer: optimizer.step)
     slow = fit()
+    assert not made
     assert plain.best_epoch_ == slow.best_epoch_ > 0
     np.testing.assert_allclose(plain.transform(X), slow.transform(X), atol=1e-5)

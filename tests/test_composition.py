@@ -98,6 +98,32 @@ def test_a_search_over_nested_parameters_runs_in_two_processes(quick, X):
     assert search.predict(X).dtype == y.dtype
 
 
+def test_a_search_over_sizes_trains_one_nested_network_a_fold(quick, X, tmp_path, monkeypatch):
+    y, sizes, fits = X[:, 0] > 0, (1, 2, 4), []
+    fit = AutoencoderTransformer.fit
+    monkeypatch.setattr(
+        AutoencoderTransformer,
+        "fit",
+        lambda self, X, *args: fits.append(len(X)) or fit(self, X, *args),
+    )
+    first = {size: [("first", "passthrough", slice(size))] for size in sizes}
+    pipeline = Pipeline(
+        [
+            ("reduce", quick(4, nested=True)),
+            ("choose", ColumnTransformer(first[4])),
+            ("classify", LogisticRegression()),
+        ],
+        memory=str(tmp_path),
+    )
+    grid = {"choose__transformers": [*first.values()]}
+    search = GridSearchCV(pipeline, grid, cv=3, error_score="raise").fit(X, y)
+    assert sorted(fits) == [len(X) * 2 // 3] * 3 + [len(X)]
+    size = sizes[search.best_index_]
+    codes = search.best_estimator_["reduce"].transform(X)[:, :size]
+    expected = LogisticRegression().fit(codes, y).predict_proba(codes)
+    np.testing.assert_allclose(search.predict_proba(X), expected, atol=1e-6)
+
+
 def test_cross_val_score_needs_no_y(quick, X):
     scores = cross_val_score(quick(), X, cv=3, error_score="raise")
     assert scores.shape == (3,)

@@ -217,8 +217,8 @@ def test_powers_of_two_and_the_whole_are_validated(k, sizes):
 
 @pytest.mark.quick
 def test_most_codes_are_whole_and_every_size_is_drawn():
-    z = NestedDropout(K, torch.Generator().manual_seed(0)).shorten(torch.ones(10_000, K))
-    counts = np.bincount(z.sum(dim=1).int().numpy(), minlength=K + 1) / 10_000
+    z = NestedDropout(K, torch.Generator().manual_seed(0)).mask(torch.ones(10_000, K)).int()
+    counts = np.bincount(z.sum(dim=1).numpy(), minlength=K + 1) / 10_000
     assert counts[0] == 0
     assert (counts[1:] > 0.02).all()
     assert 0.6 < counts[K] < 0.7

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -30,12 +31,15 @@ class Identity(nn.Module):
     sizes : tuple of int
         Numbers of leading components with which a code is validated.
     is_plain : bool
-        Whether a code comes out as it goes in, also in training.
+        Whether a code comes out as it goes in or, in training, multiplied by a mask.
+    mask : callable or None
+        Returns the mask of codes, where they have one.
     has_prior : bool
         Whether codes come from a distribution that new ones can be drawn from.
     """
 
     is_plain = True
+    mask: Callable[[Tensor], Tensor] | None = None
     has_prior = False
 
     def __init__(self, width: int):
@@ -82,23 +86,21 @@ class NestedDropout(Identity):
        dropout. ICML.
     """
 
-    is_plain = False
-
     def __init__(self, width: int, generator: torch.Generator):
         super().__init__(width)
         self.sizes = validated_sizes(width)
         self.generator = generator
 
     def forward(self, t: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        return (self.shorten(z) if self.training else z), NO_DIVERGENCE
+        return (z * self.mask(z) if self.training else z), NO_DIVERGENCE
 
     def validated(self, z: Tensor) -> list[Tensor]:
         return [first(z, size) for size in self.sizes]
 
-    def shorten(self, z: Tensor) -> Tensor:
-        """Keep the first components of each row, as many as are drawn for it."""
+    def mask(self, z: Tensor) -> Tensor:
+        """Return which components of codes are kept: the first, as many as are drawn for a row."""
         sizes = self._draw(len(z)).to(z.device)
-        return z * (torch.arange(z.shape[1], device=z.device) < sizes[:, None])
+        return torch.arange(z.shape[1], device=z.device) < sizes[:, None]
 
     def _draw(self, n_rows: int) -> Tensor:
         """Draw sizes of codes: three in five are whole, one is short, one has any length.

@@ -130,6 +130,13 @@ class AutoencoderNet(StatefulNet):
                     raise
                 self.stop_asked_ = True
 
+    def _set_training(self, training=True):
+        """Set the mode of the modules that are in the other one; to set it costs many products."""
+        for name in (*self._modules, *self._criteria):
+            module = getattr(self, f"{name}_")
+            if module.training is not training:
+                module.train(training)
+
     def infer(self, x, **fit_params):
         x = to_tensor(x, device=self.parameters()[0].device)
         return self.module_.decode(self.module_.encode(x))
@@ -278,8 +285,9 @@ class AutoencoderNet(StatefulNet):
 
     @property
     def has_plain_steps(self) -> bool:
-        """Whether steps are those of a plain stack, here alone, and no callback looks at them."""
-        return self._is_plain() and not self._is_watched() and self.processes_.size == 1
+        """Whether steps are those of a plain stack, here alone, without draws or callbacks."""
+        is_plain = self._is_plain() and self.bottleneck_.mask is None
+        return is_plain and not self._is_watched() and self.processes_.size == 1
 
     def _is_plain(self) -> bool:
         """Whether the loss is the squared error of a plain stack, and nothing besides."""

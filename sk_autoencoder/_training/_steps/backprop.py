@@ -5,6 +5,8 @@ For small nets, recording and walking takes longer than the arithmetic.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -41,6 +43,8 @@ class Backprop:
         the gradients stay in theirs.
     gradient : Tensor, default=None
         Where gradients are written, of a `padded_size`; None for memory of its own.
+    mask : callable, default=None
+        Returns what codes are multiplied by before they are decoded; None where they stay.
 
     Attributes
     ----------
@@ -53,6 +57,7 @@ class Backprop:
         module: StackedAutoencoder,
         dtype: torch.dtype | None = None,
         gradient: Tensor | None = None,
+        mask: Callable[[Tensor], Tensor] | None = None,
     ):
         self.share = 1.0
         parameters = list(module.parameters())
@@ -63,6 +68,7 @@ class Backprop:
             parameter.grad = part
         self.encoder = Stack.of(module.encoder, module.encoder_shortcut, dtype)
         self.decoder = Stack.of(module.decoder, module.decoder_shortcut, dtype)
+        self.mask = mask
         self.calls: dict[int, Calls] = {}
 
     def __call__(self, t: Tensor, target: Target) -> Tensor:
@@ -90,6 +96,6 @@ class Backprop:
         most = max(self.calls, default=0)
         if n_rows > most or n_rows < most - 1:
             self.calls.clear()
-        calls = Calls(self.encoder, self.decoder, n_rows, self.calls.get(most))
+        calls = Calls(self.encoder, self.decoder, n_rows, self.calls.get(most), self.mask)
         self.calls[n_rows] = calls
         return calls

@@ -5,6 +5,7 @@ To make tensors anew at each step, and views of them, takes as long as small pro
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from itertools import zip_longest
 from typing import Any, NamedTuple
@@ -88,6 +89,8 @@ class Calls:
     larger : Calls or None
         Those of the same stacks for more rows, in whose memory these compute; None for memory of
         its own.
+    mask : callable or None
+        Returns what codes are multiplied by before they are decoded; None where they stay.
 
     Attributes
     ----------
@@ -102,7 +105,14 @@ class Calls:
     forward, backward : list of callable
     """
 
-    def __init__(self, encoder: Stack, decoder: Stack, n_rows: int, larger: Calls | None):
+    def __init__(
+        self,
+        encoder: Stack,
+        decoder: Stack,
+        n_rows: int,
+        larger: Calls | None,
+        mask: Callable[[Tensor], Tensor] | None,
+    ):
         self.n_rows = n_rows
         self.tensors: list[Tensor] = []
         self.lent = iter([] if larger is None else larger.tensors)
@@ -112,6 +122,9 @@ class Calls:
         width = weight.shape[1]
         self.x = self._rows(width, weight)
         z, encoded = self._forward(encoder, self.x)
+        if mask is not None:
+            kept = self._rows(z.shape[1], z)
+            self.forward += [lambda: kept.copy_(mask(z)), partial(z.mul_, kept)]
         self.y, decoded = self._forward(decoder, z)
         self.squares = self._rows(width, gradient)
         g = self.error = self.y  # which is not needed any more when the error is written
@@ -119,6 +132,8 @@ class Calls:
             self.error, g = (self._rows(width, of) for of in (gradient, weight))
             self.backward.append(partial(g.copy_, self.error))
         g = self._backward(decoder, decoded, g)
+        if mask is not None:
+            self.backward.append(partial(g.mul_, kept))
         self._backward(encoder, encoded, g, for_input=False)
 
     def _rows(self, width: int, like: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ def plain_steps(net: StatefulNet) -> Steps:
 
 def _steps_of_all_weights(net: StatefulNet) -> Steps:
     flat = FlatAdam(net) if is_flat(net) else None
-    backprop = Backprop(net.module_, net.autocast_dtype, None if flat is None else flat.gradient)
+    backprop = _backprop(net, None if flat is None else flat.gradient)
     computed = InPieces(backprop, net.parameters())
     gradients = shared(computed, net.processes_, net.rows_a_batch_, backprop.gradient)
     cut = None if net.clip_ is None else partial(net.clip_.cut, backprop.gradient)
@@ -36,7 +36,7 @@ def _steps_of_all_weights(net: StatefulNet) -> Steps:
 
 def _steps_of_a_part(net: StatefulNet, sharded: ShardedAdam) -> Steps:
     with sharded.lent():
-        backprop = Backprop(net.module_, net.autocast_dtype, sharded.gradient)
+        backprop = _backprop(net, sharded.gradient)
     computed = InPieces(backprop, net.parameters())
 
     def gradients(t: Tensor, target: Target) -> Tensor:
@@ -54,3 +54,7 @@ def _steps_of_a_part(net: StatefulNet, sharded: ShardedAdam) -> Steps:
         begin_epoch=sharded.begin_epoch,
         end_epoch=sharded.end_epoch,
     )
+
+
+def _backprop(net: StatefulNet, gradient: Tensor | None) -> Backprop:
+    return Backprop(net.module_, net.autocast_dtype, gradient, net.bottleneck_.mask)
