@@ -82,6 +82,20 @@ def test_rows_that_are_learned_by_heart_are_not_trained_on_for_longer(free, cour
     assert all(course.plan.n_epochs == N_EPOCHS for course in courses)
 
 
+@pytest.mark.quick
+@pytest.mark.parametrize(("limit", "is_grown"), [(repeats.MOST_OVERFIT, False), (3.0, True)])
+def test_what_may_be_noise_is_not_trained_on_for_longer(
+    free, courses, monkeypatch, limit, is_grown
+):
+    rng = np.random.RandomState(0)
+    t = rng.uniform(-1, 1, (150, 2))
+    X = np.c_[t, 2 * t**2, np.sin(4 * t), np.cos(3 * t)] + 0.2 * rng.standard_normal((150, 8))
+    monkeypatch.setattr(repeats, "MOST_OVERFIT", limit)
+    fit = free(hidden_layer_sizes=(64, 32)).fit(X)
+    assert not fit.is_pca_
+    assert (courses[1].plan.n_epochs == 2 * N_EPOCHS) == is_grown
+
+
 @pytest.mark.parametrize(
     "params",
     [

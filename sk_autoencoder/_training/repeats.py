@@ -32,8 +32,10 @@ MOST_LONGER = 2
 MOST_REPEATS = MOST_LONGER + 2 * MOST_TURNS
 
 # A net is not yet at its end whose best point comes late in the training, and whose rows that judge
-# lose at most so many times what those lose that train.
-LATE, MOST_OVERFIT = 0.7, 3.0
+# lose at most so many times what those lose that train. It may be more where little is left of
+# their loss with PCA, at most such a share: of more, most may be noise, which no training explains.
+LATE, MOST_OVERFIT = 0.7, 1.3
+LITTLE_LEFT, MOST_OVERFIT_OF_LITTLE = 1 / 3, 3.0
 
 # Around PCA gradients are small, and the noise of small batches may keep a net there: it has not
 # left where training rows still lose such a share of what they lose with PCA, unless that is next
@@ -168,7 +170,8 @@ def _is_unfinished(attempt: Attempt) -> bool:
     epochs, point = attempt.run.epochs, attempt.evidence.best()
     is_late = point.epoch >= LATE * attempt.plan.n_epochs and point.shrinkage == 0
     trained, judged = epochs[-1]["train_loss"], min(epoch["valid_loss"] for epoch in epochs)
-    return is_late and judged <= MOST_OVERFIT * trained
+    is_little = judged <= LITTLE_LEFT * attempt.baseline.pca
+    return is_late and judged <= (MOST_OVERFIT_OF_LITTLE if is_little else MOST_OVERFIT) * trained
 
 
 def _gains_more(longer: Attempt, shorter: Attempt) -> bool:
