@@ -15,6 +15,7 @@ from sklearn.decomposition import PCA
 import sk_autoencoder
 from sk_autoencoder import AutoencoderTransformer
 from sk_autoencoder.__main__ import main
+from sk_autoencoder._cli.writing import write, write_table
 
 NAMES = list("abcdef")
 
@@ -64,7 +65,7 @@ def ask(command, *args, model="model.safetensors", output="out.csv"):
 
 READERS = {
     ".csv": pd.read_csv,
-    ".json": pd.read_json,
+    ".json": lambda path: pd.read_json(path, precise_float=True),
     ".parquet": pd.read_parquet,
     ".feather": pd.read_feather,
     ".npy": lambda path: pd.DataFrame(np.load(path)),
@@ -458,6 +459,25 @@ def test_json_is_a_list_of_rows(data, model):
     rows = json.loads(Path("out.json").read_text())
     assert len(rows) == 60
     assert list(rows[0]) == list(model.get_feature_names_out())
+
+
+def test_json_has_all_digits_of_small_numbers():
+    table = pd.DataFrame(
+        {
+            "float64": [1e-3 / 7, -1e-9 / 3, np.nan],
+            "float32": np.float32([0.1, 1e-6, 3]),
+            "int": [1, 2, 3],
+            "time": pd.to_datetime(["2026-01-02 03:04", None, "2026-01-03 00:00"]),
+            "text": ["a", None, "\u00e9"],
+        }
+    )
+    write(Path("out.json"), lambda file: write_table(table, Path("out.json"), file))
+    rows = json.loads(Path("out.json").read_text())
+    assert [row["float64"] for row in rows] == [1e-3 / 7, -1e-9 / 3, None]
+    assert [np.float32(row["float32"]) for row in rows] == table["float32"].tolist()
+    assert [row["int"] for row in rows] == [1, 2, 3]
+    assert [row["time"] for row in rows] == ["2026-01-02T03:04:00", None, "2026-01-03T00:00:00"]
+    assert [row["text"] for row in rows] == ["a", None, "\u00e9"]
 
 
 def test_signal_while_a_table_is_written_leaves_nothing(data, model, monkeypatch, capsys):

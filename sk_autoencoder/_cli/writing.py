@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -73,8 +75,7 @@ def write_table(table: pd.DataFrame, path: Path, file: BinaryIO) -> None:
     if suffix == ".csv":
         file.write(table.to_csv(index=False).encode())
     elif suffix == ".json":
-        text = table.to_json(orient="records", indent=2, double_precision=15, date_format="iso")
-        file.write(f"{text}\n".encode())
+        file.write(f"{_json_of(table)}\n".encode())
     elif suffix == ".parquet":
         table.to_parquet(file, index=False)
     elif suffix == ".feather":
@@ -83,3 +84,13 @@ def write_table(table: pd.DataFrame, path: Path, file: BinaryIO) -> None:
         import numpy as np
 
         np.save(file, table.to_numpy(), allow_pickle=False)
+
+
+def _json_of(table: pd.DataFrame) -> str:
+    """Return a list of rows, with all digits: of small cells the 15 decimals of pandas are few."""
+    cells = table.astype(object).where(table.notna(), None)
+    return json.dumps(cells.to_dict(orient="records"), indent=2, default=_text_of)
+
+
+def _text_of(cell: object) -> str:
+    return cell.isoformat() if isinstance(cell, date) else str(cell)
