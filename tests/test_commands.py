@@ -467,6 +467,7 @@ def test_json_has_all_digits_of_small_numbers():
             "float64": [1e-3 / 7, -1e-9 / 3, np.nan],
             "float32": np.float32([0.1, 1e-6, 3]),
             "int": [1, 2, 3],
+            "infinite": [np.inf, 0.5, -np.inf],
             "time": pd.to_datetime(["2026-01-02 03:04", None, "2026-01-03 00:00"]),
             "text": ["a", None, "\u00e9"],
         }
@@ -476,6 +477,7 @@ def test_json_has_all_digits_of_small_numbers():
     assert [row["float64"] for row in rows] == [1e-3 / 7, -1e-9 / 3, None]
     assert [np.float32(row["float32"]) for row in rows] == table["float32"].tolist()
     assert [row["int"] for row in rows] == [1, 2, 3]
+    assert [row["infinite"] for row in rows] == [None, 0.5, None]
     assert [row["time"] for row in rows] == ["2026-01-02T03:04:00", None, "2026-01-03T00:00:00"]
     assert [row["text"] for row in rows] == ["a", None, "\u00e9"]
 

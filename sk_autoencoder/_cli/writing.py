@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable
 from datetime import date
@@ -88,7 +89,9 @@ def write_table(table: pd.DataFrame, path: Path, file: BinaryIO) -> None:
 
 def _json_of(table: pd.DataFrame) -> str:
     """Return a list of rows, with all digits: of small cells the 15 decimals of pandas are few."""
-    cells = table.astype(object).where(table.notna(), None)
+    # JSON has no infinite numbers either.
+    known = table.notna() & ~table.isin([math.inf, -math.inf])
+    cells = table.astype(object).where(known, None)
     return json.dumps(cells.to_dict(orient="records"), indent=2, default=_text_of)
 
 
