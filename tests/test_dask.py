@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 
+import dask
 import numpy as np
 import pandas as pd
 import pytest
@@ -36,7 +37,9 @@ def _environment():
 @pytest.fixture(scope="module")
 def cluster():
     settings = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
-    with LocalCluster(**settings, processes=True) as started:
+    # A worker that was killed comes back, be it late on a busy machine: it is not given up before.
+    patient = dask.config.set({"distributed.deploy.lost-worker-timeout": "1h"})
+    with patient, LocalCluster(**settings, processes=True) as started:
         yield started
 
 
