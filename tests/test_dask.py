@@ -1,6 +1,6 @@
 """Collections of dask: trained where their blocks lie, answered lazily."""
 
-import gc
+import logging
 import os
 import signal
 import sys
@@ -34,6 +34,19 @@ def _environment():
     os.environ.update(before)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _tasks():
+    """Tell of no task of a killed worker that nobody waits for, as it is collected, be it later.
+
+    To tell of it parses its lines, and Python 3.11 fails where that happens within a parse.
+    """
+    logging.getLogger("asyncio").addFilter(is_waited_for)
+
+
+def is_waited_for(record):
+    return "never retrieved" not in record.getMessage()
+
+
 @pytest.fixture(scope="module")
 def cluster():
     settings = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
@@ -48,9 +61,6 @@ def client(cluster):
     with Client(cluster) as connected:
         connected.wait_for_workers(2, timeout=60)
         yield connected
-    # Tasks of a killed worker that nobody waits for are told of as they are collected. That parses
-    # their lines, and Python 3.11 fails where it happens within a parse, as of pytest's reports.
-    gc.collect()
 
 
 @pytest.fixture(scope="module")
